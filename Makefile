@@ -1,0 +1,51 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-all lint fmt type bench
+
+# A Python of 3.11 or later to make the environment with.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+# Two worker processes, each file's tests in one of them, so that they share compiled fixtures.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+RUN := runs/g2p
+# None of these is in the dictionary.
+WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed  ## make .venv with all that running and testing need
+
+.venv/.installed: setup.cfg pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --editable '.[g2p,test,dev]'
+	touch $@
+
+run: install  ## train a model that pronounces English words, evaluate it, try it on new words
+	$(PY) main.py --config=configs/g2p.py --workdir=$(RUN)
+	$(PY) main.py --mode=eval --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
+	  --config.input_pipeline_dev.params.split=test
+	printf '%s\n' $(WORDS) > $(RUN)/new_words.txt
+	$(PY) main.py --mode=infer --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
+	  < $(RUN)/new_words.txt | paste $(RUN)/new_words.txt -
+
+test: install  ## run the tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-all: install  ## run the tests, the slow ones too
+	$(PY) -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
+
+lint: install  ## check style
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+fmt: install  ## format, and mend what can be mended
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+type: install  ## check types
+	$(PY) -m mypy
+
+bench: install  ## measure tokens per second and peak memory of training
+	$(PY) -m seq2seq_jax.bench

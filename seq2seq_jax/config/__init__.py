@@ -1,0 +1,29 @@
+"""The configuration: names, defaults, rules, overrides. No class of a model is imported here.
+
+A hyperparameter's way: `load_config` runs a config file, `split_overrides` takes the overrides
+off the command line, `resolve` makes one complete and valid configuration of both, and
+`write_config` keeps it.
+"""
+
+from seq2seq_jax.config.classes import import_dotted
+from seq2seq_jax.config.files import (
+    RESUMABLE,
+    differences,
+    load_config,
+    read_config,
+    write_config,
+)
+from seq2seq_jax.config.overrides import split_overrides
+from seq2seq_jax.config.resolution import default_config, resolve
+
+__all__ = [
+    "RESUMABLE",
+    "default_config",
+    "differences",
+    "import_dotted",
+    "load_config",
+    "read_config",
+    "resolve",
+    "split_overrides",
+    "write_config",
+]

@@ -1,0 +1,152 @@
+"""Configurations in files: Python to write one, JSON to keep one; what may differ between two."""
+
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config.names import did_you_mean
+from seq2seq_jax.errors import UserError
+
+# What may change when training goes on in the same workdir, and why no step that was already taken
+# would have come out otherwise. Whatever begins with one of these keys is meant.
+RESUMABLE: dict[str, str] = {
+    "train_steps": "where training ends is not part of a step",
+    "input_pipeline_train.params.num_epochs": "likewise, counted in passes",
+    "eval_every_n_steps": "evaluation does not touch training",
+    "input_pipeline_dev": "evaluation does not touch training",
+    "metrics": "measured in evaluation",
+    "best_metric": "chooses among checkpoints",
+    "inference": "used in evaluation and at inference only",
+    "tasks": "used at inference only",
+    "hooks": "look at training, without changing it",
+    "log_every_n_steps": "how often training reports",
+    "save_checkpoints_secs": "when checkpoints are written",
+    "save_checkpoints_steps": "when checkpoints are written",
+    "keep_checkpoint_max": "which checkpoints stay",
+    "keep_checkpoint_every_n_hours": "which checkpoints stay",
+}
+
+
+def load_config(path: str | os.PathLike[str]) -> ConfigDict:
+    """What `get_config()` of a Python file returns.
+
+    Raises:
+      UserError: at the file, or at the line of it, where it fails.
+    """
+    file = Path(path)
+    if not file.is_file():
+        others = [str(other) for other in file.parent.glob("*.py")]
+        raise UserError(str(path), f"no such config file{did_you_mean(str(file), others)}")
+    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    if file.suffix != ".py" or spec is None or spec.loader is None:
+        raise UserError(str(path), "a config file is a Python file, NAME.py")
+    module = importlib.util.module_from_spec(spec)
+    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+        if not callable(getattr(module, "get_config", None)):
+            raise UserError(str(path), "has no function get_config()")
+        config = module.get_config()
+    except UserError:
+        raise
+    except Exception as error:  # The file is the user's program: it may fail in any way.
+        raise _failure(str(path), error) from error
+    finally:
+        sys.dont_write_bytecode = writes_bytecode
+    if not isinstance(config, ConfigDict):
+        kind = type(config).__name__
+        raise UserError(str(path), f"get_config() must return a ConfigDict; got {kind}")
+    return config
+
+
+def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:
+    """Writes a configuration as JSON; the file is there whole, or as it was."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_config(path: str | os.PathLike[str]) -> ConfigDict:
+    """The configuration that `write_config` wrote.
+
+    Raises:
+      UserError: at the file, or at the line of it, that cannot be read.
+    """
+    try:
+        values = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}", f"not JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(str(path), "not UTF-8") from error
+    if not isinstance(values, dict):
+        raise UserError(str(path), "must hold a JSON object")
+    return ConfigDict(_with_tuples(values))
+
+
+def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
+    """The dotted keys that differ between two resolved configurations, but may not on resuming.
+
+    What may change is in `RESUMABLE`. A key that only one of them has differs.
+    """
+    before, after = _flat(old.to_dict()), _flat(new.to_dict())
+    missing = object()
+    return [
+        key
+        for key in sorted({*before, *after})
+        if before.get(key, missing) != after.get(key, missing)
+        and not any(key == free or key.startswith(f"{free}.") for free in RESUMABLE)
+    ]
+
+
+def _failure(path: str, error: Exception) -> UserError:
+    """One line for an exception: the line of the config file that was at work, and the message."""
+    file = Path(path).resolve()
+    if isinstance(error, SyntaxError) and Path(error.filename or "").resolve() == file:
+        return UserError(f"{path}:{error.lineno}", f"SyntaxError: {error.msg}")
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == file
+    ]
+    message = str(error)
+    # ml_collections wraps the KeyError of an unknown key in an AttributeError.
+    if isinstance(error, AttributeError) and error.args and isinstance(error.args[0], KeyError):
+        message = f"unknown key {error.args[0].args[0]}"
+    where = f"{path}:{lines[-1]}" if lines else path
+    return UserError(where, " ".join(f"{type(error).__name__}: {message}".split()))
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON has no tuples; a resolved configuration has no lists."""
+    if isinstance(value, dict):
+        return {name: _with_tuples(part) for name, part in value.items()}
+    return tuple(_with_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def _flat(group: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """Leaves by dotted key. An empty group is a leaf: it tells one class list from another."""
+    flat: dict[str, Any] = {}
+    for name, value in group.items():
+        key = f"{where}{name}"
+        flat.update(_flat(value, f"{key}.") if isinstance(value, dict) and value else {key: value})
+    return flat

@@ -1,0 +1,65 @@
+"""Overrides on the command line: `--config.optimizer.learning_rate=1e-3`."""
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from seq2seq_jax.config.keys import UNSET, Key
+from seq2seq_jax.errors import UserError
+
+_PREFIX = "--config."
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Takes the overrides out of a command line.
+
+    Args:
+      argv: arguments, without the program's name. `--config.KEY=VALUE` and `--config.KEY VALUE` are
+        overrides; all else, `--config=FILE` too, is left as it is.
+
+    Returns:
+      The overrides as pairs (dotted key, text) in their order, and the other arguments.
+
+    Raises:
+      UserError: an override has no value.
+    """
+    overrides, rest = [], []
+    arguments = iter(argv)
+    for argument in arguments:
+        if not argument.startswith(_PREFIX):
+            rest.append(argument)
+            continue
+        key, equals, text = argument.removeprefix(_PREFIX).partition("=")
+        if not equals:
+            following = next(arguments, "--")
+            if following.startswith("--"):
+                raise UserError(key, f"has no value; write {_PREFIX}{key}=VALUE")
+            text = following
+        overrides.append((key, text))
+    return overrides, rest
+
+
+def parse(key: Key, text: str) -> Any:
+    """The text as a value of the key's type; text that is none of that type comes back as it is."""
+    if key.default is UNSET:
+        return _literal(text)
+    kind = type(key.default)
+    if kind is bool:
+        return _TRUTH.get(text.lower(), text)
+    if kind in (int, float):
+        for number in (int, float):  # int first: a float holds only 53 bits of a seed.
+            try:
+                return number(text)
+            except ValueError:
+                continue
+    return text
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return _TRUTH[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

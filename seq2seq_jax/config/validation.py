@@ -1,0 +1,138 @@
+"""Rules between keys. What one key may be on its own is said where the key is (`defaults.py`)."""
+
+from typing import Any
+
+from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, MODELS
+from seq2seq_jax.config.names import did_you_mean, listing
+from seq2seq_jax.errors import UserError
+
+_DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raises UserError at the first key of a filled configuration that does not go with another."""
+    _check_decoder(config)
+    _check_residuals(config)
+    _check_learning_rate(config["optimizer"])
+    _check_input(config)
+    _check_best_metric(config)
+
+
+def decode_length(config: dict[str, Any]) -> int:
+    """The one limit on decoding, from `inference` or from its older spelling in the decoder.
+
+    Raises:
+      UserError: both are set, and unequal.
+    """
+    default = MODELS[config["model"]]["inference"]["max_decode_length"].default
+    newer = config["inference"]["max_decode_length"]
+    older = _older_decode_length(config)
+    if older == 0 or older == newer:
+        return newer
+    if newer != default:
+        raise UserError(
+            "decoder.params.max_decode_length",
+            f"is {older}, but inference.max_decode_length is {newer}; set only the latter",
+        )
+    return older
+
+
+def result_names(metrics: dict[str, Any]) -> list[str] | None:
+    """What the metrics call their results; None if one of them is of the user's own."""
+    names: list[str] = []
+    for spec in metrics.values():
+        match spec["class"]:
+            case "LogPerplexityMetricSpec":
+                names += ["log_perplexity"]
+            case "BleuMetricSpec":
+                names += ["bleu"]
+            case "RougeMetricSpec":
+                names += [spec["params"]["rouge_type"]]
+            case "AccuracyMetricSpec":
+                names += ["token_accuracy", "sequence_accuracy"]
+            case "ErrorRateMetricSpec":
+                names += ["token_error_rate", "sequence_error_rate"]
+            case _:
+                return None
+    return names
+
+
+def _older_decode_length(config: dict[str, Any]) -> int:
+    """0, which is unset, for a decoder of the user's own: what it takes is its own affair."""
+    decoder = config["decoder"]
+    return decoder["params"]["max_decode_length"] if decoder["class"] in DECODERS else 0
+
+
+def _check_decoder(config: dict[str, Any]) -> None:
+    model, decoder = config["model"], config["decoder"]["class"]
+    fitting = "BasicDecoder" if model == "BasicSeq2Seq" else "AttentionDecoder"
+    if decoder in DECODERS and decoder != fitting:
+        raise UserError("decoder.class", f"{decoder} does not go with {model}; valid: {fitting}")
+
+
+def _check_residuals(config: dict[str, Any]) -> None:
+    for part in ("encoder", "decoder"):
+        cell = config[part]["params"].get("rnn_cell", {})
+        if isinstance(cell, dict) and cell.get("residual_dense"):
+            key = f"{part}.params.rnn_cell.residual_dense"
+            if not cell.get("residual_connections", True):
+                raise UserError(key, "is true, which needs residual_connections to be true as well")
+
+
+def _check_learning_rate(optimizer: dict[str, Any]) -> None:
+    table = MODELS["AttentionSeq2Seq"]["optimizer"]
+    if optimizer["lr_decay_type"] in _DECAYS_WITHOUT_RATE:
+        for name in ("lr_decay_rate", "lr_staircase"):
+            if optimizer[name] != table[name].default:
+                what = f"is {optimizer[name]}, but {optimizer['lr_decay_type']} does not use it"
+                raise UserError(f"optimizer.{name}", f"{what}; leave it at {table[name].default}")
+    start, stop = optimizer["lr_start_decay_at"], optimizer["lr_stop_decay_at"]
+    if stop < start:
+        what = f"must be at least lr_start_decay_at, which is {start}; got {stop}"
+        raise UserError("optimizer.lr_stop_decay_at", what)
+    least, rate = optimizer["lr_min_learning_rate"], optimizer["learning_rate"]
+    if least > rate:
+        what = f"must be at most learning_rate, which is {rate}; got {least}"
+        raise UserError("optimizer.lr_min_learning_rate", what)
+
+
+def _check_input(config: dict[str, Any]) -> None:
+    train = _check_pipeline("input_pipeline_train", config["input_pipeline_train"])
+    if config["eval_every_n_steps"] == 0:
+        return
+    dev = _check_pipeline("input_pipeline_dev", config["input_pipeline_dev"])
+    if train == "files" and dev == "builtin":
+        raise UserError(
+            "input_pipeline_dev.params.source_files",
+            "is empty, but training reads files; give dev files too, or eval_every_n_steps=0",
+        )
+
+
+def _check_pipeline(where: str, pipeline: dict[str, Any]) -> str:
+    """Returns what the pipeline reads: `files`, `builtin`, or `other` for a user's own pipeline."""
+    if pipeline["class"] != "ParallelTextInputPipeline":
+        return "other"
+    params = pipeline["params"]
+    sources = [name for name in params["source_files"].split(",") if name]
+    targets = [name for name in params["target_files"].split(",") if name]
+    if len(sources) != len(targets):
+        key, files = ("source_files", sources) if not sources else ("target_files", targets)
+        other, others = ("target_files", targets) if not sources else ("source_files", sources)
+        what = f"must be as many as {other}, which are {len(others)}; got {len(files)}"
+        raise UserError(f"{where}.params.{key}", what)
+    if sources:
+        return "files"
+    if not params["builtin"]:
+        corpora = listing(BUILTIN_CORPORA)
+        what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
+        raise UserError(f"{where}.params.source_files", what)
+    return "builtin"
+
+
+def _check_best_metric(config: dict[str, Any]) -> None:
+    names = result_names(config["metrics"])
+    best = config["best_metric"]
+    if config["eval_every_n_steps"] and names and best not in names:
+        hint = did_you_mean(best, names)
+        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
+        raise UserError("best_metric", what)

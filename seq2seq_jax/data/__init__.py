@@ -1,0 +1,16 @@
+"""From text to padded batches, in plain numpy.
+
+  text_lines      lines of UTF-8 files, plain or gzipped
+  toy, cmudict    the built-in corpora, as lines of text
+  parallel_text   pairs of token lists
+  vocabulary      tokens to ids and back
+  ragged          rows of unequal length in one flat array
+  corpus          a whole training set as ids
+  dev_set         sources with all their references, and the pairs as a corpus
+  buckets         the few (source, target) widths that batches are padded to
+  batches         epochs of batches, and where one is in them
+  report          what the data look like, told before anything is compiled
+  postprocessing  decoded tokens to text
+
+Nothing in here knows of the configuration or of JAX.
+"""

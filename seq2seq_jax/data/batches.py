@@ -1,0 +1,205 @@
+"""Padded batches: epochs of a training corpus in an order that only the seed and the epoch
+decide, and one pass over other data in order.
+
+A batch is a dict of int32 arrays, its shape that of its bucket (S, T):
+
+  source_ids [B, S]  words, END       source_len [B]  END included
+  target_ids [B, T]  START, words, END   target_len [B]  both included
+
+B is always the batch size: a bucket's last batch is filled up with rows of length 0. Padding
+has id 0, which is also a word's: only lengths tell.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seq2seq_jax.data.buckets import Buckets
+from seq2seq_jax.data.corpus import Corpus
+from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.errors import UserError
+
+Batch = dict[str, np.ndarray]
+
+
+class TrainBatches:
+    """Iterates over a corpus epoch after epoch, each example exactly once in each.
+
+    Its state is two numbers and a fingerprint: another iterator over the same data that
+    restores them goes on with the very same batches.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        buckets: Buckets,
+        batch_size: int,
+        *,
+        seed: int,
+        shuffle: bool = True,
+        num_epochs: int = 0,
+    ):
+        """Args: as for `epoch_batches`; num_epochs 0 is without end."""
+        self._corpus, self._buckets, self._batch_size = corpus, buckets, batch_size
+        self._seed, self._shuffle, self._num_epochs = seed, shuffle, num_epochs
+        self._assigned = _assign(corpus, buckets)
+        self._fingerprint = self._compute_fingerprint()
+        self._start_epoch(0, 0)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next batch, from 0."""
+        return self._epoch
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """The same in every epoch."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        if self._num_epochs and self._epoch >= self._num_epochs:
+            raise StopIteration
+        rows = self._rows[self._position]
+        batch = _pair_batch(self._corpus, self._buckets, rows, self._batch_size)
+        self._position += 1
+        if self._position == len(self._rows):
+            self._start_epoch(self._epoch + 1, 0)
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on with the next batch; can be written as JSON."""
+        return {
+            "epoch": self._epoch,
+            "position": self._position,
+            "fingerprint": self._fingerprint,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where the iterator was that gave this state.
+
+        Raises:
+          UserError: it ran over other data, or in another order.
+        """
+        if state["fingerprint"] != self._fingerprint:
+            raise UserError(
+                "input_pipeline_train.params",
+                "the training data, their buckets, the batch size or the seed are not those of "
+                "the run to continue: restore them, or start anew in another workdir",
+            )
+        self._start_epoch(state["epoch"], state["position"])
+
+    def _start_epoch(self, epoch: int, position: int) -> None:
+        self._epoch, self._position = epoch, position
+        self._rows = _epoch_rows(self._assigned, self._batch_size, self._seed, epoch, self._shuffle)
+
+    def _compute_fingerprint(self) -> str:
+        settings = (self._buckets.shapes, self._batch_size, self._seed, self._shuffle)
+        crc = zlib.crc32(repr(settings).encode())
+        for rows in (self._corpus.source, self._corpus.target):
+            crc = zlib.crc32(rows.offsets.data, zlib.crc32(rows.ids.data, crc))
+        return f"{crc:08x}"
+
+
+def epoch_batches(
+    corpus: Corpus,
+    buckets: Buckets,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    shuffle: bool = True,
+) -> Iterator[Batch]:
+    """Yields one epoch: each example exactly once.
+
+    The order of the examples, and of the batches, is a permutation that depends on the seed and
+    the epoch alone. Without `shuffle` examples come in their own order, as far as buckets allow.
+    """
+    for rows in _epoch_rows(_assign(corpus, buckets), batch_size, seed, epoch, shuffle):
+        yield _pair_batch(corpus, buckets, rows, batch_size)
+
+
+def dev_batches(
+    corpus: Corpus, buckets: Buckets, batch_size: int
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Yields batches of a corpus, bucket by bucket and in order, to be evaluated.
+
+    Pairs larger than all buckets get one bucket more.
+
+    Returns:
+      Batches, each with [B] int32: the index of each row's example, -1 for rows that fill up.
+    """
+    buckets = buckets.covering(int(corpus.source.lengths.max()), int(corpus.target.lengths.max()))
+    for rows in _in_order(_assign(corpus, buckets), batch_size):
+        yield _pair_batch(corpus, buckets, rows, batch_size), _filled_up(rows.examples, batch_size)
+
+
+def source_batches(
+    sources: Ragged, buckets: Buckets, batch_size: int
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """As `dev_batches`, of sources alone, to be decoded: `source_ids` and `source_len`."""
+    if not len(sources):
+        return
+    lengths = sources.lengths
+    widths = np.unique([s for s, _ in buckets.covering(int(lengths.max()), 0).shapes])
+    for rows in _in_order(np.searchsorted(widths, lengths), batch_size):
+        ids, row_lengths = sources.padded(rows.examples, int(widths[rows.bucket]), batch_size)
+        yield {"source_ids": ids, "source_len": row_lengths}, _filled_up(rows.examples, batch_size)
+
+
+class _Rows(NamedTuple):
+    bucket: int
+    examples: np.ndarray  # at most batch_size indices
+
+
+def _epoch_rows(
+    assigned: np.ndarray, batch_size: int, seed: int, epoch: int, shuffle: bool
+) -> list[_Rows]:
+    """What each batch of an epoch holds."""
+    if not shuffle:
+        batches = _in_order(assigned, batch_size)
+        return sorted(batches, key=lambda rows: int(rows.examples[0]))
+    # Raw random bits, sorted: unlike numpy's `permutation` these never change between versions,
+    # so that a run can be resumed after numpy was upgraded.
+    random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
+    order = np.argsort(random.random_raw(len(assigned)), kind="stable")
+    batches = [
+        _Rows(rows.bucket, order[rows.examples]) for rows in _in_order(assigned[order], batch_size)
+    ]
+    return [batches[i] for i in np.argsort(random.random_raw(len(batches)), kind="stable")]
+
+
+def _in_order(assigned: np.ndarray, batch_size: int) -> list[_Rows]:
+    """Cuts the examples of each bucket into batches: [N] bucket indices to batches."""
+    return [
+        _Rows(int(bucket), examples[start : start + batch_size])
+        for bucket in np.unique(assigned)
+        for examples in [np.flatnonzero(assigned == bucket)]
+        for start in range(0, len(examples), batch_size)
+    ]
+
+
+def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
+    return buckets.assign(corpus.source.lengths, corpus.target.lengths)
+
+
+def _pair_batch(corpus: Corpus, buckets: Buckets, rows: _Rows, batch_size: int) -> Batch:
+    source_width, target_width = buckets.shapes[rows.bucket]
+    source_ids, source_len = corpus.source.padded(rows.examples, source_width, batch_size)
+    target_ids, target_len = corpus.target.padded(rows.examples, target_width, batch_size)
+    return {
+        "source_ids": source_ids,
+        "source_len": source_len,
+        "target_ids": target_ids,
+        "target_len": target_len,
+    }
+
+
+def _filled_up(examples: np.ndarray, batch_size: int) -> np.ndarray:
+    indices = np.full(batch_size, -1, np.int32)
+    indices[: len(examples)] = examples
+    return indices

@@ -1,0 +1,178 @@
+"""Vocabularies: the tokens that a model knows, each with its id.
+
+Ids are line numbers from 0; behind the n words stand UNK (n), SEQUENCE_START (n + 1) and
+SEQUENCE_END (n + 2). Padding has no id of its own: lengths tell what is padding.
+"""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from seq2seq_jax.data.text_lines import read_lines
+from seq2seq_jax.errors import UserError
+
+UNK = "UNK"
+SEQUENCE_START = "SEQUENCE_START"
+SEQUENCE_END = "SEQUENCE_END"
+SPECIAL_TOKENS = (UNK, SEQUENCE_START, SEQUENCE_END)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Words in the order of their ids, without the special tokens.
+
+    Raises:
+      ValueError: a word occurs twice or is a special token.
+    """
+
+    tokens: tuple[str, ...]
+    _names: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
+    _ids: dict[str, int] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __init__(self, tokens: Iterable[str]):
+        words = tuple(tokens)
+        names = words + SPECIAL_TOKENS
+        ids = {name: i for i, name in enumerate(names)}
+        if len(ids) != len(names):
+            raise ValueError("a word occurs twice or is a special token")
+        object.__setattr__(self, "tokens", words)
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_ids", ids)
+
+    @property
+    def size(self) -> int:
+        """Number of ids, the special tokens included."""
+        return len(self._names)
+
+    @property
+    def unk_id(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def sequence_start_id(self) -> int:
+        return len(self.tokens) + 1
+
+    @property
+    def sequence_end_id(self) -> int:
+        return len(self.tokens) + 2
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """Ids of the tokens; unknown ones become UNK, special ones by name their own id."""
+        get, unk = self._ids.get, self.unk_id
+        return [get(token, unk) for token in tokens]
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """Tokens of the ids, special ones by name; an id that does not exist is UNK."""
+        names = self._names
+        return [names[i] if 0 <= i < len(names) else UNK for i in ids]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> "Vocabulary":
+        """Reads one token a line; if the first line has one tab, a count follows every token.
+
+        Raises:
+          UserError: the file cannot be read or holds no token, or (FILE:LINE) a line is empty,
+            not UTF-8, not of the first line's form, a special token, or there already.
+        """
+        name = os.fspath(path)
+        first_seen: dict[str, int] = {}
+        with_counts = False
+        for number, line in enumerate(read_lines(name), start=1):
+            where = f"{name}:{number}"
+            if number == 1:
+                with_counts = line.count("\t") == 1
+            token = _without_count(line, where) if with_counts else line
+            if not token:
+                raise UserError(where, "empty: a vocabulary has one token on every line")
+            if token in SPECIAL_TOKENS:
+                raise UserError(
+                    where, f"{token} is a special token and is added by itself: take the line out"
+                )
+            if token in first_seen:
+                raise UserError(
+                    where, f"the token {token!r} is already in line {first_seen[token]}"
+                )
+            first_seen[token] = number
+        if not first_seen:
+            raise UserError(name, "holds no token: a vocabulary has one token on every line")
+        return cls(first_seen)
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Writes one token a line: the whole file or, if this process dies, none of it."""
+        part = Path(f"{os.fspath(path)}.part")
+        part.write_bytes("".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
+        part.replace(path)
+
+
+def build_vocabulary(
+    token_lists: Iterable[Sequence[str]], min_frequency: int = 0, max_size: int = 0
+) -> Vocabulary:
+    """Counts tokens and keeps the frequent ones: by count, then by word, both descending.
+
+    Args:
+      token_lists: the texts, read once.
+      min_frequency: a token must occur more often than this.
+      max_size: at most so many words; 0 is no limit.
+
+    Special tokens in the text keep their meaning and are no words. Tokens with a tab, a
+    carriage return or a byte order mark inside have no place in a vocabulary file: they stay
+    unknown.
+    """
+    counts: Counter[str] = Counter()
+    for tokens in token_lists:
+        counts.update(tokens)
+    return _most_frequent(counts, min_frequency, max_size)
+
+
+def build_vocabularies(
+    pairs: Iterable[tuple[Sequence[str], Sequence[str]]],
+    min_frequency: int = 0,
+    max_size: int = 0,
+    *,
+    shared: bool = False,
+) -> tuple[Vocabulary, Vocabulary]:
+    """Builds the source and the target vocabulary in one pass, each as `build_vocabulary` does.
+
+    Args:
+      pairs: (source tokens, target tokens), read once.
+      min_frequency, max_size: as in `build_vocabulary`, for each vocabulary.
+      shared: count both sides together and return the one vocabulary twice.
+    """
+    source_counts: Counter[str] = Counter()
+    target_counts = source_counts if shared else Counter()
+    for source, target in pairs:
+        source_counts.update(source)
+        target_counts.update(target)
+    source_vocabulary = _most_frequent(source_counts, min_frequency, max_size)
+    if shared:
+        return source_vocabulary, source_vocabulary
+    return source_vocabulary, _most_frequent(target_counts, min_frequency, max_size)
+
+
+def _most_frequent(counts: Counter[str], min_frequency: int, max_size: int) -> Vocabulary:
+    words = [
+        (count, word)
+        for word, count in counts.items()
+        if count > min_frequency
+        and word not in SPECIAL_TOKENS
+        and not any(mark in word for mark in "\t\r\ufeff")
+    ]
+    words.sort(reverse=True)
+    return Vocabulary(word for _, word in words[: max_size or None])
+
+
+def _without_count(line: str, where: str) -> str:
+    token, tab, count = line.rpartition("\t")
+    try:
+        if not tab or "\t" in token:
+            raise ValueError
+        float(count)
+    except ValueError:
+        raise UserError(
+            where,
+            f"{line!r} is not a token, a tab and a count, which is the form of line 1; "
+            "use one form throughout",
+        ) from None
+    return token

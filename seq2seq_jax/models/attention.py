@@ -1,0 +1,73 @@
+"""Attention: where in the source does the next word come from?
+
+The encoder's outputs are projected to keys once a sentence; each decoder step brings a query.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from seq2seq_jax.models.initializers import symmetric_uniform, xavier_uniform
+
+__all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
+
+Array = jax.Array
+
+
+class Memory(struct.PyTreeNode):
+    """What a decoder attends to: projected keys [B, S, A], values [B, S, H], lengths [B]."""
+
+    keys: Array
+    values: Array
+    lengths: Array
+
+
+class _AttentionLayer(nn.Module):
+    """The part that all attentions share; they differ in `_scores`."""
+
+    num_units: int = 128
+
+    def setup(self):
+        self.project_keys = nn.Dense(self.num_units, kernel_init=xavier_uniform)
+        self.project_query = nn.Dense(self.num_units, kernel_init=xavier_uniform)
+
+    def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
+        """Projects the encoder's outputs [B, S, H] to keys: once a sentence, not once a step."""
+        return Memory(keys=self.project_keys(outputs), values=values, lengths=lengths)
+
+    def __call__(self, query: Array, memory: Memory) -> tuple[Array, Array]:
+        """query [N, D], N a multiple of B -> weights [N, S] that sum to one, context [N, H].
+
+        With N = B K each K consecutive queries share one sentence's memory (the hypotheses of a beam),
+        which is therefore never copied. An empty source gives uniform weights over the padding.
+        """
+        batch, positions, _ = memory.keys.shape
+        query = self.project_query(query).reshape(batch, -1, self.num_units)
+        scores = self._scores(query, memory.keys)  # [B, K, S]
+        real = jnp.arange(positions) < memory.lengths[:, None, None]
+        scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
+        weights = jax.nn.softmax(scores, axis=-1)
+        context = jnp.einsum("bks,bsh->bkh", weights, memory.values)
+        return weights.reshape(-1, positions), context.reshape(-1, context.shape[-1])
+
+
+class AttentionLayerDot(_AttentionLayer):
+    """score = (W_k key + b_k) . (W_q query + b_q)  (Luong et al. 2015, arXiv:1508.04025), unscaled."""
+
+    def _scores(self, query: Array, keys: Array) -> Array:
+        return jnp.einsum("bka,bsa->bks", query, keys)
+
+
+class AttentionLayerBahdanau(_AttentionLayer):
+    """score = v . tanh(W_k key + b_k + W_q query + b_q)  (Bahdanau et al. 2014, arXiv:1409.0473)."""
+
+    def setup(self):
+        super().setup()
+        unit_variance = symmetric_uniform(math.sqrt(3 / self.num_units))
+        self.v = self.param("v", unit_variance, (self.num_units,))
+
+    def _scores(self, query: Array, keys: Array) -> Array:
+        return jnp.tanh(keys[:, None] + query[:, :, None]) @ self.v

@@ -1,0 +1,74 @@
+"""Bridges: from the encoder's final state to the decoder's first."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.models.activations import ACTIVATIONS
+from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.initializers import xavier_uniform
+
+__all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]
+
+State = Any  # a pytree of [B, D]
+
+
+class ZeroBridge(nn.Module):
+    """The decoder starts from zeros, whatever was encoded; attention has to carry it all."""
+
+    @nn.compact
+    def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        return zero_state
+
+
+class PassThroughBridge(nn.Module):
+    """The decoder starts where the encoder ended; the two states must have one structure and size."""
+
+    @nn.compact
+    def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        has, needs = _shapes(encoded.final_state), _shapes(zero_state)
+        if has != needs:
+            raise UserError(
+                "bridge.class",
+                f"PassThroughBridge needs equal states, but the encoder ends with {has} and the decoder"
+                f" starts with {needs}; equal cells, layers and directions would do, or InitialStateBridge",
+            )
+        return encoded.final_state
+
+
+class InitialStateBridge(nn.Module):
+    """One dense layer from the encoder's state, all its parts joined, to the decoder's, split again.
+
+    Parts go in the order of the pytree: c before h, forward before backward, layer by layer.
+    """
+
+    bridge_input: str = "final_state"
+    activation_fn: str = "identity"
+
+    @nn.compact
+    def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        parts = jax.tree.leaves(getattr(encoded, self.bridge_input))
+        if any(part.ndim != 2 for part in parts):
+            raise UserError(
+                "bridge.params.bridge_input",
+                f"needs one vector a sentence, but '{self.bridge_input}' is {_shapes(parts)};"
+                " 'final_state' would do",
+            )
+        leaves, structure = jax.tree.flatten(zero_state)
+        widths = [leaf.shape[-1] for leaf in leaves]
+        dense = nn.Dense(sum(widths), kernel_init=xavier_uniform, name="dense")
+        initial = ACTIVATIONS[self.activation_fn](dense(jnp.concatenate(parts, axis=-1)))
+        ends = [sum(widths[: i + 1]) for i in range(len(widths) - 1)]
+        return jax.tree.unflatten(structure, jnp.split(initial, ends, axis=-1))
+
+
+def _shapes(state: State) -> str:
+    """The nested widths of a state, as ((c 8, h 8), (c 8, h 8)), without the batch."""
+    if hasattr(state, "_fields"):
+        return "(" + ", ".join(f"{k} {v.shape[-1]}" for k, v in state._asdict().items()) + ")"
+    if isinstance(state, (tuple, list)):
+        return "(" + ", ".join(_shapes(part) for part in state) + ")"
+    return " x ".join(map(str, state.shape[1:]))

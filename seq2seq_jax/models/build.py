@@ -1,0 +1,78 @@
+"""From a resolved configuration to a model: class names become classes, their params keyword arguments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from seq2seq_jax.class_lookup import find_class
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
+
+Params = Mapping[str, Any]
+
+
+def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: int) -> nn.Module:
+    """The model that the configuration describes; its parts are checked to fit together.
+
+    Raises:
+      UserError: parts that do not fit, with the key to change; nothing has been compiled yet.
+    """
+    if config.embedding.share and source_vocab_size != target_vocab_size:
+        raise UserError(
+            "embedding.share",
+            "one table needs vocabularies of one size, but the source has"
+            f" {source_vocab_size} and the target {target_vocab_size} tokens;"
+            " one joint vocabulary for both sides would do",
+        )
+    model_class = find_class(seq2seq, "model", config.model)
+    model = model_class(
+        encoder=_build_encoder(config),
+        bridge=find_class(bridges, "bridge.class", config.bridge["class"])(
+            **config.bridge.params.to_dict()
+        ),
+        decoder=_build_decoder(config, target_vocab_size),
+        source_vocab_size=source_vocab_size,
+        target_vocab_size=target_vocab_size,
+        embedding_dim=config.embedding.dim,
+        embedding_init_scale=config.embedding.init_scale,
+        share_embedding=config.embedding.share,
+        reverse_source=config.source.reverse,
+    )
+    jax.eval_shape(lambda: init_params(model, seed=0))
+    return model
+
+
+def init_params(model: nn.Module, seed: int) -> Params:
+    """Initial parameters, drawn from the seed; they depend on no batch's shape."""
+    ids, length = jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
+    return model.init(jax.random.key(seed), ids, length, ids)["params"]
+
+
+def _build_encoder(config: ConfigDict) -> nn.Module:
+    encoder_class = find_class(encoders, "encoder.class", config.encoder["class"])
+    return encoder_class(**_with_cell_class(config.encoder.params, "encoder"))
+
+
+def _build_decoder(config: ConfigDict, vocab_size: int) -> nn.Module:
+    decoder_class = find_class(decoders, "decoder.class", config.decoder["class"])
+    params = _with_cell_class(config.decoder.params, "decoder")
+    params.pop("max_decode_length", None)  # is the search's, not the network's
+    if "attention" not in config:
+        return decoder_class(**params, vocab_size=vocab_size)
+    attention_class = find_class(attention, "attention.class", config.attention["class"])
+    layer = attention_class(**config.attention.params.to_dict())
+    return decoder_class(**params, vocab_size=vocab_size, attention=layer)
+
+
+def _with_cell_class(params: ConfigDict, slot: str) -> dict[str, Any]:
+    """The params with the cell's class in the place of its name."""
+    kwargs = params.to_dict()
+    if "rnn_cell" in kwargs:
+        key = f"{slot}.params.rnn_cell.cell_class"
+        rnn_cell = kwargs["rnn_cell"]
+        rnn_cell["cell_class"] = find_class(cells, key, rnn_cell["cell_class"])
+    return kwargs

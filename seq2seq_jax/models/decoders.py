@@ -1,0 +1,112 @@
+"""Decoders: one `step` that training scans over known words and search drives with its own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from seq2seq_jax.models.attention import Memory
+from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.stacks import RNNStack
+
+__all__ = ["AttentionDecoder", "BasicDecoder"]
+
+Array = jax.Array
+State = Any
+
+
+class DecoderStep(struct.PyTreeNode):
+    """What a step gives: the stack's output [N, D], and for each source position its attention weight
+    [N, S] and their weighted average [N, H]; without attention S and H are 0. Over time: [B, T, ...]."""
+
+    cell_output: Array
+    attention_scores: Array
+    attention_context: Array
+
+
+class BasicDecoder(nn.Module):
+    """A stack of cells and a dense layer to the vocabulary (Sutskever et al. 2014, arXiv:1409.3215).
+
+    output, state' = stack(embedding, state)
+    logits = W output + b
+    """
+
+    rnn_cell: Mapping[str, Any]
+    vocab_size: int
+    init_scale: float = 0.04
+
+    def setup(self):
+        self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
+        self.project_logits = nn.Dense(self.vocab_size, kernel_init=xavier_uniform)
+
+    def zero_state(self, batch_size: int) -> State:
+        """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
+        return self.stack.initial_state(batch_size)
+
+    def first_state(self, bridged: State, memory: None) -> State:
+        return bridged
+
+    def step(
+        self, state: State, inputs: Array, memory: None, *, train: bool = False
+    ) -> tuple[State, DecoderStep]:
+        """inputs [N, E] -> new state, outputs"""
+        state, output = self.stack.step(state, inputs, train=train)
+        none = output[:, :0]
+        return state, DecoderStep(output, none, none)
+
+    def logits(self, step: DecoderStep) -> Array:
+        """[..., D] -> [..., V]; nothing of it is fed back, so that all steps can be done at once."""
+        return self.project_logits(step.cell_output)
+
+
+class AttentionDecoder(nn.Module):
+    """A stack of cells that looks at the source after each step, and is fed what it saw.
+
+      output, state' = stack([embedding; context], state)
+      weights, context' = attention(output, memory)
+      logits = W_l tanh(W_m [output; context'] + b_m) + b_l
+
+    The context goes to the next input (Luong et al. 2015, arXiv:1508.04025, feed the mixed vector
+    instead); the first context is zero.
+    """
+
+    rnn_cell: Mapping[str, Any]
+    attention: nn.Module
+    vocab_size: int
+    init_scale: float = 0.04
+
+    def setup(self):
+        self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
+        self.mix = nn.Dense(self.stack.units, kernel_init=xavier_uniform)
+        self.project_logits = nn.Dense(self.vocab_size, kernel_init=xavier_uniform)
+
+    def zero_state(self, batch_size: int) -> State:
+        """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
+        return self.stack.initial_state(batch_size)
+
+    def first_state(self, bridged: State, memory: Memory) -> tuple[State, Array]:
+        """The cells' state, and the context [B, H]: nothing seen yet."""
+        return bridged, jnp.zeros_like(memory.values[:, 0])
+
+    def step(
+        self, state: tuple[State, Array], inputs: Array, memory: Memory, *, train: bool = False
+    ) -> tuple[tuple[State, Array], DecoderStep]:
+        """inputs [N, E] -> new state, outputs; N as in the attention layer"""
+        cells, context = state
+        cells, output = self.stack.step(
+            cells, jnp.concatenate([inputs, context], axis=-1), train=train
+        )
+        weights, context = self.attention(output, memory)
+        return (cells, context), DecoderStep(output, weights, context)
+
+    def logits(self, step: DecoderStep) -> Array:
+        """[..., D], [..., H] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
+        return self.project_logits(self.mixed(step))
+
+    def mixed(self, step: DecoderStep) -> Array:
+        """The attentional vector [..., D]."""
+        seen = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
+        return jnp.tanh(self.mix(seen))

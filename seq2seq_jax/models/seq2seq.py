@@ -1,0 +1,134 @@
+"""The models: embeddings, encoder, bridge and decoder in one module."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from seq2seq_jax.models.attention import Memory
+from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.initializers import symmetric_uniform
+
+__all__ = ["AttentionSeq2Seq", "BasicSeq2Seq"]
+
+Array = jax.Array
+State = Any
+
+
+class ModelOutput(struct.PyTreeNode):
+    """Of a whole target: logits [B, T, V], attention_scores [B, T, S] over the source as it was given."""
+
+    logits: Array
+    attention_scores: Array
+
+
+class BasicSeq2Seq(nn.Module):
+    """The encoder's final state is all that the decoder learns of the source.
+
+    Sources end with SEQUENCE_END, which their length counts; `reverse_source` turns each row round
+    within its own length, that END first (Sutskever et al. 2014, arXiv:1409.3215). `share_embedding`
+    uses one table for both languages.
+    """
+
+    encoder: nn.Module
+    bridge: nn.Module
+    decoder: nn.Module
+    source_vocab_size: int
+    target_vocab_size: int
+    embedding_dim: int = 100
+    embedding_init_scale: float = 0.04
+    share_embedding: bool = False
+    reverse_source: bool = True
+
+    def setup(self):
+        init = symmetric_uniform(self.embedding_init_scale)
+        self.source_embedding = nn.Embed(
+            self.source_vocab_size, self.embedding_dim, embedding_init=init
+        )
+        if not self.share_embedding:
+            self.target_embedding = nn.Embed(
+                self.target_vocab_size, self.embedding_dim, embedding_init=init
+            )
+
+    def __call__(
+        self,
+        source_ids: Array,
+        source_len: Array,
+        target_inputs: Array,
+        *,
+        train: bool = False,
+    ) -> ModelOutput:
+        """Teacher forcing: source_ids [B, S], source_len [B], target_inputs [B, T] (SEQUENCE_START
+        first, the last target left out) -> the next word's logits at each of the T positions."""
+        memory, state = self.start(source_ids, source_len, train=train)
+        inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
+
+        def step(decoder, state, inputs_t):
+            return decoder.step(state, inputs_t, memory, train=train)
+
+        scan = nn.scan(
+            step,
+            variable_broadcast="params",
+            split_rngs={"params": False, "dropout": True},
+            out_axes=1,
+        )
+        _, steps = scan(self.decoder, state, inputs)
+        scores = self._as_given(steps.attention_scores, source_len)
+        return ModelOutput(self.decoder.logits(steps), scores)
+
+    def start(
+        self, source_ids: Array, source_len: Array, *, train: bool = False
+    ) -> tuple[Memory | None, State]:
+        """Encodes and bridges: what the decoder attends to (shared by all steps), and its first state."""
+        encoded = self.encode(source_ids, source_len, train=train)
+        memory = self._memory(encoded)
+        zero_state = self.decoder.zero_state(source_ids.shape[0])
+        return memory, self.decoder.first_state(self.bridge(encoded, zero_state), memory)
+
+    def encode(self, source_ids: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
+        """source_ids [B, S], source_len [B]"""
+        if self.reverse_source:
+            source_ids = reverse_sequences(source_ids, source_len)
+        return self.encoder(self.source_embedding(source_ids), source_len, train=train)
+
+    def step(
+        self, tokens: Array, state: State, memory: Memory | None, source_len: Array
+    ) -> tuple[Array, State, Array]:
+        """One step of a search: tokens [N] -> log probabilities [N, V], new state, attention [N, S]."""
+        state, step = self.decoder.step(state, self._embed_target(tokens), memory)
+        scores = self._as_given(step.attention_scores[:, None], source_len)[:, 0]
+        return jax.nn.log_softmax(self.decoder.logits(step)), state, scores
+
+    def _memory(self, encoded: EncoderOutput) -> Memory | None:
+        return None
+
+    def _embed_target(self, ids: Array) -> Array:
+        table = self.source_embedding if self.share_embedding else self.target_embedding
+        return table(ids)
+
+    def _as_given(self, scores: Array, source_len: Array) -> Array:
+        """Attention [N, T, S] over the source in the order in which it was given, N = B K."""
+        if not self.reverse_source or scores.shape[-1] == 0:
+            return scores
+        lengths = jnp.repeat(source_len, scores.shape[0] // source_len.shape[0])
+        return reverse_sequences(scores, lengths)
+
+
+class AttentionSeq2Seq(BasicSeq2Seq):
+    """The decoder also looks back at every position of the source (Bahdanau et al. 2014,
+    arXiv:1409.0473); its `decoder` is an AttentionDecoder."""
+
+    def _memory(self, encoded: EncoderOutput) -> Memory:
+        return self.decoder.attention.memory(
+            encoded.outputs, encoded.attention_values, encoded.attention_values_length
+        )
+
+
+def reverse_sequences(x: Array, lengths: Array) -> Array:
+    """Turns the last axis round within each row's length: x [B, ..., S], lengths [B]."""
+    positions = jnp.arange(x.shape[-1])
+    lengths = lengths.reshape((-1,) + (1,) * (x.ndim - 1))
+    mirrored = jnp.where(positions < lengths, lengths - 1 - positions, positions)
+    return jnp.take_along_axis(x, jnp.broadcast_to(mirrored, x.shape), axis=-1)

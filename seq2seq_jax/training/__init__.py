@@ -1,0 +1,1 @@
+"""Training: losses, optimizers and schedules, the step, the writers, the loop."""

@@ -1,0 +1,31 @@
+"""Stopping in good order."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def catch_interruption() -> Iterator[Callable[[], bool]]:
+    """SIGTERM and SIGINT are remembered instead of obeyed; yields whether one has come.
+
+    A second one does what it always does. Only the main thread can catch signals; in another thread
+    nothing is changed.
+    """
+    came = threading.Event()
+    previous: dict[int, object] = {}
+
+    def remember(number: int, frame: object) -> None:
+        came.set()
+        for caught, handler in previous.items():
+            signal.signal(caught, handler)  # type: ignore[arg-type]
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            previous[number] = signal.signal(number, remember)
+    try:
+        yield came.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

@@ -1,0 +1,227 @@
+"""The training loop: step, log, evaluate, save; in this order, so that a checkpoint knows it all."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import write_config
+from seq2seq_jax.console import progress_bar
+from seq2seq_jax.data.batches import Batch, TrainBatches
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
+from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.training.interruption import catch_interruption
+from seq2seq_jax.training.metric_window import MetricWindow
+from seq2seq_jax.training.metric_writers import MetricWriter
+from seq2seq_jax.training.optimizers import make_optimizer
+from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
+from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.train_step import create_train_state, make_train_step
+from seq2seq_jax.workdir import Workdir, check_vocabularies_fit, vocabulary_sizes
+
+_log = logging.getLogger(__name__)
+
+
+def train(config: ConfigDict, path: str | Path) -> bool:
+    """Trains in the workdir `path` up to `config.train_steps`, from its last checkpoint if it has one.
+
+    N steps, and N/2 steps killed and run again, give the same parameters bit for bit (on CPU), the
+    same data order and the same metrics.
+
+    Args:
+      config: resolved.
+
+    Returns:
+      Whether training is finished; False if a signal stopped it (the checkpoint is written).
+
+    Raises:
+      UserError: before anything is compiled or written, for what is wrong with the configuration, the
+        data or the workdir; later if the loss is no longer a number.
+    """
+    workdir = Workdir(path)
+    check_same_configuration(workdir, config)
+    data = prepare_data(config, workdir)
+    model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
+    schedule, optimizer = _make_optimizer(config)
+    pipeline = config.input_pipeline_train.params
+    batches = TrainBatches(
+        data.corpus,
+        data.buckets,
+        config.batch_size,
+        seed=config.seed,
+        shuffle=pipeline.shuffle,
+        num_epochs=pipeline.num_epochs,
+    )
+    state = create_train_state(init_params(model, config.seed), optimizer)
+    checkpoints = workdir.checkpoints(config)
+    step, window = 0, MetricWindow()
+    if checkpoints.latest_step() is not None:
+        check_vocabularies_fit(checkpoints.read()[2], data.vocabularies, str(checkpoints.directory))
+        step, state, saved = checkpoints.restore(state)
+        batches.restore(saved["batches"])
+        window = MetricWindow(saved["window"])
+        _log.info("going on from step %d", step)
+
+    write_config(config, workdir.config_file)
+    workdir.write_vocabularies(data.vocabularies)
+    writer = MetricWriter(workdir.path, step)
+    train_step = make_train_step(model, optimizer, config.seed)
+    evaluate = data.dev_set and make_evaluate(
+        model, config, data.vocabularies.target, data.dev_set, data.buckets
+    )
+    compiled: set[tuple[int, int]] = set()
+
+    def log_line() -> None:
+        scalars = window.scalars(step, schedule)
+        _check_finite(scalars["train/loss"], step, checkpoints.latest_step())
+        writer.write_scalars(step, scalars)
+        left = window.seconds_per_step() * (config.train_steps - step)
+        _log.info(
+            "step %d/%d  loss %.4f  ppl %.3f  lr %.2g  grad %.2f  %.0f source + %.0f target tokens/s"
+            "  left %s",
+            step,
+            config.train_steps,
+            *(scalars[f"train/{name}"] for name in _LOGGED),
+            _clock(left),
+        )
+
+    def evaluation_results() -> dict[str, Any]:
+        evaluation = evaluate(state.params)
+        numbers = {k: v for k, v in evaluation.results.items() if not isinstance(v, str)}
+        texts = {k: v for k, v in evaluation.results.items() if isinstance(v, str)}
+        writer.write_scalars(step, {f"dev/{name}": value for name, value in numbers.items()})
+        if evaluation.samples:
+            texts["samples"] = describe_samples(evaluation.samples)
+            _log.info("%s", texts["samples"])
+        if texts:
+            writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
+        summary = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        _log.info("step %d/%d  dev  %s", step, config.train_steps, summary)
+        return numbers
+
+    def save(results: dict[str, Any]) -> None:
+        sums = window.sums()
+        _check_finite(sums.get("loss", 0.0), step, checkpoints.latest_step())
+        checkpoints.save(
+            step,
+            state,
+            {
+                "batches": batches.state(),
+                "window": sums,
+                "vocabulary_sizes": vocabulary_sizes(data.vocabularies),
+            },
+            results,
+        )
+
+    saved_at, saved_step = time.monotonic(), step
+    finished = step >= config.train_steps
+    if finished:
+        _log.info("all %d steps are done; a larger train_steps goes on", config.train_steps)
+    with (
+        catch_interruption() as interrupted,
+        progress_bar("training", config.train_steps, step) as show,
+    ):
+        while not finished and not interrupted():
+            batch = next(batches, None)
+            if batch is not None:
+                _announce_shape(batch, compiled, len(data.buckets))
+                state, metrics = train_step(state, batch)
+                window.add(metrics)
+                step += 1
+                show(step)
+            elif step == 0:
+                raise UserError(
+                    "input_pipeline_train.params.num_epochs", "no batch in these epochs"
+                )
+            finished = batch is None or step >= config.train_steps
+
+            log_due = step % config.log_every_n_steps == 0 or finished
+            evaluation_due = evaluate and (step % config.eval_every_n_steps == 0 or finished)
+            save_due = (
+                evaluation_due
+                or finished
+                or interrupted()
+                or _save_due(config, step, time.monotonic() - saved_at)
+            )
+            if not (log_due or save_due):
+                continue
+            window.pause()
+            if log_due and window.sums():
+                log_line()
+                window = MetricWindow()
+            results = evaluation_results() if evaluation_due else {}
+            if save_due and step > saved_step:
+                save(results)
+                saved_at, saved_step = time.monotonic(), step
+            window.resume()
+        if interrupted() and step > saved_step:
+            save({})
+    writer.close()
+    if not finished:
+        _log.info("stopped at step %d; the same command goes on from there", step)
+    return finished
+
+
+_LOGGED = (
+    "loss",
+    "perplexity",
+    "learning_rate",
+    "grad_norm",
+    "source_tokens_per_second",
+    "target_tokens_per_second",
+)
+
+
+def _make_optimizer(config: ConfigDict):
+    settings = config.optimizer
+    schedule = make_schedule(
+        settings.learning_rate,
+        settings.lr_decay_type,
+        settings.lr_decay_steps,
+        settings.lr_decay_rate,
+        settings.lr_start_decay_at,
+        settings.lr_stop_decay_at,
+        settings.lr_min_learning_rate,
+        settings.lr_staircase,
+    )
+    optimizer = make_optimizer(
+        settings.name,
+        settings.params.to_dict(),
+        schedule,
+        settings.clip_gradients,
+        settings.clip_embed_gradients,
+    )
+    return schedule, optimizer
+
+
+def _save_due(config: ConfigDict, step: int, seconds: float) -> bool:
+    if config.save_checkpoints_steps:
+        return step % config.save_checkpoints_steps == 0
+    return 0 < config.save_checkpoints_secs <= seconds
+
+
+def _announce_shape(batch: Batch, compiled: set[tuple[int, int]], buckets: int) -> None:
+    shape = batch["source_ids"].shape[1], batch["target_ids"].shape[1]
+    if shape not in compiled:
+        compiled.add(shape)
+        _log.info("compiling bucket %d x %d, %d of %d", *shape, len(compiled), buckets)
+
+
+def _check_finite(loss: float, step: int, last_saved: int | None) -> None:
+    if not math.isfinite(loss):
+        kept = f"; the checkpoint of step {last_saved} is whole" if last_saved is not None else ""
+        raise UserError(
+            "optimizer.learning_rate",
+            f"the loss is {loss} at step {step}; a lower rate or a lower optimizer.clip_gradients"
+            f" would do{kept}",
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

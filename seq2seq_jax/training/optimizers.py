@@ -1,0 +1,62 @@
+"""Optimizers: clip, then update."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seq2seq_jax.training.schedules import Schedule
+
+OPTIMIZERS = {
+    "Adam": optax.adam,
+    "AdamW": optax.adamw,
+    "SGD": optax.sgd,
+    "Momentum": optax.sgd,
+    "RMSProp": optax.rmsprop,
+    "Adagrad": optax.adagrad,
+    "Adadelta": optax.adadelta,
+    "Adafactor": optax.adafactor,
+}
+"""By their documented names; any other name is looked up in optax as it is."""
+
+
+def make_optimizer(
+    name: str,
+    params: Mapping[str, Any],
+    learning_rate: Schedule,
+    clip_gradients: float = 5.0,
+    clip_embed_gradients: float = 0.1,
+) -> optax.GradientTransformation:
+    """The chain: clip by global norm, clip each embedding table by its own norm, optimizer.
+
+    Both norms are taken over dense gradients, rows of one word summed. A limit of 0 is no limit. The
+    optimizers are optax's: against TensorFlow's, Adam's epsilon is added to the corrected root, and
+    Momentum and RMSProp decay all rows of an embedding, not only those in the batch.
+    """
+    chain = []
+    if clip_gradients > 0:
+        chain.append(optax.clip_by_global_norm(clip_gradients))
+    if clip_embed_gradients > 0:
+        chain.append(clip_embeddings(clip_embed_gradients))
+    optimizer = OPTIMIZERS.get(name) or getattr(optax, name)
+    return optax.chain(*chain, optimizer(learning_rate, **params))
+
+
+def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
+    """Scales the gradient of each embedding table down to `max_norm`, if its norm is larger.
+
+    An embedding table is a parameter that has "embedding" in its path.
+    """
+
+    def clip(path: tuple, grad: jax.Array) -> jax.Array:
+        if "embedding" not in jax.tree_util.keystr(path):
+            return grad
+        norm = jnp.linalg.norm(grad)
+        return grad * jnp.minimum(1, max_norm / jnp.maximum(norm, 1e-30))
+
+    def update(updates, state, params=None):
+        return jax.tree_util.tree_map_with_path(clip, updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

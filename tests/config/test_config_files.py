@@ -1,0 +1,208 @@
+"""Configurations read and written, and what may differ on resuming."""
+
+import os
+
+import pytest
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import (
+    RESUMABLE,
+    default_config,
+    differences,
+    load_config,
+    read_config,
+    resolve,
+    write_config,
+)
+from seq2seq_jax.errors import UserError
+
+
+def config_of(*overrides):
+    config = default_config("AttentionSeq2Seq")
+    config.input_pipeline_train.params = {"builtin": "toy_copy"}
+    config.input_pipeline_dev.params = {"builtin": "toy_copy"}
+    return resolve(config, overrides)
+
+
+def load_error(tmp_path, text):
+    path = tmp_path / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as raised:
+        load_config(path)
+    told = str(raised.value)
+    assert "\n" not in told
+    return told.removeprefix(f"{path}")
+
+
+def test_a_missing_file_names_the_nearest(tmp_path):
+    (tmp_path / "attention.py").touch()
+    with pytest.raises(UserError) as raised:
+        load_config(tmp_path / "atention.py")
+
+    assert str(raised.value) == (
+        f"{tmp_path}/atention.py: no such config file, did you mean {tmp_path}/attention.py?"
+    )
+
+
+def test_a_file_that_is_not_python(tmp_path):
+    (tmp_path / "config.yml").touch()
+    with pytest.raises(UserError, match=r"config.yml: a config file is a Python file, NAME.py$"):
+        load_config(tmp_path / "config.yml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = (\n", ":1: SyntaxError: '(' was never closed"),
+        ("\nimport no_such_thing\n", ":2: ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("x = 1\n", ": has no function get_config()"),
+        ("def get_config():\n  pass\n", ": get_config() must return a ConfigDict; got NoneType"),
+        (
+            "def get_config():\n  raise ValueError('two\\nlines')\n",
+            ":2: ValueError: two lines",
+        ),
+        (
+            "from seq2seq_jax.config import default_config\n"
+            "def get_config():\n"
+            "  config = default_config('BasicSeq2Seq')\n"
+            "  config.nothing.like_it = 3\n",
+            ":4: AttributeError: unknown key 'nothing'",
+        ),
+    ],
+)
+def test_a_file_that_fails_is_told_with_the_line(tmp_path, text, message):
+    assert load_error(tmp_path, text) == message
+
+
+def test_an_error_of_the_users_in_a_file_stays_as_it_is(tmp_path):
+    (tmp_path / "c.py").write_text(
+        "from seq2seq_jax.config import default_config\n"
+        "def get_config():\n  return default_config('Seq3')\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(UserError, match=r"^model: unknown model Seq3"):
+        load_config(tmp_path / "c.py")
+
+
+def test_a_relative_path_is_told_with_the_line_too(tmp_path, monkeypatch):
+    (tmp_path / "c.py").write_text("1 / 0\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^c.py:1: ZeroDivisionError: division by zero$"):
+        load_config("c.py")
+
+
+def test_loading_leaves_nothing_behind(tmp_path):
+    (tmp_path / "c.py").write_text(
+        "from ml_collections import ConfigDict\ndef get_config():\n  return ConfigDict({'a': 1})\n",
+        encoding="utf-8",
+    )
+    assert load_config(tmp_path / "c.py").a == 1
+    assert os.listdir(tmp_path) == ["c.py"]
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    config = config_of(("vocab_source", "wörter.txt"))
+    write_config(config, tmp_path / "run" / "config.json")
+    read = read_config(tmp_path / "run" / "config.json")
+
+    assert read == config
+    assert resolve(read) == config
+    assert os.listdir(tmp_path / "run") == ["config.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    write_config(config_of(), path)
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_config(config_of(("seed", "1")), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{\n"a": 1,\n}', ":3: not JSON: "),
+        (b"[1]", ": must hold a JSON object"),
+        (b'"\xff"', ": not UTF-8"),
+    ],
+)
+def test_a_stored_configuration_that_is_damaged_is_told(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        read_config(path)
+    assert str(raised.value).startswith(f"{path}{message}")
+
+
+def test_a_missing_stored_configuration_is_told(tmp_path):
+    with pytest.raises(
+        UserError, match=r"config\.json: cannot be read: No such file or directory$"
+    ):
+        read_config(tmp_path / "config.json")
+
+
+def test_equal_configurations_do_not_differ():
+    assert differences(config_of(), config_of()) == []
+
+
+def test_what_may_not_change_on_resuming_is_named():
+    new = config_of(
+        ("batch_size", "3"),
+        ("encoder.params.rnn_cell.num_layers", "2"),
+        ("attention.class", "AttentionLayerDot"),
+        ("train_steps", "77"),
+    )
+
+    assert differences(config_of(), new) == [
+        "attention.class",
+        "batch_size",
+        "encoder.params.rnn_cell.num_layers",
+    ]
+
+
+def test_keys_that_only_one_configuration_has_are_named():
+    assert differences(config_of(), config_of(("optimizer.name", "SGD"))) == [
+        "optimizer.name",
+        "optimizer.params",
+        "optimizer.params.b1",
+        "optimizer.params.b2",
+        "optimizer.params.eps",
+    ]
+
+
+def test_what_may_change_on_resuming_is_not_named():
+    new = config_of(
+        ("train_steps", "77"),
+        ("eval_every_n_steps", "5"),
+        ("save_checkpoints_secs", "5"),
+        ("save_checkpoints_steps", "5"),
+        ("keep_checkpoint_max", "9"),
+        ("keep_checkpoint_every_n_hours", "0.5"),
+        ("log_every_n_steps", "5"),
+        ("metrics", "BleuMetricSpec"),
+        ("best_metric", "bleu"),
+        ("inference.beam_search.beam_width", "5"),
+        ("input_pipeline_dev.params.builtin", "toy_reverse"),
+        ("input_pipeline_train.params.num_epochs", "5"),
+    )
+    assert differences(config_of(), new) == []
+
+
+def test_every_resumable_key_exists():
+    config = config_of()
+    for key in RESUMABLE:
+        group = config
+        for part in key.split("."):
+            group = group[part]
+
+
+def test_a_key_that_begins_like_a_resumable_one_may_not_change():
+    old, new = ConfigDict({"metrics_of_mine": 1}), ConfigDict({"metrics_of_mine": 2})
+    assert differences(old, new) == ["metrics_of_mine"]

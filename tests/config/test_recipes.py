@@ -1,0 +1,75 @@
+"""The recipes in configs/: each resolves, and is what its docstring says."""
+
+from pathlib import Path
+
+import pytest
+
+from seq2seq_jax.config import load_config, resolve
+from seq2seq_jax.errors import UserError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FILES = [
+    ("input_pipeline_train.params.source_files", "a"),
+    ("input_pipeline_train.params.target_files", "b"),
+    ("input_pipeline_dev.params.source_files", "c"),
+    ("input_pipeline_dev.params.target_files", "d"),
+]
+
+
+def recipe(name, overrides=()):
+    return resolve(load_config(CONFIGS / f"{name}.py"), overrides)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.py")), ids=lambda path: path.stem)
+def test_every_recipe_resolves_on_files_and_says_its_command(path):
+    once = resolve(load_config(path), FILES)
+
+    assert resolve(once) == once
+    assert f"--config=configs/{path.name}" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["basic", "attention", "toy_copy", "toy_reverse", "g2p", "tiny"])
+def test_recipes_with_built_in_data_need_no_files(name):
+    config = recipe(name)
+
+    train, dev = config.input_pipeline_train.params, config.input_pipeline_dev.params
+    assert train.builtin == dev.builtin != ""
+    assert (train.split, dev.split) == ("train", "dev")
+    assert (train.shuffle, dev.shuffle) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "attention", "cell", "units", "layers"),
+    [
+        ("nmt_small", "AttentionLayerDot", "GRUCell", 128, (1, 1)),
+        ("nmt_medium", "AttentionLayerBahdanau", "GRUCell", 256, (1, 2)),
+        ("nmt_large", "AttentionLayerBahdanau", "LSTMCell", 512, (2, 4)),
+    ],
+)
+def test_translation_recipes_are_the_published_ones(name, attention, cell, units, layers):
+    config = recipe(name, FILES)
+    cells = [config[part].params.rnn_cell for part in ("encoder", "decoder")]
+
+    assert (config.attention["class"], config.attention.params.num_units) == (attention, units)
+    assert [one.cell_class for one in cells] == [cell, cell]
+    assert [one.cell_params.num_units for one in cells] == [units, units]
+    assert tuple(one.num_layers for one in cells) == layers
+    assert [one.dropout_input_keep_prob for one in cells] == [0.8, 0.8]
+    assert (config.bridge["class"], config.embedding.dim) == ("ZeroBridge", units)
+    assert (config.optimizer.params.eps, config.optimizer.learning_rate) == (8e-7, 1e-4)
+    assert not config.source.reverse
+
+
+@pytest.mark.parametrize("name", ["nmt_small", "nmt_medium", "nmt_large"])
+def test_translation_recipes_ask_for_files(name):
+    with pytest.raises(UserError, match=r"^input_pipeline_train.params.source_files: is empty"):
+        recipe(name)
+
+
+@pytest.mark.parametrize("name", ["toy_copy", "toy_reverse"])
+def test_toy_recipes_are_the_small_translation_model_with_a_higher_rate(name):
+    small, toy = recipe("nmt_small", FILES), recipe(name, FILES)
+
+    for part in ("encoder", "decoder", "attention", "bridge", "source", "target", "embedding"):
+        assert toy[part] == small[part]
+    assert (toy.optimizer.learning_rate, toy.batch_size, toy.train_steps) == (1e-3, 32, 1000)

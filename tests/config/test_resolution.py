@@ -1,0 +1,288 @@
+"""Filling, labels, and the rules between keys."""
+
+import pytest
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.errors import UserError
+
+TRAIN, DEV = "input_pipeline_train.params", "input_pipeline_dev.params"
+
+
+def config_of(model="AttentionSeq2Seq"):
+    config = default_config(model)
+    config.input_pipeline_train.params = {"builtin": "toy_copy"}
+    config.input_pipeline_dev.params = {"builtin": "toy_copy"}
+    return config
+
+
+def error(config, *overrides):
+    with pytest.raises(UserError) as raised:
+        resolve(config, overrides)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("model", ["BasicSeq2Seq", "AttentionSeq2Seq"])
+def test_resolving_twice_changes_nothing(model):
+    once = resolve(
+        config_of(model),
+        [("decoder.params.max_decode_length", "7"), ("optimizer.params.epsilon", "1e-3")],
+    )
+
+    assert resolve(once) == once
+
+
+def test_resolving_leaves_the_given_config_alone():
+    config = config_of()
+    before = config.to_dict()
+    resolve(config, [("seed", "3"), ("metrics", "BleuMetricSpec"), ("best_metric", "bleu")])
+
+    assert config.to_dict() == before
+
+
+def test_a_config_with_little_in_it_is_filled():
+    config = ConfigDict({"model": "BasicSeq2Seq", "eval_every_n_steps": 0})
+    result = resolve(config, [(f"{TRAIN}.builtin", "toy_copy")])
+
+    assert result.encoder.params.rnn_cell.cell_params.num_units == 128
+
+
+def test_no_leaf_is_none():
+    def leaves(group):
+        for value in group.values():
+            yield from leaves(value) if isinstance(value, dict) else [value]
+
+    assert all(leaf is not None for leaf in leaves(resolve(config_of()).to_dict()))
+
+
+def test_an_unknown_key_of_the_file_is_told():
+    config = config_of()
+    config.batchsize = 3
+
+    assert error(config).startswith("batchsize: unknown key batchsize, did you mean batch_size?")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("x", '"x"'), (None, "None"), (True, "True"), ([1], "[1]")]
+)
+def test_a_wrong_type_in_the_file_is_told(value, shown):
+    config = config_of()
+    config.batch_size = value
+
+    assert error(config) == f"batch_size: must be a whole number, at least 1; got {shown}"
+
+
+def test_a_value_in_place_of_a_group_is_told():
+    config = config_of()
+    config.source = 3
+
+    assert error(config) == "source: must hold keys: max_seq_len, reverse, lowercase; got 3"
+
+
+def test_a_class_name_that_is_no_text_is_told():
+    config = config_of()
+    config.encoder["class"] = 3
+
+    assert error(config) == "encoder.class: must be the name of a class; got 3"
+
+
+def test_file_lists_of_a_file_become_text():
+    config = config_of()
+    config.input_pipeline_train.params = {"source_files": ["a", "b"], "target_files": ("c", "d")}
+    config.eval_every_n_steps = 0
+    params = resolve(config).input_pipeline_train.params
+
+    assert (params.source_files, params.target_files) == ("a,b", "c,d")
+
+
+def test_buckets_of_a_file_may_be_a_list():
+    config = config_of()
+    config.buckets = [10, 20]
+
+    assert resolve(config).buckets == "10,20"
+
+
+# Metrics, hooks, tasks
+
+
+def test_metrics_get_labels_and_params():
+    config = config_of()
+    config.metrics = [
+        "LogPerplexityMetricSpec",
+        "RougeMetricSpec",
+        {"class": "RougeMetricSpec", "params": {"rouge_type": "rouge_l/f_score"}},
+    ]
+    metrics = resolve(config).metrics
+
+    assert list(metrics) == ["LogPerplexityMetricSpec", "RougeMetricSpec", "RougeMetricSpec_2"]
+    assert metrics.RougeMetricSpec.params.to_dict() == {
+        "separator": " ",
+        "postproc_fn": "",
+        "rouge_type": "rouge_1/f_score",
+    }
+    assert metrics.RougeMetricSpec_2.params.rouge_type == "rouge_l/f_score"
+
+
+def test_one_leaf_of_one_metric_can_be_set():
+    overrides = [
+        ("metrics.RougeMetricSpec.params.rouge_type", "rouge_2/r_score"),
+        ("metrics", "RougeMetricSpec, LogPerplexityMetricSpec"),
+    ]
+    metrics = resolve(config_of(), overrides).metrics
+
+    assert metrics.RougeMetricSpec.params.rouge_type == "rouge_2/r_score"
+
+
+def test_all_metrics_can_be_replaced_in_a_resolved_config():
+    once = resolve(config_of(), [("metrics", "BleuMetricSpec,LogPerplexityMetricSpec")])
+    twice = resolve(once, [("metrics", "AccuracyMetricSpec"), ("best_metric", "token_accuracy")])
+
+    assert list(twice.metrics) == ["AccuracyMetricSpec"]
+
+
+def test_metrics_can_be_none_at_all():
+    assert resolve(config_of(), [("metrics", "")]).metrics.to_dict() == {}
+
+
+def test_an_override_of_a_metric_that_is_not_there_is_told():
+    assert error(config_of(), ("metrics.BleuMetricSpec.params.separator", "")) == (
+        "metrics.BleuMetricSpec.params.separator: unknown key BleuMetricSpec, "
+        "did you mean LogPerplexityMetricSpec? valid: LogPerplexityMetricSpec"
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (3, "metrics: must be a list of class names; got 3"),
+        ([3], 'metrics: must hold class names or {"class": ..., "params": ...}; got 3'),
+        (
+            [{"params": {}}],
+            'metrics: must hold class names or {"class": ..., "params": ...}; got {\'params\': {}}',
+        ),
+    ],
+)
+def test_metrics_of_a_wrong_form_are_told(metrics, message):
+    config = config_of()
+    config.metrics = metrics
+
+    assert error(config) == message
+
+
+# Rules between keys
+
+
+def test_no_training_data_at_all():
+    assert error(default_config("BasicSeq2Seq")) == (
+        f"{TRAIN}.source_files: is empty; give source_files and target_files, or builtin, one of: "
+        "toy_copy, toy_reverse, cmudict"
+    )
+
+
+FILES = [(f"{TRAIN}.source_files", "a"), (f"{TRAIN}.target_files", "b")]
+
+
+def test_training_files_ask_for_dev_files_although_there_is_a_built_in_corpus():
+    assert error(config_of(), *FILES) == (
+        f"{DEV}.source_files: is empty, but training reads files; "
+        "give dev files too, or eval_every_n_steps=0"
+    )
+
+
+def test_without_evaluation_no_dev_files_are_needed():
+    result = resolve(default_config("BasicSeq2Seq"), [*FILES, ("eval_every_n_steps", "0")])
+    assert result.input_pipeline_train.params.source_files == "a"
+
+
+def test_dev_files_go_with_a_built_in_training_corpus():
+    overrides = [(f"{DEV}.source_files", "a"), (f"{DEV}.target_files", "b")]
+    assert resolve(config_of(), overrides).input_pipeline_dev.params.target_files == "b"
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "message"),
+    [
+        ("a,b", "c", "target_files: must be as many as source_files, which are 2; got 1"),
+        ("a", "", "target_files: must be as many as source_files, which are 1; got 0"),
+        ("", "c", "source_files: must be as many as target_files, which are 1; got 0"),
+    ],
+)
+@pytest.mark.parametrize("pipeline", [TRAIN, DEV])
+def test_as_many_target_files_as_source_files(pipeline, sources, targets, message):
+    overrides = [(f"{pipeline}.source_files", sources), (f"{pipeline}.target_files", targets)]
+    assert error(config_of(), *overrides) == f"{pipeline}.{message}"
+
+
+def test_the_older_spelling_of_the_decode_length_is_used():
+    result = resolve(config_of(), [("decoder.params.max_decode_length", "7")])
+
+    assert result.inference.max_decode_length == 7
+    again = resolve(result, [("inference.max_decode_length", "9")])
+    assert again.inference.max_decode_length == 9
+
+
+def test_two_unequal_decode_lengths_are_an_error():
+    overrides = [("decoder.params.max_decode_length", "7"), ("inference.max_decode_length", "8")]
+    assert error(config_of(), *overrides) == (
+        "decoder.params.max_decode_length: is 7, but inference.max_decode_length is 8; "
+        "set only the latter"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "decoder", "fitting"),
+    [
+        ("BasicSeq2Seq", "AttentionDecoder", "BasicDecoder"),
+        ("AttentionSeq2Seq", "BasicDecoder", "AttentionDecoder"),
+    ],
+)
+def test_the_decoder_goes_with_the_model(model, decoder, fitting):
+    assert error(config_of(model), ("decoder.class", decoder)) == (
+        f"decoder.class: {decoder} does not go with {model}; valid: {fitting}"
+    )
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_dense_residuals_need_residual_connections(part):
+    key = f"{part}.params.rnn_cell.residual_dense"
+
+    assert error(config_of(), (key, "true")) == (
+        f"{key}: is true, which needs residual_connections to be true as well"
+    )
+    resolve(config_of(), [(key, "1"), (f"{part}.params.rnn_cell.residual_connections", "1")])
+
+
+@pytest.mark.parametrize("decay", ["polynomial_decay", "cosine_decay"])
+@pytest.mark.parametrize(
+    ("key", "text", "default"),
+    [("lr_decay_rate", "0.5", "0.99"), ("lr_staircase", "True", "False")],
+)
+def test_decays_without_a_rate_say_so(decay, key, text, default):
+    overrides = [("optimizer.lr_decay_type", decay), (f"optimizer.{key}", text)]
+    assert error(config_of(), *overrides) == (
+        f"optimizer.{key}: is {text}, but {decay} does not use it; leave it at {default}"
+    )
+
+
+def test_decay_does_not_stop_before_it_starts():
+    overrides = [("optimizer.lr_start_decay_at", "9"), ("optimizer.lr_stop_decay_at", "8")]
+    assert error(config_of(), *overrides) == (
+        "optimizer.lr_stop_decay_at: must be at least lr_start_decay_at, which is 9; got 8"
+    )
+
+
+def test_the_least_learning_rate_is_no_higher_than_the_first():
+    assert error(config_of(), ("optimizer.lr_min_learning_rate", "1")) == (
+        "optimizer.lr_min_learning_rate: must be at most learning_rate, which is 0.0001; got 1.0"
+    )
+
+
+def test_the_best_metric_is_one_of_those_measured():
+    assert error(config_of(), ("metrics", "BleuMetricSpec,ErrorRateMetricSpec")) == (
+        "best_metric: must be a result of metrics, one of: bleu, token_error_rate, "
+        'sequence_error_rate; got "log_perplexity"'
+    )
+
+
+def test_without_evaluation_the_best_metric_does_not_matter():
+    resolve(config_of(), [("metrics", "BleuMetricSpec"), ("eval_every_n_steps", "0")])

@@ -1,0 +1,147 @@
+from itertools import combinations_with_replacement, pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq_jax.data.buckets import (
+    MAX_BUCKETS,
+    MIN_SAVING,
+    Buckets,
+    buckets_from_boundaries,
+    choose_buckets,
+    parse_boundaries,
+)
+from seq2seq_jax.errors import UserError
+
+lengths_of_pairs = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(2, 6)), min_size=1, max_size=30
+)
+
+
+def slots(shapes, sources, targets, batch_size: int) -> int:
+    """Counts slots pair by pair: each goes into the first bucket that holds it."""
+    pairs = [0] * len(shapes)
+    for source, target in zip(sources, targets, strict=True):
+        pairs[[source <= s and target <= t for s, t in shapes].index(True)] += 1
+    return sum(
+        -(-count // batch_size) * batch_size * (s + t)
+        for count, (s, t) in zip(pairs, shapes, strict=True)
+    )
+
+
+def fewest_slots(count: int, sources, targets, batch_size: int) -> int:
+    """Tries all `count` nested rectangles of the lengths that occur."""
+    largest = int(sources.max()), int(targets.max())
+    rectangles = list(product(np.unique(sources).tolist(), np.unique(targets).tolist()))
+    return min(
+        slots((*inner, largest), sources, targets, batch_size)
+        for inner in combinations_with_replacement(rectangles, count - 1)
+        if all(a[1] <= b[1] for a, b in pairwise(inner))
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(lengths_of_pairs, st.sampled_from([1, 4]))
+def test_the_chosen_buckets_are_the_best_of_all(pairs, batch_size):
+    sources, targets = np.array(pairs).T
+    chosen = choose_buckets(sources, targets, batch_size=batch_size)
+    assert len(chosen) <= MAX_BUCKETS
+    used = slots(chosen.shapes, sources, targets, batch_size)
+    best = [fewest_slots(count, sources, targets, batch_size) for count in (1, 2, 3)]
+    stop = next((k for k in (1, 2) if best[k - 1] - best[k] < MIN_SAVING * best[k - 1]), None)
+    if stop is None:
+        assert used <= best[2]
+    else:
+        assert used == best[stop - 1]
+
+
+def test_buckets_that_save_little_are_not_made():
+    lengths = np.array([10] * 1000 + [9])
+    assert choose_buckets(lengths, lengths).shapes == ((10, 10),)
+
+
+def test_a_bucket_for_few_long_pairs_is_made():
+    sources, targets = np.array([4] * 90 + [40] * 10), np.array([5] * 90 + [41] * 10)
+    assert choose_buckets(sources, targets).shapes == ((4, 5), (40, 41))
+
+
+def test_whole_batches_are_counted_so_small_corpora_get_few_buckets():
+    lengths = np.arange(1, 9)
+    assert len(choose_buckets(lengths, lengths, batch_size=1)) > 1
+    assert choose_buckets(lengths, lengths, batch_size=8).shapes == ((8, 8),)
+
+
+def test_many_different_lengths_give_few_buckets_that_hold_all():
+    random = np.random.default_rng(0)
+    sources = random.integers(1, 3000, 5000)
+    targets = np.maximum(1, sources + random.integers(-50, 50, 5000))
+    chosen = choose_buckets(sources, targets, batch_size=16)
+    assert chosen.shapes[-1] == (sources.max(), targets.max())
+    assert chosen.assign(sources, targets).max() < len(chosen) <= MAX_BUCKETS
+    assert slots(chosen.shapes, sources, targets, 16) < 1.3 * (sources + targets).sum()
+
+
+@settings(deadline=None, max_examples=40)
+@given(lengths_of_pairs)
+def test_a_pair_goes_into_the_first_bucket_that_holds_it(pairs):
+    shapes = ((1, 3), (3, 3), (3, 5), (5, 6))
+    sources, targets = np.array(pairs).T
+    expected = [
+        next(i for i, (s, t) in enumerate(shapes) if source <= s and target <= t)
+        for source, target in pairs
+    ]
+    assert Buckets(shapes).assign(sources, targets).tolist() == expected
+
+
+def test_a_pair_that_fits_nowhere_is_an_error_unless_the_buckets_are_made_to_cover_it():
+    buckets = Buckets(((3, 4), (6, 6)))
+    with pytest.raises(ValueError, match="larger than the largest bucket"):
+        buckets.assign(np.array([2]), np.array([7]))
+    assert buckets.covering(2, 7).shapes == ((3, 4), (6, 6), (6, 7))
+    assert buckets.covering(6, 6) is buckets
+
+
+def test_buckets_that_are_not_nested_are_an_error():
+    with pytest.raises(ValueError, match="not nested"):
+        Buckets(((3, 6), (4, 5)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(lengths_of_pairs)
+def test_given_source_widths_get_the_best_target_widths(pairs):
+    sources, targets = np.array(pairs).T
+    chosen = buckets_from_boundaries("2,4", sources, targets)
+    widths = [width for width in (2, 4) if width < sources.max()] + [int(sources.max())]
+    assert {s for s, _ in chosen.shapes} <= set(widths)
+    values = np.unique(targets).tolist()
+    best = min(
+        slots(list(zip(widths, [*inner, values[-1]], strict=True)), sources, targets, batch_size=1)
+        for inner in combinations_with_replacement(values, len(widths) - 1)
+    )
+    assert slots(chosen.shapes, sources, targets, batch_size=1) == best
+
+
+def test_sources_longer_than_all_boundaries_get_a_bucket_of_their_own():
+    lengths = np.array([5, 10, 15, 20, 25])
+    chosen = buckets_from_boundaries("10,20", lengths, lengths)
+    assert chosen.shapes == ((10, 10), (20, 20), (25, 25))
+
+
+def test_boundaries_beyond_the_longest_source_are_not_needed():
+    lengths = np.array([5, 10, 15])
+    assert buckets_from_boundaries("10,20,30", lengths, lengths).shapes == ((10, 10), (15, 15))
+
+
+@pytest.mark.parametrize("text", ["10,x", "20,10", "10,10", "0,5", "10,,20"])
+def test_boundaries_that_are_no_increasing_numbers_are_an_error(text):
+    with pytest.raises(UserError) as error:
+        parse_boundaries(text)
+    assert str(error.value) == (
+        f"buckets: {text!r} is not a list of increasing source lengths such as 10,20,30,40"
+    )
+
+
+def test_boundaries_may_have_spaces():
+    assert parse_boundaries("10, 20") == [10, 20]

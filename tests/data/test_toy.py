@@ -1,0 +1,31 @@
+from collections import Counter
+
+import pytest
+
+from seq2seq_jax.data.toy import TOKENS, toy_copy, toy_reverse
+
+
+@pytest.mark.parametrize(("split", "size"), [("train", 10_000), ("dev", 1_000), ("test", 1_000)])
+def test_a_split_has_its_size_and_lengths_from_5_to_20(split, size):
+    pairs = list(toy_copy(split))
+    assert len(pairs) == size
+    assert {len(source.split()) for source, _ in pairs} == set(range(5, 21))
+
+
+def test_all_twenty_words_are_about_equally_frequent():
+    counts = Counter(token for source, _ in toy_copy("train") for token in source.split())
+    assert set(counts) == set(TOKENS) == {*map(str, range(19)), "笑"}
+    assert min(counts.values()) > 0.9 * max(counts.values())
+
+
+def test_copy_copies_and_reverse_reverses():
+    copies, reverses = list(toy_copy("dev")), list(toy_reverse("dev"))
+    assert all(source == target for source, target in copies)
+    assert all(source.split() == target.split()[::-1] for source, target in reverses)
+
+
+def test_the_data_are_the_same_every_time_and_differ_between_splits():
+    assert list(toy_copy("dev")) == list(toy_copy("dev"))
+    dev, test = ({source for source, _ in toy_copy(split)} for split in ("dev", "test"))
+    train = {source for source, _ in toy_copy("train")}
+    assert not (dev & test) and not (dev & train)

@@ -1,0 +1,164 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.evaluation.metrics import (
+    AccuracyMetricSpec,
+    BleuMetricSpec,
+    ErrorRateMetricSpec,
+    LogPerplexityMetricSpec,
+    RougeMetricSpec,
+    text_metrics,
+)
+
+
+def words(*texts):
+    return [text.split() for text in texts]
+
+
+def single(*texts):
+    return [[text.split()] for text in texts]
+
+
+def test_bleu_is_papineni_s_formula():
+    # Matches of 1 to 4 words: 5 of 6, 4 of 5, 3 of 4, 2 of 3; both have six words: no brevity.
+    results = BleuMetricSpec()(words("a b c d e x"), single("a b c d e f"))
+    assert results["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
+
+
+def test_bleu_punishes_brevity():
+    results = BleuMetricSpec()(words("a b c d"), single("a b c d e f g h"))
+    assert results["bleu"] == pytest.approx(100 * math.exp(1 - 8 / 4))
+
+
+def test_bleu_leaves_tokens_as_they_are_and_says_so():
+    results = BleuMetricSpec()(words("It 's , a-b . c"), single("it 's , a-b . c"))
+    assert results["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
+    signature = results["bleu_signature"]
+    assert "tok:none" in signature and "nrefs:1" in signature and "case:mixed" in signature
+
+
+def test_bleu_takes_several_references_and_not_equally_many():
+    references = [words("a b c d", "e f g h"), words("i j k l")]
+    results = BleuMetricSpec()(words("e f g h", "i j k l"), references)
+    assert results["bleu"] == pytest.approx(100)
+    assert "nrefs:var" in results["bleu_signature"]
+
+
+@pytest.mark.parametrize(
+    ("rouge_type", "expected"),
+    [
+        ("rouge_1/p_score", 100 * 3 / 4),
+        ("rouge_1/r_score", 100 * 3 / 6),
+        ("rouge_1/f_score", 100 * 2 * 0.75 * 0.5 / 1.25),
+        ("rouge_2/p_score", 100 * 1 / 3),
+        ("rouge_l/r_score", 100 * 2 / 6),
+    ],
+)
+def test_rouge_by_hand(rouge_type, expected):
+    # Shared: the, ., 笑 (counted once); pairs: "the .".
+    results = RougeMetricSpec(rouge_type)(words("笑 the . x"), single("the . 笑 a b c"))
+    assert results == {rouge_type: pytest.approx(expected)}
+
+
+def test_rouge_is_a_mean_over_sentences_of_the_best_reference():
+    references = [words("x", "a b"), words("y")]
+    results = RougeMetricSpec("rouge_1/f_score")(words("a b", "z"), references)
+    assert results == {"rouge_1/f_score": pytest.approx(50)}
+
+
+def test_an_unknown_rouge_type_is_said_with_those_that_would_do():
+    with pytest.raises(UserError, match="rouge_1, rouge_2, rouge_l, a slash and one of f_score"):
+        RougeMetricSpec("rouge_3/f_score")
+
+
+def test_accuracy_counts_positions_and_whole_sentences():
+    results = AccuracyMetricSpec()(words("a b c", "a b", "d"), single("a b c", "a x c", "d e"))
+    assert results == {
+        "token_accuracy": pytest.approx(100 * (3 + 1 + 1) / (3 + 3 + 2)),
+        "sequence_accuracy": pytest.approx(100 / 3),
+    }
+
+
+def test_error_rates_count_edits_against_the_nearest_reference():
+    references = [words("a b c d"), words("k l", "x y z"), words("p q")]
+    results = ErrorRateMetricSpec()(words("a c d e", "x y", "p q"), references)
+    assert results == {
+        "token_error_rate": pytest.approx(100 * (2 + 1 + 0) / (4 + 3 + 2)),
+        "sequence_error_rate": pytest.approx(100 * 2 / 3),
+    }
+
+
+def test_of_equally_near_references_the_longest_counts():
+    results = ErrorRateMetricSpec()(words("a b"), [words("a", "a b c")])
+    assert results["token_error_rate"] == pytest.approx(100 / 3)
+
+
+def test_nothing_decoded_is_all_wrong():
+    results = text_metrics(
+        [BleuMetricSpec(), RougeMetricSpec(), AccuracyMetricSpec(), ErrorRateMetricSpec()],
+        [[]],
+        single("a b"),
+    )
+    del results["bleu_signature"]
+    assert results == {
+        "bleu": 0,
+        "rouge_1/f_score": 0,
+        "token_accuracy": 0,
+        "sequence_accuracy": 0,
+        "token_error_rate": 100,
+        "sequence_error_rate": 100,
+    }
+
+
+def test_text_is_joined_and_processed_before_it_is_compared():
+    def merge(text):
+        return text.replace("@@ ", "")
+
+    hypotheses, references = words("new@@ er w@@ ord"), single("newer word")
+    spec = ErrorRateMetricSpec(postproc_fn=merge)
+    assert spec(hypotheses, references)["token_error_rate"] == 0
+    spec = ErrorRateMetricSpec(separator="|", postproc_fn=lambda text: text.replace("|", " - "))
+    assert spec(words("a b"), single("a b"))["sequence_error_rate"] == 0
+    assert ErrorRateMetricSpec()(hypotheses, references)["sequence_error_rate"] == 100
+
+
+def test_characters_joined_by_nothing_are_still_counted_one_by_one():
+    results = ErrorRateMetricSpec(separator="")([list("abc")], [[list("abd")]])
+    assert results["token_error_rate"] == pytest.approx(100 / 3)
+
+
+def test_log_perplexity_is_divided_once():
+    results = LogPerplexityMetricSpec()(6.0, 4)
+    assert results == {"log_perplexity": 1.5, "perplexity": pytest.approx(math.exp(1.5))}
+    assert math.isfinite(LogPerplexityMetricSpec()(1e9, 1)["perplexity"])
+
+
+def test_all_metrics_come_in_one_dict_and_log_perplexity_is_left_to_the_model():
+    def user_metric(hypotheses, references):
+        return {"length": float(len(hypotheses[0]))}
+
+    specs = [LogPerplexityMetricSpec(), AccuracyMetricSpec(), user_metric]
+    results = text_metrics(specs, words("a b"), single("a b"))
+    assert results == {"token_accuracy": 100, "sequence_accuracy": 100, "length": 2}
+
+
+def test_a_hypothesis_without_a_reference_is_refused():
+    for hypotheses, references in (([], []), (words("a"), []), (words("a"), [[]])):
+        with pytest.raises(ValueError, match="every hypothesis needs a reference"):
+            text_metrics([AccuracyMetricSpec()], hypotheses, references)
+
+
+sentences = st.lists(st.sampled_from("abc"), min_size=3, max_size=3)
+
+
+@given(sentences, st.lists(sentences, min_size=1, max_size=3))
+def test_several_references_give_the_rate_of_the_nearest(hypothesis, several):
+    def rate(references):
+        return ErrorRateMetricSpec()([hypothesis], [references])["token_error_rate"]
+
+    assert rate(several) == min(rate([reference]) for reference in several)
+    assert rate([*several, hypothesis]) == 0

@@ -1,0 +1,66 @@
+"""A small random model whose next word depends on all words before it, in JAX and in numpy."""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+HIDDEN = 4
+
+
+class RandomModel(NamedTuple):
+    """Weights of a recurrent language model; the sentences differ in where they begin."""
+
+    start: np.ndarray  # [B, H]
+    words: np.ndarray  # [V, H]
+    recurrent: np.ndarray  # [H, H]
+    output: np.ndarray  # [H, V]
+    bias: np.ndarray  # [V]
+
+
+def random_model(seed, *, vocabulary_size=5, batch_size=4, end_bias=0.5):
+    """The last word is SEQUENCE_END, the one before it SEQUENCE_START."""
+    generator = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return generator.normal(size=shape).astype(np.float32)
+
+    bias = normal(vocabulary_size)
+    bias[-1] += end_bias
+    return RandomModel(
+        start=normal(batch_size, HIDDEN),
+        words=1.5 * normal(vocabulary_size, HIDDEN),
+        recurrent=normal(HIDDEN, HIDDEN),
+        output=1.5 * normal(HIDDEN, vocabulary_size),
+        bias=bias,
+    )
+
+
+def step_of(model, xp):
+    """The model's step function in jax.numpy or numpy; its "attention" shows the state it saw."""
+
+    def step(tokens, hidden):
+        new_hidden = xp.tanh(hidden @ model.recurrent + xp.asarray(model.words)[tokens])
+        logits = new_hidden @ model.output + model.bias
+        log_probs = logits - xp.log(xp.sum(xp.exp(logits), axis=-1, keepdims=True))
+        return log_probs, new_hidden, hidden
+
+    return step
+
+
+def replay(model, row, ids, start_id):
+    """Feeds `ids` to sentence `row`: their log-probability and the attention at each step."""
+    step = step_of(model, np)
+    hidden, total, attention = model.start[row : row + 1], 0.0, []
+    for previous, word in zip([start_id, *ids], ids, strict=False):
+        log_probs, hidden, weights = step(np.array([previous]), hidden)
+        total += log_probs[0, word]
+        attention.append(weights[0])
+    return total, np.array(attention)
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """The helpers above; a fixture, because test modules cannot import from a conftest."""
+    return SimpleNamespace(random_model=random_model, step_of=step_of, replay=replay)
