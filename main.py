@@ -7,9 +7,7 @@
 The same as the console script `seq2seq-jax train|eval|infer|inspect`.
 """
 
-import sys
-
-from seq2seq_jax.cli import main, with_mode_flag
+from seq2seq_jax.cli import run_main_py
 
 if __name__ == "__main__":
-    sys.exit(main(with_mode_flag(sys.argv[1:])))
+    run_main_py()

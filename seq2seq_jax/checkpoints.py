@@ -110,7 +110,7 @@ class Checkpoints:
           UserError: none is there, none is whole, or one does not fit the template.
         """
         step, arrays, data = self.read(step)
-        return step, _fill(template, arrays, where=str(self.directory / str(step))), data
+        return step, into_template(template, arrays, where=str(self.directory / str(step))), data
 
     def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict]:
         """Reads a checkpoint without a template: as `restore`, the arrays by their dotted names."""
@@ -207,6 +207,27 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
 
 
+def into_template(template: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+    """Puts arrays with dotted names into the structure of `template`, as `restore` does.
+
+    Raises:
+      UserError: at `where`, for the first that does not fit.
+    """
+    filled = []
+    for name, leaf in _named_leaves(template).items():
+        if name not in arrays:
+            raise UserError(where, f"has no {name}, which this configuration's model has")
+        array, wanted = arrays[name], leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+        if (array.shape, array.dtype) != (tuple(wanted.shape), wanted.dtype):
+            raise UserError(
+                where,
+                f"{name} is {array.dtype.name} {array.shape} here but {wanted.dtype.name} "
+                f"{tuple(wanted.shape)} in this configuration's model",
+            )
+        filled.append(array)
+    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(template), filled)
+
+
 def digest(tree: Any) -> str:
     """SHA-256 (hex) over the names, shapes, dtypes and bytes of all leaves, by name in order."""
     sha = hashlib.sha256()
@@ -238,23 +259,6 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
     if len(named) != len(leaves):
         raise ValueError("two leaves of the tree have the same dotted name")
     return named
-
-
-def _fill(template: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
-    """Puts `arrays` into the structure of `template`, and tells the first that does not fit."""
-    filled = []
-    for name, leaf in _named_leaves(template).items():
-        if name not in arrays:
-            raise UserError(where, f"has no {name}, which this configuration's model has")
-        array, wanted = arrays[name], leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
-        if (array.shape, array.dtype) != (tuple(wanted.shape), wanted.dtype):
-            raise UserError(
-                where,
-                f"{name} is {array.dtype.name} {array.shape} here but {wanted.dtype.name} "
-                f"{tuple(wanted.shape)} in this configuration's model",
-            )
-        filled.append(array)
-    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(template), filled)
 
 
 def _rank(metrics: Mapping[str, float] | None, name: str) -> float:

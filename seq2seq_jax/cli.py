@@ -7,18 +7,34 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from seq2seq_jax.allocator import keep_memory
 from seq2seq_jax.errors import UserError
 
 Overrides = list[tuple[str, str]]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, or 2 for an error that is the user's to mend."""
+def run() -> NoReturn:
+    """The console script."""
+    keep_memory()
+    sys.exit(main(sys.argv[1:]))
+
+
+def run_main_py() -> NoReturn:
+    """main.py: the same with `--mode=MODE` (train, if it is not given) in the command's place."""
+    keep_memory()
+    flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flag.add_argument("--mode", default="train")
+    found, rest = flag.parse_known_args()
+    sys.exit(main([found.mode, *rest]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command; returns the exit status: 0, or 2 for an error of the user's."""
     # Imported here and below so that `--help` and a misspelt flag are answered at once.
     from seq2seq_jax.config import split_overrides
 
     try:
-        overrides, rest = split_overrides(list(sys.argv[1:] if argv is None else argv))
+        overrides, rest = split_overrides(list(argv))
         arguments = _parser().parse_args(rest)
         _set_up()
         command: Callable[[argparse.Namespace, Overrides], None] = arguments.command
@@ -32,14 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return 0
-
-
-def with_mode_flag(argv: Sequence[str]) -> list[str]:
-    """Turns main.py's `--mode=MODE` (train, if it is not given) into a subcommand."""
-    flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    flag.add_argument("--mode", default="train")
-    found, rest = flag.parse_known_args(list(argv))
-    return [found.mode, *rest]
 
 
 def _train(arguments: argparse.Namespace, overrides: Overrides) -> None:
@@ -141,8 +149,11 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     train = add("train", _train, "train a model, or go on training it")
-    train.add_argument("--config", metavar="FILE", help="a Python file with get_config()")
-    train.description += " Without --workdir in runs/<name of the config file>."
+    train.add_argument(
+        "--config",
+        metavar="FILE",
+        help="a Python file with get_config(); without --workdir the run is in runs/<its name>",
+    )
     add("eval", _eval, "evaluate a trained model on its dev set (input_pipeline_dev)")
     infer = add("infer", _infer, "read lines, write one line for each")
     infer.add_argument("--input", metavar="FILE", help="read this in place of standard input")

@@ -29,8 +29,9 @@ class Workdir:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
-        self._vocabulary_files = Vocabularies(
-            self.path / "vocab.source.txt", self.path / "vocab.target.txt"
+        self._vocabulary_files = (
+            self.path / "vocab.source.txt",
+            self.path / "vocab.target.txt",
         )
 
     def config(self) -> ConfigDict:
@@ -49,7 +50,7 @@ class Workdir:
         """The vocabularies of the run, None if it has not stored them yet."""
         if not all(file.exists() for file in self._vocabulary_files):
             return None
-        return Vocabularies(*(Vocabulary.read(file) for file in self._vocabulary_files))
+        return Vocabularies(*map(Vocabulary.read, self._vocabulary_files))
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
@@ -76,7 +77,7 @@ def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -
             raise UserError(
                 f"vocab_{side}",
                 f"the {side} vocabulary has {vocabulary.size} tokens, special ones included, but"
-                f" {where} was trained with {saved[side]}; the vocabulary it was trained with would do",
+                f" {where} was trained with {saved[side]}; that vocabulary would do",
             )
 
 

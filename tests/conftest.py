@@ -13,3 +13,8 @@ os.environ["XLA_FLAGS"] = (
 _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache / "seq2seq_jax" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def pytest_addoption(parser):
+    own = Path(__file__).parent / "golden"
+    parser.addoption("--golden-dir", type=Path, default=own, metavar="DIR")

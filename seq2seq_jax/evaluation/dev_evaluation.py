@@ -1,4 +1,4 @@
-"""A model on a dev set: log perplexity under teacher forcing, text metrics of what it decodes freely."""
+"""A model on a dev set: log perplexity by teacher forcing, text metrics by free decoding."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import ArrayLike
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.inference.beam_search import beam_search
@@ -13,7 +14,8 @@ from seq2seq_jax.inference.greedy import greedy_search
 from seq2seq_jax.inference.search import SearchResult
 
 Array = jax.Array
-Decode = Callable[[Any, Array, Array], SearchResult]
+Decode = Callable[[Any, ArrayLike, ArrayLike], SearchResult]
+"""(params, source_ids [B, S], source_len [B]) -> hypotheses"""
 
 
 def make_decode(
@@ -24,7 +26,7 @@ def make_decode(
     length_penalty_weight: float = 0.0,
     max_length: int = 100,
 ) -> Decode:
-    """Encoding and search in one jitted function: (params, source_ids [B, S], source_len [B]).
+    """Encoding and search in one jitted function.
 
     Args:
       beam_width: 1 or less searches greedily.
@@ -38,30 +40,34 @@ def make_decode(
     def decode(params: Any, source_ids: Array, source_len: Array) -> SearchResult:
         batch_size = source_ids.shape[0]
         variables = {"params": params}
-        memory, state = model.apply(variables, source_ids, source_len, method="start")
+        started: Any = model.apply(variables, source_ids, source_len, method="start")
+        memory, state = started
 
         def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
-            log_probs, state, attention = model.apply(
-                variables, tokens, state, memory, source_len, method="step"
-            )
+            stepped: Any = model.apply(variables, tokens, state, memory, source_len, method="step")
+            log_probs, state, attention = stepped
             filler = jnp.repeat(source_len == 0, tokens.shape[0] // batch_size)
             ends = jnp.where(jnp.arange(log_probs.shape[-1]) == end_id, 0.0, -jnp.inf)
             return jnp.where(filler[:, None], ends, log_probs), state, attention
 
-        common = {
-            "batch_size": batch_size,
-            "start_id": start_id,
-            "end_id": end_id,
-            "max_length": max_length,
-        }
         if beam_width <= 1:
-            return greedy_search(step, state, **common)
+            return greedy_search(
+                step,
+                state,
+                batch_size=batch_size,
+                start_id=start_id,
+                end_id=end_id,
+                max_length=max_length,
+            )
         return beam_search(
             step,
             state,
+            batch_size=batch_size,
             beam_width=beam_width,
             length_penalty_weight=length_penalty_weight,
-            **common,
+            start_id=start_id,
+            end_id=end_id,
+            max_length=max_length,
         )
 
     return decode

@@ -4,15 +4,17 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.checkpoints import Checkpoints
+from seq2seq_jax.checkpoints import Checkpoints, into_template
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.corpus import encode_source
 from seq2seq_jax.data.parallel_text import join_tokens, split_text
 from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.workdir import Vocabularies, Workdir, check_vocabularies_fit
@@ -126,18 +128,17 @@ def load_model(workdir: Workdir, config: ConfigDict) -> tuple[nn.Module, Any, Vo
     Raises:
       UserError: there is no whole checkpoint, or it does not fit the configuration.
     """
-    vocabularies = workdir.vocabularies()
     checkpoints = workdir.checkpoints(config)
-    step = _chosen_step(checkpoints, config.inference.checkpoint)
+    chosen = _chosen_step(checkpoints, config.inference.checkpoint)
+    step, arrays, data = checkpoints.read(chosen)
+    where = f"{checkpoints.directory}/{step}"
+    vocabularies = workdir.vocabularies()
     if vocabularies is None:
-        checkpoints.read()  # names what is missing
-        raise FileNotFoundError(f"{workdir.path} has checkpoints but no vocabularies")
-    step, arrays, data = checkpoints.read(step)
-    check_vocabularies_fit(data, vocabularies, f"the checkpoint of step {step}")
+        raise UserError(str(workdir.path), "its vocabularies are missing; restore a copy of them")
+    check_vocabularies_fit(data, vocabularies, where)
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
-    template = {"params": init_params(model, seed=0)}
-    _, state, _ = checkpoints.restore(template, step)
-    return model, state["params"], vocabularies, step
+    template = jax.eval_shape(lambda: {"params": init_params(model, seed=0)})
+    return model, into_template(template, arrays, where)["params"], vocabularies, step
 
 
 def padded_length(length: int) -> int:

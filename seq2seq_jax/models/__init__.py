@@ -1,1 +1,1 @@
-"""The networks: cells and stacks, encoders, attention, bridges, decoders, and the models made of them."""
+"""The networks: cells, stacks, encoders, attention, bridges, decoders, and the models of them."""

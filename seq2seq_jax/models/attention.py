@@ -41,8 +41,9 @@ class _AttentionLayer(nn.Module):
     def __call__(self, query: Array, memory: Memory) -> tuple[Array, Array]:
         """query [N, D], N a multiple of B -> weights [N, S] that sum to one, context [N, H].
 
-        With N = B K each K consecutive queries share one sentence's memory (the hypotheses of a beam),
-        which is therefore never copied. An empty source gives uniform weights over the padding.
+        With N = B K each K consecutive queries (the hypotheses of a beam) share one sentence's
+        memory, which is therefore never copied. An empty source gives uniform weights over the
+        padding.
         """
         batch, positions, _ = memory.keys.shape
         query = self.project_query(query).reshape(batch, -1, self.num_units)
@@ -55,14 +56,14 @@ class _AttentionLayer(nn.Module):
 
 
 class AttentionLayerDot(_AttentionLayer):
-    """score = (W_k key + b_k) . (W_q query + b_q)  (Luong et al. 2015, arXiv:1508.04025), unscaled."""
+    """score = (W_k key + b_k) . (W_q query + b_q) (Luong et al. 2015, arXiv:1508.04025)."""
 
     def _scores(self, query: Array, keys: Array) -> Array:
         return jnp.einsum("bka,bsa->bks", query, keys)
 
 
 class AttentionLayerBahdanau(_AttentionLayer):
-    """score = v . tanh(W_k key + b_k + W_q query + b_q)  (Bahdanau et al. 2014, arXiv:1409.0473)."""
+    """score = v . tanh(W_k key + b_k + W_q query + b_q) (Bahdanau et al. 2014, arXiv:1409.0473)."""
 
     def setup(self):
         super().setup()

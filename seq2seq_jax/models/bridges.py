@@ -25,7 +25,10 @@ class ZeroBridge(nn.Module):
 
 
 class PassThroughBridge(nn.Module):
-    """The decoder starts where the encoder ended; the two states must have one structure and size."""
+    """The decoder starts where the encoder ended; the two states must have one structure and size.
+
+    A single layer counts as its one state: both directions of one layer fill a decoder of two.
+    """
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
@@ -33,14 +36,17 @@ class PassThroughBridge(nn.Module):
         if has != needs:
             raise UserError(
                 "bridge.class",
-                f"PassThroughBridge needs equal states, but the encoder ends with {has} and the decoder"
-                f" starts with {needs}; equal cells, layers and directions would do, or InitialStateBridge",
+                f"PassThroughBridge needs equal states, but the encoder ends with {has} and the"
+                f" decoder starts with {needs}; equal cells, layers and directions would do, or"
+                " InitialStateBridge",
             )
-        return encoded.final_state
+        return jax.tree.unflatten(
+            jax.tree.structure(zero_state), jax.tree.leaves(encoded.final_state)
+        )
 
 
 class InitialStateBridge(nn.Module):
-    """One dense layer from the encoder's state, all its parts joined, to the decoder's, split again.
+    """One dense layer from the encoder's state, its parts joined, to the decoder's, split again.
 
     Parts go in the order of the pytree: c before h, forward before backward, layer by layer.
     """
@@ -66,9 +72,11 @@ class InitialStateBridge(nn.Module):
 
 
 def _shapes(state: State) -> str:
-    """The nested widths of a state, as ((c 8, h 8), (c 8, h 8)), without the batch."""
+    """The nested widths of a state, as ((c 8, h 8), (c 8, h 8)), without the batch; (8) is 8."""
     if hasattr(state, "_fields"):
         return "(" + ", ".join(f"{k} {v.shape[-1]}" for k, v in state._asdict().items()) + ")"
     if isinstance(state, (tuple, list)):
+        if len(state) == 1:
+            return _shapes(state[0])
         return "(" + ", ".join(_shapes(part) for part in state) + ")"
     return " x ".join(map(str, state.shape[1:]))

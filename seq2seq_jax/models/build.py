@@ -1,4 +1,4 @@
-"""From a resolved configuration to a model: class names become classes, their params keyword arguments."""
+"""From a resolved configuration to a model: names become classes, params their arguments."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,10 +7,11 @@ A cell's step is split in two, because only one half has to wait for the step be
 
 The equations say tanh; `activation` can put another function in its place.
 
-A class of your own does if it has these two, `initial_state` and `output_size`, and takes `init_scale`.
+A class of your own does if it has these two, `initial_state` and `output_size`, and takes
+`init_scale`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,8 +68,8 @@ class GRUCell(nn.Module):
       c  = tanh(x W_c + (r * h) U_c + b_c)
       h' = u * h + (1 - u) * c
 
-    The reset gate acts before the matrix product; cuDNN, PyTorch and Flax put it behind, so their weights
-    do not carry over. The biases of r and u start at 1: a new cell remembers.
+    The reset gate acts before the matrix product; cuDNN, PyTorch and Flax put it behind, so their
+    weights do not carry over. The biases of r and u start at 1: a new cell remembers.
     """
 
     num_units: int = 128
@@ -99,12 +100,13 @@ class GRUCell(nn.Module):
         h = u * h + (1 - u) * c
         return h, h
 
-    def _remember(self, key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+    def _remember(self, key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         return jnp.ones(shape, dtype).at[2 * self.num_units :].set(0)
 
 
 class BasicLSTMCell(nn.Module):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; Zaremba et al. 2014, arXiv:1409.2329).
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), as in Zaremba et al. 2014,
+    arXiv:1409.2329.
 
       i, j, f, o = x W + h U + b
       c' = c * sigmoid(f + forget_bias) + sigmoid(i) * tanh(j)
@@ -143,7 +145,7 @@ class BasicLSTMCell(nn.Module):
 
 
 class LSTMCell(nn.Module):
-    """LSTM with peepholes, a projection of its output, and clipping (Sak et al. 2014, arXiv:1402.1128).
+    """LSTM with peepholes, projection and clipping (Sak et al. 2014, arXiv:1402.1128).
 
       i, j, f, o = x W + h U + b
       c' = clip(c * sigmoid(f + forget_bias + w_f * c) + sigmoid(i + w_i * c) * tanh(j))

@@ -19,8 +19,9 @@ State = Any
 
 
 class DecoderStep(struct.PyTreeNode):
-    """What a step gives: the stack's output [N, D], and for each source position its attention weight
-    [N, S] and their weighted average [N, H]; without attention S and H are 0. Over time: [B, T, ...]."""
+    """What a step gives: the stack's output [N, D], and, where there is attention, its weights
+    [N, S] over the source and the weighted average [N, H] (S and H are 0 without it). Over time
+    [B, T, ...]."""
 
     cell_output: Array
     attention_scores: Array
@@ -28,7 +29,8 @@ class DecoderStep(struct.PyTreeNode):
 
 
 class BasicDecoder(nn.Module):
-    """A stack of cells and a dense layer to the vocabulary (Sutskever et al. 2014, arXiv:1409.3215).
+    """A stack of cells, and a dense layer to the vocabulary (Sutskever et al. 2014,
+    arXiv:1409.3215).
 
     output, state' = stack(embedding, state)
     logits = W output + b
@@ -58,7 +60,7 @@ class BasicDecoder(nn.Module):
         return state, DecoderStep(output, none, none)
 
     def logits(self, step: DecoderStep) -> Array:
-        """[..., D] -> [..., V]; nothing of it is fed back, so that all steps can be done at once."""
+        """[..., D] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
         return self.project_logits(step.cell_output)
 
 
@@ -103,7 +105,7 @@ class AttentionDecoder(nn.Module):
         return (cells, context), DecoderStep(output, weights, context)
 
     def logits(self, step: DecoderStep) -> Array:
-        """[..., D], [..., H] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
+        """[..., V]; nothing of it is fed back: all steps can be done at once."""
         return self.project_logits(self.mixed(step))
 
     def mixed(self, step: DecoderStep) -> Array:

@@ -1,4 +1,4 @@
-"""Recurrent encoders: from embedded sources to outputs, final states, and what attention looks at."""
+"""Recurrent encoders: from embedded sources to outputs, final states, and attention's values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ class UnidirectionalRNNEncoder(nn.Module):
 
 
 class BidirectionalRNNEncoder(nn.Module):
-    """One whole stack in each direction; their outputs are joined: H = 2 D (Schuster and Paliwal 1997).
+    """One whole stack in each direction, outputs joined: H = 2 D (Schuster and Paliwal 1997).
 
     final_state is the pair (forward, backward).
     """

@@ -10,9 +10,9 @@ from flax import linen as nn
 
 Array = jax.Array
 
-Batch = Mapping[str, Array]
-"""source_ids [B, S], source_len [B], target_ids [B, T] from SEQUENCE_START to SEQUENCE_END, target_len
-[B]; a row of length 0 fills the batch and counts for nothing."""
+Batch = Mapping[str, Any]
+"""source_ids [B, S], source_len [B], target_ids [B, T] from SEQUENCE_START to SEQUENCE_END,
+target_len [B]; a row of length 0 fills the batch and counts for nothing."""
 
 
 def loss_sums(
@@ -23,7 +23,7 @@ def loss_sums(
     With a `dropout_key` the model is in training, without one in evaluation.
     """
     target_ids = batch["target_ids"]
-    output = model.apply(
+    output: Any = model.apply(
         {"params": params},
         batch["source_ids"],
         batch["source_len"],
@@ -36,9 +36,12 @@ def loss_sums(
 
 
 def cross_entropy(logits: Array, targets: Array, lengths: Array) -> tuple[Array, Array]:
-    """Summed over the real positions, and their number: logits [B, T, V], targets [B, T], lengths [B].
+    """Summed over the real positions, and their number.
 
-      loss = - sum_{b, t < lengths_b} log softmax(logits_bt)[targets_bt],   tokens = sum_b lengths_b
+      loss = - sum_{b, t < lengths_b} log softmax(logits_bt)[targets_bt]
+      tokens = sum_b lengths_b
+
+    for logits [B, T, V], targets [B, T], lengths [B].
 
     Sums, not means: whoever joins several batches or devices divides once, at the end.
     """

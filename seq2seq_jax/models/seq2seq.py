@@ -18,7 +18,7 @@ State = Any
 
 
 class ModelOutput(struct.PyTreeNode):
-    """Of a whole target: logits [B, T, V], attention_scores [B, T, S] over the source as it was given."""
+    """Of a whole target: logits [B, T, V], attention_scores [B, T, S] over the source as given."""
 
     logits: Array
     attention_scores: Array
@@ -28,8 +28,8 @@ class BasicSeq2Seq(nn.Module):
     """The encoder's final state is all that the decoder learns of the source.
 
     Sources end with SEQUENCE_END, which their length counts; `reverse_source` turns each row round
-    within its own length, that END first (Sutskever et al. 2014, arXiv:1409.3215). `share_embedding`
-    uses one table for both languages.
+    within its own length, that END first (Sutskever et al. 2014, arXiv:1409.3215).
+    `share_embedding` uses one table for both languages.
     """
 
     encoder: nn.Module
@@ -81,7 +81,7 @@ class BasicSeq2Seq(nn.Module):
     def start(
         self, source_ids: Array, source_len: Array, *, train: bool = False
     ) -> tuple[Memory | None, State]:
-        """Encodes and bridges: what the decoder attends to (shared by all steps), and its first state."""
+        """Encodes and bridges: what the decoder attends to at every step, and its first state."""
         encoded = self.encode(source_ids, source_len, train=train)
         memory = self._memory(encoded)
         zero_state = self.decoder.zero_state(source_ids.shape[0])
@@ -96,7 +96,7 @@ class BasicSeq2Seq(nn.Module):
     def step(
         self, tokens: Array, state: State, memory: Memory | None, source_len: Array
     ) -> tuple[Array, State, Array]:
-        """One step of a search: tokens [N] -> log probabilities [N, V], new state, attention [N, S]."""
+        """A search's step: tokens [N] -> log probabilities [N, V], new state, attention [N, S]."""
         state, step = self.decoder.step(state, self._embed_target(tokens), memory)
         scores = self._as_given(step.attention_scores[:, None], source_len)[:, 0]
         return jax.nn.log_softmax(self.decoder.logits(step)), state, scores

@@ -1,8 +1,8 @@
 """Several recurrent layers, one above the other, with dropout and residual connections.
 
-The same stack runs over a whole sequence, layer by layer (each layer's inputs are known, so they are
-projected in one matrix product), or one step of time through all layers (the decoder, whose next input
-depends on its last output).
+The same stack runs over a whole sequence, layer by layer (each layer's inputs are known, so they
+are projected in one matrix product), or one step of time through all layers (the decoder, whose
+next input depends on its last output).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,9 @@ State = Any  # the state of one cell, a pytree of [B, D]
 class RNNStack(nn.Module):
     """`num_layers` cells; the keyword arguments are those of `rnn_cell` in the configuration.
 
-    Dropout draws a new mask for each time step and keeps its rows' scale (Zaremba et al. 2014,
-    arXiv:1409.2329): on the input of each layer, and on its output. Residual connections exist from two
-    layers on, and join every layer's output with its input, the first and the last included
+    Dropout draws a new mask for each time step and keeps the scale (Zaremba et al. 2014,
+    arXiv:1409.2329): on the input of each layer, and on its output. Residual connections exist from
+    two layers on, and join every layer's output with its input, the first and the last included
     (`combine_residual`).
     """
 
@@ -57,15 +57,17 @@ class RNNStack(nn.Module):
     ) -> tuple[Array, tuple[State, ...]]:
         """Over a sequence: inputs [B, S, E], lengths [B] -> outputs [B, S, D], final states.
 
-        Outputs past a row's length are zero, its states stay as they were at its end. `reverse` runs
-        from each row's last position to its first, and leaves the outputs where their inputs are.
+        Outputs past a row's length are zero, its states stay as they were at its end. `reverse`
+        runs from each row's last position to its first, and leaves the outputs where their inputs
+        are.
         """
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
             x = self.dropout_input(x, deterministic=not train)
             return scan_cell(self.cells[i], x, lengths, reverse=reverse)
 
-        return self._through_layers(inputs, run_layer, train)
+        outputs, states = self._through_layers(inputs, run_layer, train)
+        return _without_padding(outputs, lengths), states
 
     def step(
         self, states: Sequence[State], inputs: Array, *, train: bool = False
@@ -108,7 +110,7 @@ class RNNStack(nn.Module):
 
 class BidirectionalRNNStack(RNNStack):
     """As `RNNStack`, but each layer runs in both directions, and the next one sees both: D is twice
-    the cell's width. The states are (forward states of all layers, backward states of all layers)."""
+    the cell's width. States are (forward states of all layers, backward states of all layers)."""
 
     def setup(self):
         super().setup()
@@ -118,29 +120,24 @@ class BidirectionalRNNStack(RNNStack):
     def units(self) -> int:
         return 2 * self.cells[0].output_size
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # it has both directions
         self, inputs: Array, lengths: Array, *, train: bool = False
     ) -> tuple[Array, tuple[tuple[State, ...], tuple[State, ...]]]:
         """inputs [B, S, E], lengths [B] -> outputs [B, S, D], final states"""
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
-            cells = (self.cells[i], self.backward_cells[i])
-            outputs, states = zip(
-                *(
-                    scan_cell(
-                        cell,
-                        self.dropout_input(x, deterministic=not train),
-                        lengths,
-                        reverse=cell is self.backward_cells[i],
-                    )
-                    for cell in cells
-                ),
-                strict=True,
+            there = self.dropout_input(x, deterministic=not train)
+            back = self.dropout_input(x, deterministic=not train)
+            forward, forward_state = scan_cell(self.cells[i], there, lengths)
+            backward, backward_state = scan_cell(
+                self.backward_cells[i], back, lengths, reverse=True
             )
-            return jnp.concatenate(outputs, axis=-1), states
+            joined = jnp.concatenate([forward, backward], axis=-1)
+            return joined, (forward_state, backward_state)
 
-        output, states = self._through_layers(inputs, run_layer, train)
-        return output, tuple(zip(*states, strict=True))
+        outputs, states = self._through_layers(inputs, run_layer, train)
+        forward_states, backward_states = zip(*states, strict=True)
+        return _without_padding(outputs, lengths), (forward_states, backward_states)
 
 
 def scan_cell(
@@ -149,7 +146,7 @@ def scan_cell(
     """Runs one cell over time: inputs [B, S, E], lengths [B] -> outputs [B, S, D], final state.
 
     Padding copies the state through, so that a reversed run first crosses the padding with its
-    initial state untouched, and no row has to be turned round.
+    initial state untouched, and no row has to be turned round. Outputs past the length mean nothing.
     """
     projected = cell.project(jnp.swapaxes(inputs, 0, 1))
     real = jnp.arange(inputs.shape[1])[:, None, None] < lengths[None, :, None]
@@ -158,7 +155,7 @@ def scan_cell(
         projected_t, real_t = time_step
         new_state, output = cell(state, projected_t)
         state = jax.tree.map(lambda new, old: jnp.where(real_t, new, old), new_state, state)
-        return state, jnp.where(real_t, output, 0)
+        return state, output
 
     scan = nn.scan(
         step,
@@ -171,9 +168,15 @@ def scan_cell(
     return jnp.swapaxes(outputs, 0, 1), final_state
 
 
+def _without_padding(outputs: Array, lengths: Array) -> Array:
+    """Zeros past each row's length: outputs [B, S, D], lengths [B]."""
+    real = jnp.arange(outputs.shape[1])[:, None] < lengths[:, None, None]
+    return jnp.where(real, outputs, 0)
+
+
 def combine_residual(output: Array, below: Sequence[Array], combiner: str, *, dense: bool) -> Array:
-    """Joins a layer's output with its input (He et al. 2015, arXiv:1512.03385), or with the inputs of
-    all layers up to it if `dense` (Huang et al. 2016, arXiv:1608.06993).
+    """Joins a layer's output with its input (He et al. 2015, arXiv:1512.03385), or, if `dense`,
+    with the inputs of all layers up to it (Huang et al. 2016, arXiv:1608.06993).
 
       add     output + sum(inputs)
       mean    output + mean(inputs)

@@ -29,7 +29,8 @@ def describe_workdir(path: str | Path) -> str:
     lines = [
         f"model: {config.model}",
         f"step: {step} of {config.train_steps}",
-        f"checkpoints: {', '.join(map(str, checkpoints.all_steps()))}; best {checkpoints.best_step()}",
+        f"checkpoints: {', '.join(map(str, checkpoints.all_steps()))}",
+        f"best checkpoint: {checkpoints.best_step()}",
         "",
         *_parameter_table(params),
         "",

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -14,18 +15,18 @@ def catch_interruption() -> Iterator[Callable[[], bool]]:
     nothing is changed.
     """
     came = threading.Event()
-    previous: dict[int, object] = {}
+    previous: dict[int, Any] = {}
 
     def remember(number: int, frame: object) -> None:
         came.set()
         for caught, handler in previous.items():
-            signal.signal(caught, handler)  # type: ignore[arg-type]
+            signal.signal(caught, handler)
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            previous[number] = signal.signal(number, remember)
+        for caught in (signal.SIGTERM, signal.SIGINT):
+            previous[caught] = signal.signal(caught, remember)
     try:
         yield came.is_set
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)

@@ -1,25 +1,28 @@
-"""The training loop: step, log, evaluate, save; in this order, so that a checkpoint knows it all."""
+"""The training loop: step, log, evaluate, save; in this order, so that a checkpoint has it all."""
 
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optax
 from ml_collections import ConfigDict
 
+from seq2seq_jax.checkpoints import into_template
 from seq2seq_jax.config import write_config
 from seq2seq_jax.console import progress_bar
 from seq2seq_jax.data.batches import Batch, TrainBatches
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
+from seq2seq_jax.evaluation.dev_evaluation import Evaluation, describe_samples, make_evaluate
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.training.interruption import catch_interruption
 from seq2seq_jax.training.metric_window import MetricWindow
 from seq2seq_jax.training.metric_writers import MetricWriter
 from seq2seq_jax.training.optimizers import make_optimizer
 from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.schedules import Schedule, make_schedule
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.workdir import Workdir, check_vocabularies_fit, vocabulary_sizes
 
@@ -27,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def train(config: ConfigDict, path: str | Path) -> bool:
-    """Trains in the workdir `path` up to `config.train_steps`, from its last checkpoint if it has one.
+    """Trains up to `config.train_steps`, from the last checkpoint in the workdir `path` if any.
 
     N steps, and N/2 steps killed and run again, give the same parameters bit for bit (on CPU), the
     same data order and the same metrics.
@@ -39,8 +42,8 @@ def train(config: ConfigDict, path: str | Path) -> bool:
       Whether training is finished; False if a signal stopped it (the checkpoint is written).
 
     Raises:
-      UserError: before anything is compiled or written, for what is wrong with the configuration, the
-        data or the workdir; later if the loss is no longer a number.
+      UserError: before anything is compiled or written, for what is wrong with the configuration,
+        the data or the workdir; later if the loss is no longer a number.
     """
     workdir = Workdir(path)
     check_same_configuration(workdir, config)
@@ -60,8 +63,10 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     checkpoints = workdir.checkpoints(config)
     step, window = 0, MetricWindow()
     if checkpoints.latest_step() is not None:
-        check_vocabularies_fit(checkpoints.read()[2], data.vocabularies, str(checkpoints.directory))
-        step, state, saved = checkpoints.restore(state)
+        step, arrays, saved = checkpoints.read()
+        where = f"{checkpoints.directory}/{step}"
+        check_vocabularies_fit(saved, data.vocabularies, where)
+        state = into_template(state, arrays, where)
         batches.restore(saved["batches"])
         window = MetricWindow(saved["window"])
         _log.info("going on from step %d", step)
@@ -70,9 +75,11 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     workdir.write_vocabularies(data.vocabularies)
     writer = MetricWriter(workdir.path, step)
     train_step = make_train_step(model, optimizer, config.seed)
-    evaluate = data.dev_set and make_evaluate(
-        model, config, data.vocabularies.target, data.dev_set, data.buckets
-    )
+    evaluate = None
+    if data.dev_set is not None:
+        evaluate = make_evaluate(
+            model, config, data.vocabularies.target, data.dev_set, data.buckets
+        )
     compiled: set[tuple[int, int]] = set()
 
     def log_line() -> None:
@@ -81,15 +88,15 @@ def train(config: ConfigDict, path: str | Path) -> bool:
         writer.write_scalars(step, scalars)
         left = window.seconds_per_step() * (config.train_steps - step)
         _log.info(
-            "step %d/%d  loss %.4f  ppl %.3f  lr %.2g  grad %.2f  %.0f source + %.0f target tokens/s"
-            "  left %s",
+            "step %d/%d  loss %.4f  ppl %.3f  lr %.2g  grad %.2f  "
+            "%.0f source + %.0f target tokens/s  left %s",
             step,
             config.train_steps,
             *(scalars[f"train/{name}"] for name in _LOGGED),
             _clock(left),
         )
 
-    def evaluation_results() -> dict[str, Any]:
+    def evaluation_results(evaluate: Callable[[Any], Evaluation]) -> dict[str, Any]:
         evaluation = evaluate(state.params)
         numbers = {k: v for k, v in evaluation.results.items() if not isinstance(v, str)}
         texts = {k: v for k, v in evaluation.results.items() if isinstance(v, str)}
@@ -140,7 +147,9 @@ def train(config: ConfigDict, path: str | Path) -> bool:
             finished = batch is None or step >= config.train_steps
 
             log_due = step % config.log_every_n_steps == 0 or finished
-            evaluation_due = evaluate and (step % config.eval_every_n_steps == 0 or finished)
+            evaluation_due = evaluate is not None and (
+                step % config.eval_every_n_steps == 0 or finished
+            )
             save_due = (
                 evaluation_due
                 or finished
@@ -153,7 +162,7 @@ def train(config: ConfigDict, path: str | Path) -> bool:
             if log_due and window.sums():
                 log_line()
                 window = MetricWindow()
-            results = evaluation_results() if evaluation_due else {}
+            results = evaluation_results(evaluate) if evaluate and evaluation_due else {}
             if save_due and step > saved_step:
                 save(results)
                 saved_at, saved_step = time.monotonic(), step
@@ -176,7 +185,7 @@ _LOGGED = (
 )
 
 
-def _make_optimizer(config: ConfigDict):
+def _make_optimizer(config: ConfigDict) -> tuple[Schedule, optax.GradientTransformation]:
     settings = config.optimizer
     schedule = make_schedule(
         settings.learning_rate,

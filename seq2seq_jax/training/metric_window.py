@@ -12,8 +12,9 @@ from seq2seq_jax.training.schedules import Schedule
 class MetricWindow:
     """Sums of what the train steps gave since the last line.
 
-    The device's numbers are fetched only when they are needed: a step does not wait for them. The sums
-    go into checkpoints, so that a resumed run writes the very lines of an unbroken one, speeds apart.
+    The device's numbers are fetched only when they are needed: a step does not wait for them. The
+    sums go into checkpoints, so that a resumed run writes the very lines of an unbroken one, speeds
+    apart.
     """
 
     def __init__(self, saved: dict[str, float] | None = None):
@@ -53,7 +54,8 @@ class MetricWindow:
         return self._seconds / max(self._steps_here, 1)
 
     def scalars(self, step: int, schedule: Schedule) -> dict[str, Any]:
-        """The line at `step`: means over the window, the rate of its last update, tokens a second.
+        """The line at `step`: means over the window, the rate of its last update, tokens a
+        second, and the CPU time that this process has used.
 
         To be called while paused.
         """
@@ -65,6 +67,7 @@ class MetricWindow:
             "train/perplexity": math.exp(min(loss, 700)),
             "train/grad_norm": sums["grad_norm"] / sums["steps"],
             "train/learning_rate": float(schedule(step - 1)),
+            "train/cpu_seconds": time.process_time(),
             "train/source_tokens_per_second": self._source_tokens_here / seconds,
             "train/target_tokens_per_second": self._target_tokens_here / seconds,
         }

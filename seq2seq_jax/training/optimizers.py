@@ -31,9 +31,9 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """The chain: clip by global norm, clip each embedding table by its own norm, optimizer.
 
-    Both norms are taken over dense gradients, rows of one word summed. A limit of 0 is no limit. The
-    optimizers are optax's: against TensorFlow's, Adam's epsilon is added to the corrected root, and
-    Momentum and RMSProp decay all rows of an embedding, not only those in the batch.
+    Both norms are taken over dense gradients, rows of one word summed. A limit of 0 is no limit.
+    The optimizers are optax's: against TensorFlow's, Adam's epsilon is added to the corrected root,
+    and Momentum and RMSProp decay all rows of an embedding, not only those in the batch.
     """
     chain = []
     if clip_gradients > 0:

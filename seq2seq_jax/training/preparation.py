@@ -99,18 +99,16 @@ def _train_pairs(config: ConfigDict) -> Iterator[Pair]:
 
 def _make_vocabularies(config: ConfigDict) -> Vocabularies:
     """Reads those that the configuration names, and builds the others from the training data."""
-    read = {
-        side: Vocabulary.read(path) if path else None
-        for side, path in (("source", config.vocab_source), ("target", config.vocab_target))
-    }
-    if None not in read.values():
-        return Vocabularies(read["source"], read["target"])
+    source = Vocabulary.read(config.vocab_source) if config.vocab_source else None
+    target = Vocabulary.read(config.vocab_target) if config.vocab_target else None
+    if source and target:
+        return Vocabularies(source, target)
     built = Vocabularies(
         *build_vocabularies(
             _train_pairs(config),
             config.vocab_min_frequency,
             config.vocab_max_size,
-            shared=config.embedding.share and not any(read.values()),
+            shared=config.embedding.share and not (source or target),
         )
     )
-    return Vocabularies(read["source"] or built.source, read["target"] or built.target)
+    return Vocabularies(source or built.source, target or built.target)

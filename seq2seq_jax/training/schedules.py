@@ -21,8 +21,8 @@ def make_schedule(
 ) -> Schedule:
     """The learning rate as a function of the number of updates made so far.
 
-    With p = (min(step, lr_stop_decay_at) - lr_start_decay_at) / lr_decay_steps, cut to whole numbers if
-    `lr_staircase`, and never below `lr_min_learning_rate`:
+    With p = (min(step, lr_stop_decay_at) - lr_start_decay_at) / lr_decay_steps, cut to whole
+    numbers if `lr_staircase`, and never below `lr_min_learning_rate`:
 
       exponential_decay   rate = learning_rate * lr_decay_rate ^ p
       natural_exp_decay   rate = learning_rate * exp(-lr_decay_rate * p)

@@ -31,9 +31,9 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]:
     """The jitted update; it consumes the state that it is given.
 
-    The gradient is that of the token mean, sum(loss) / sum(tokens). Dropout draws from the seed and the
-    step alone. Metrics are sums of the batch: loss, target_tokens, source_tokens; and its grad_norm,
-    before clipping.
+    The gradient is that of the token mean, sum(loss) / sum(tokens). Dropout draws from the seed and
+    the step alone. Metrics are sums of the batch: loss, target_tokens, source_tokens; and its
+    grad_norm, before clipping.
     """
     root = jax.random.key(seed)
 

@@ -1,0 +1,122 @@
+"""Networks from the hyperparameters of google/seq2seq, which go through our configuration."""
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.models.build import build_model
+from seq2seq_jax.models.losses import cross_entropy
+from seq2seq_jax.models.seq2seq import reverse_sequences
+
+
+def configured(model: str, params: Mapping[str, Any]) -> ConfigDict:
+    """The resolved configuration: `params` has dotted keys, at any depth."""
+    given = _nested(params)
+    for side in ("source", "target"):
+        given.pop(f"vocab_{side}", None)  # comes with the file
+    config = default_config(model)
+    config.update(given)
+    for pipeline in (config.input_pipeline_train, config.input_pipeline_dev):
+        pipeline.params.builtin = "toy_copy"  # has to be something; nothing is read from it
+    return resolve(config)
+
+
+class Network:
+    """A model and what the comparisons need of it, compiled once for all files that use it."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self.step = jax.jit(self._step, static_argnames="reverse")
+        self.apply = jax.jit(model.apply)
+        self.start = jax.jit(functools.partial(model.apply, method="start"))
+        self.slice_gradients = jax.jit(jax.value_and_grad(self._loss_of_looked_up))
+
+    def _step(self, params, tokens, state, memory, table, *, reverse: bool = False):
+        """One decoder step: tokens [N], embeddings [V, E] -> new state, what google/seq2seq returns."""
+
+        def run(decoder):
+            new_state, step = decoder.step(state, table[tokens], memory)
+            outputs = {"logits": decoder.logits(step), "cell_output": step.cell_output}
+            if memory is not None:
+                scores = step.attention_scores
+                if reverse:
+                    lengths = jnp.repeat(memory.lengths, len(tokens) // len(memory.lengths))
+                    scores = reverse_sequences(scores, lengths)
+                outputs["cell_output"] = decoder.mixed(step)
+                outputs["attention_scores"] = scores
+                outputs["attention_context"] = step.attention_context
+            return new_state, outputs
+
+        return self.model.decoder.apply({"params": params}, method=run)
+
+    def _loss_of_looked_up(self, params, source_len, target_ids, target_len):
+        """The token mean as a function of parameters whose tables hold the embeddings that the batch
+        looked up, one by one, so that the gradient of each is apart."""
+        batch, width = target_ids.shape
+        source_rows = params["source_embedding"]["embedding"].shape[0]
+        model = self.model.clone(source_vocab_size=source_rows, target_vocab_size=batch * width)
+        source_ids = jnp.arange(source_rows).reshape(batch, -1)
+        target_inputs = jnp.arange(batch * width).reshape(batch, width)[:, :-1]
+        output = model.apply({"params": params}, source_ids, source_len, target_inputs)
+        loss, tokens = cross_entropy(output.logits, target_ids[:, 1:], target_len - 1)
+        return loss / tokens
+
+
+def network(
+    model: str,
+    params: Mapping[str, Any],
+    source_vocab_size: int = 11,
+    target_vocab_size: int = 11,
+) -> Network:
+    """The network that the hyperparameters describe; of one kind there is one."""
+    others = ("optimizer.", "inference.", "vocab_", "embedding.share", "source.max", "target.max")
+    params = {key: value for key, value in params.items() if not key.startswith(others)}
+    return _network(model, json.dumps(params, sort_keys=True), source_vocab_size, target_vocab_size)
+
+
+@functools.cache
+def _network(model: str, params: str, source_vocab_size: int, target_vocab_size: int) -> Network:
+    config = configured(model, json.loads(params))
+    return Network(build_model(config, source_vocab_size, target_vocab_size))
+
+
+def shapes_of(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    """The shapes of a module's parameters; arguments as for `init`, without the key."""
+    init = functools.partial(module.init, **kwargs)
+    return jax.eval_shape(init, jax.random.key(0), *args).get("params", {})
+
+
+def like_first_state(module: nn.Module, method: str, leaves: list[np.ndarray]) -> Any:
+    """The parts of a state, in the structure of what the module starts with."""
+    start = functools.partial(module.init_with_output, method=method)
+    state, _ = jax.eval_shape(lambda key: start(key, leaves[0].shape[0]), jax.random.key(0))
+    return jax.tree.unflatten(jax.tree.structure(state), leaves)
+
+
+def dense(slices: np.ndarray, ids: np.ndarray, rows: int) -> np.ndarray:
+    """The gradient of a table of so many rows from those of its looked-up rows: [N, E], [N] -> [V, E]."""
+    table = np.zeros((rows, slices.shape[-1]), np.float32)
+    np.add.at(table, ids, slices)
+    return table
+
+
+def _nested(params: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in params.items():
+        inside = nested
+        *path, last = key.split(".")
+        for name in path:
+            inside = inside.setdefault(name, {})
+        if isinstance(value, Mapping):
+            inside.setdefault(last, {}).update(_nested(value))
+        else:
+            inside[last] = value
+    return nested
