@@ -71,7 +71,6 @@ def _train(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 def _eval(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
-    from seq2seq_jax.data.buckets import choose_buckets
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
     from seq2seq_jax.inference.predictor import load_model
     from seq2seq_jax.training.preparation import load_dev_set
@@ -81,9 +80,8 @@ def _eval(arguments: argparse.Namespace, overrides: Overrides) -> None:
     config = resolve(workdir.config(), overrides)
     model, params, vocabularies, step = load_model(workdir, config)
     dev_set = load_dev_set(config, vocabularies)
-    buckets = choose_buckets(dev_set.corpus.source.lengths, dev_set.corpus.target.lengths)
     _say(f"evaluating step {step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
-    evaluate = make_evaluate(model, config, vocabularies.target, dev_set, buckets)
+    evaluate = make_evaluate(model, config, vocabularies.target, dev_set)
     results, samples = evaluate(params)
     if samples:
         _say(describe_samples(samples))

@@ -1,5 +1,6 @@
 """Rules between keys. What one key may be on its own is said where the key is (`defaults.py`)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, MODELS
@@ -15,7 +16,20 @@ def check(config: dict[str, Any]) -> None:
     _check_residuals(config)
     _check_learning_rate(config["optimizer"])
     _check_input(config)
-    _check_best_metric(config)
+
+
+def check_best_metric(config: Mapping[str, Any]) -> None:
+    """What training adds: the best checkpoint must be told by something that is measured.
+
+    Raises:
+      UserError: `best_metric` is no result of `metrics`.
+    """
+    names = result_names(config["metrics"])
+    best = config["best_metric"]
+    if config["eval_every_n_steps"] and names and best not in names:
+        hint = did_you_mean(best, names)
+        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
+        raise UserError("best_metric", what)
 
 
 def decode_length(config: dict[str, Any]) -> int:
@@ -37,7 +51,7 @@ def decode_length(config: dict[str, Any]) -> int:
     return older
 
 
-def result_names(metrics: dict[str, Any]) -> list[str] | None:
+def result_names(metrics: Mapping[str, Any]) -> list[str] | None:
     """What the metrics call their results; None if one of them is of the user's own."""
     names: list[str] = []
     for spec in metrics.values():
@@ -127,12 +141,3 @@ def _check_pipeline(where: str, pipeline: dict[str, Any]) -> str:
         what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
         raise UserError(f"{where}.params.source_files", what)
     return "builtin"
-
-
-def _check_best_metric(config: dict[str, Any]) -> None:
-    names = result_names(config["metrics"])
-    best = config["best_metric"]
-    if config["eval_every_n_steps"] and names and best not in names:
-        hint = did_you_mean(best, names)
-        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
-        raise UserError("best_metric", what)

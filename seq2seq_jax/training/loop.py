@@ -11,7 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from seq2seq_jax.checkpoints import into_template
-from seq2seq_jax.config import write_config
+from seq2seq_jax.config import check_best_metric, write_config
 from seq2seq_jax.console import progress_bar
 from seq2seq_jax.data.batches import Batch, TrainBatches
 from seq2seq_jax.errors import UserError
@@ -45,6 +45,7 @@ def train(config: ConfigDict, path: str | Path) -> bool:
       UserError: before anything is compiled or written, for what is wrong with the configuration,
         the data or the workdir; later if the loss is no longer a number.
     """
+    check_best_metric(config)
     workdir = Workdir(path)
     check_same_configuration(workdir, config)
     data = prepare_data(config, workdir)
@@ -69,17 +70,17 @@ def train(config: ConfigDict, path: str | Path) -> bool:
         state = into_template(state, arrays, where)
         batches.restore(saved["batches"])
         window = MetricWindow(saved["window"])
-        _log.info("going on from step %d", step)
 
+    _log.info("%s", data.report)
+    if step:
+        _log.info("going on from step %d", step)
     write_config(config, workdir.config_file)
     workdir.write_vocabularies(data.vocabularies)
     writer = MetricWriter(workdir.path, step)
     train_step = make_train_step(model, optimizer, config.seed)
     evaluate = None
     if data.dev_set is not None:
-        evaluate = make_evaluate(
-            model, config, data.vocabularies.target, data.dev_set, data.buckets
-        )
+        evaluate = make_evaluate(model, config, data.vocabularies.target, data.dev_set)
     compiled: set[tuple[int, int]] = set()
 
     def log_line() -> None:

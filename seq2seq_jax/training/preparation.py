@@ -1,6 +1,5 @@
 """Everything that training needs, checked before anything is compiled or written."""
 
-import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,14 +15,13 @@ from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabularies
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.workdir import Vocabularies, Workdir
 
-_log = logging.getLogger(__name__)
-
 
 class TrainingData(NamedTuple):
     vocabularies: Vocabularies
     corpus: Corpus
     buckets: Buckets
     dev_set: DevSet | None
+    report: str
 
 
 def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
@@ -45,7 +43,7 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
 
 
 def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
-    """Reads the data, makes what vocabularies are missing, chooses the buckets; logs a report.
+    """Reads the data, makes what vocabularies are missing, chooses the buckets, and reports.
 
     Raises:
       UserError: files that cannot be used.
@@ -63,15 +61,14 @@ def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
     else:
         buckets = choose_buckets(*lengths, batch_size=config.batch_size)
     dev_set = load_dev_set(config, vocabularies) if config.eval_every_n_steps else None
-    _log.info(
-        "vocabulary %d source and %d target tokens, special ones included",
-        vocabularies.source.size,
-        vocabularies.target.size,
-    )
-    _log.info("%s", data_report(corpus, buckets, config.batch_size))
+    report = [
+        f"vocabulary {vocabularies.source.size:,} source and {vocabularies.target.size:,} target"
+        " tokens, special ones included",
+        data_report(corpus, buckets, config.batch_size),
+    ]
     if dev_set is not None:
-        _log.info("dev set  %d pairs of %d sources", len(dev_set.corpus), len(dev_set))
-    return TrainingData(vocabularies, corpus, buckets, dev_set)
+        report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
+    return TrainingData(vocabularies, corpus, buckets, dev_set, "\n".join(report))
 
 
 def load_dev_set(config: ConfigDict, vocabularies: Vocabularies) -> DevSet:

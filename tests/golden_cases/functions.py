@@ -1,0 +1,192 @@
+"""The functions of beam search, losses, learning rates; vocabularies, pipelines and text."""
+
+import tempfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2seq_jax.data import postprocessing
+from seq2seq_jax.data.corpus import build_corpus
+from seq2seq_jax.data.parallel_text import split_text
+from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
+from seq2seq_jax.inference.beam_search import (
+    BeamState,
+    beam_step,
+    choose_top_k,
+    gather_tree,
+    initial_beam_state,
+    length_penalty,
+)
+from seq2seq_jax.inference.unk_replacement import replace_unknown
+from seq2seq_jax.models.losses import cross_entropy
+from seq2seq_jax.training.schedules import make_schedule
+from tests.golden_cases.golden_file import GoldenFile
+from tests.golden_cases.training import losses_one_by_one
+
+_UNK, _START, _END = SPECIAL_TOKENS
+
+
+def compare_beam_functions(golden: GoldenFile) -> None:
+    lengths, log_probs = golden["in/lengths"], golden["in/log_probs"]
+    for name in golden.under("out"):
+        function, _, weight = name.rpartition("_")
+        if function == "length_penalty":
+            golden.check(f"out/{name}", length_penalty(lengths, float(weight)))
+        if function == "hyp_score":
+            golden.check(f"out/{name}", log_probs / length_penalty(lengths, float(weight)))
+
+    # A finished hypothesis has one continuation, and it is free.
+    seen = []
+
+    def choose(scores):
+        seen.append(scores[0])
+        return choose_top_k(scores)
+
+    log_probs, finished = golden["in/mask_probs_log_probs"], golden["in/mask_probs_finished"]
+    zeros = jnp.zeros((1, len(finished)))
+    state = BeamState(zeros, zeros, zeros.astype(int), jnp.asarray(finished)[None])
+    end_id = golden.hparams["eos"]
+    beam_step(
+        state,
+        jnp.asarray(log_probs)[None],
+        end_id=end_id,
+        length_penalty_weight=0.0,
+        choose_successors=choose,
+    )
+    golden.check(f"out/mask_probs_eos{end_id}", seen[0])
+
+
+def compare_beam_step(golden: GoldenFile) -> None:
+    hparams = golden.hparams
+    state = initial_beam_state(1, hparams["beam_width"])
+    for t in range(sum(name.startswith("logits_t") for name in golden.under("in"))):
+        log_probs = jax.nn.log_softmax(jnp.asarray(golden[f"in/logits_t{t}"]))[None]
+        state, words, parents = beam_step(
+            state,
+            log_probs,
+            end_id=hparams["eos"],
+            length_penalty_weight=hparams["length_penalty_weight"],
+        )
+        golden.check(f"out/t{t}/output/predicted_ids", words[0])
+        golden.check(f"out/t{t}/output/beam_parent_ids", parents[0])
+        golden.check(f"out/t{t}/output/scores", state.scores[0])
+        for name in ("finished", "lengths", "log_probs"):
+            golden.check(f"out/t{t}/state/{name}", getattr(state, name)[0])
+    values, parents = (golden[f"in/gather_{name}"][:, None] for name in ("values", "parents"))
+    ours = gather_tree(jnp.asarray(values), jnp.asarray(parents))[:, 0]
+    golden.check("out/gather_tree", ours)
+    golden.check("out/gather_tree_tensor", ours)
+
+
+def compare_losses(golden: GoldenFile) -> None:
+    """Cross-entropy, time first there; and log perplexity over batches, weighted by tokens."""
+    logits = golden["in/logits"].swapaxes(0, 1)
+    targets, lengths = golden["in/targets"].T, golden["in/sequence_length"]
+    golden.check("out/losses", losses_one_by_one(logits, targets, lengths).T)
+    total, tokens = cross_entropy(jnp.asarray(logits), jnp.asarray(targets), jnp.asarray(lengths))
+    golden.check_close(total, golden["out/losses"].sum(), message="sum", atol=1e-4)
+    assert tokens == lengths.sum()
+    total, tokens = 0.0, 0
+    for name, losses in sorted(golden.under("in").items()):
+        if name.startswith("metric_losses_"):
+            batch = name.removeprefix("metric_losses_")
+            total += losses.sum()
+            tokens += (golden[f"in/metric_target_len_{batch}"] - 1).sum()
+            golden.check(f"out/log_perplexity_after_{batch}", np.float32(total / tokens))
+
+
+def compare_schedule(golden: GoldenFile) -> None:
+    """The file's floor is the lowest rate in it."""
+    hparams = golden.hparams
+    for name, floor in (("lr_min", golden["out/lr_min"].min()), ("lr_nomin", 1e-12)):
+        schedule = make_schedule(
+            hparams["learning_rate"],
+            hparams["decay_type"],
+            hparams["decay_steps"],
+            hparams["decay_rate"],
+            hparams["start_decay_at"],
+            hparams["stop_decay_at"],
+            float(floor),
+            hparams.get("staircase", False),
+        )
+        golden.check(f"out/{name}", schedule(golden["in/steps"]), atol=1e-10, rtol=1e-5)
+
+
+def compare_vocabulary(golden: GoldenFile) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "vocabulary.txt")
+        file.write_text("".join(f"{line}\n" for line in golden.hparams["file_lines"]))
+        vocabulary = Vocabulary.read(file)
+    golden.check("out/ids", np.array(vocabulary.encode(golden["in/tokens"])))
+    assert vocabulary.decode(golden["in/ids"]) == golden["out/tokens"].tolist()
+    assert vocabulary.size == golden["out/total_size"]
+    specials = [vocabulary.unk_id, vocabulary.sequence_start_id, vocabulary.sequence_end_id]
+    assert specials == golden["out/special_UNK_START_END"].tolist()
+
+
+def compare_pipeline(golden: GoldenFile) -> None:
+    """The rows of a data set in order, those with an empty source left out, as ours does.
+
+    Buckets change the order, and there the original loses what does not fill its last batches.
+    """
+    lines = zip(golden["in/source_lines"], golden["in/target_lines"], strict=True)
+    pairs = [(split_text(source, " "), split_text(target, " ")) for source, target in lines]
+    vocabularies = [build_vocabulary(side) for side in zip(*pairs, strict=True)]
+    corpus = build_corpus(pairs, *vocabularies, source_max_len=50, target_max_len=50)
+    sides = zip((corpus.source, corpus.target), vocabularies, strict=True)
+    ours = list(zip(*([v.decode(ids) for ids in _rows(side)] for side, v in sides), strict=True))
+
+    theirs = []
+    for batch in range(len({name.split("/")[0] for name in golden.under("out")})):
+        arrays = golden.under(f"out/batch{batch}")
+        for row in range(len(arrays["source_len"])):
+            theirs.append(
+                tuple(
+                    arrays[f"{side}_tokens"][row, : arrays[f"{side}_len"][row]].tolist()
+                    for side in ("source", "target")
+                )
+            )
+    theirs = [row for row in theirs if row[0] != [_END]]
+    if golden.hparams["bucket_boundaries"] is None:
+        assert ours == theirs
+    else:
+        assert all(theirs.count(row) <= ours.count(row) for row in theirs)
+
+
+def compare_splitting(golden: GoldenFile) -> None:
+    """Where the original splits a character into its bytes, ours keeps it whole."""
+    for name in golden.under("in"):
+        if not name.endswith("_text"):
+            continue
+        case = name.removesuffix("_text")
+        delimiter = str(golden[f"in/{case}_delimiter"])
+        tokens = [_START, *split_text(str(golden[f"in/{name}"]), delimiter), _END]
+        if f"out/{case}_tokens" in golden:
+            assert tokens == golden[f"out/{case}_tokens"].tolist()
+            assert len(tokens) == golden[f"out/{case}_len"]
+        else:
+            pieces = golden[f"out/{case}_tokens_hex"]
+            assert "".join(tokens).encode() == bytes.fromhex("".join(pieces))
+            assert len(tokens) < len(pieces)
+
+
+def compare_postprocessing(golden: GoldenFile) -> None:
+    """Not `slice_text`, which finds the special tokens in joined text: our tokens have none."""
+    for name in postprocessing.__all__:
+        function = getattr(postprocessing, name)
+        ours = [function(str(text)) for text in golden[f"in/{name}"]]
+        assert ours == golden[f"out/{name}"].tolist()
+
+
+def compare_unk_replacement(golden: GoldenFile) -> None:
+    """The last of the source tokens is SEQUENCE_END."""
+    predicted, sources = golden["in/predicted_tokens"].tolist(), golden["in/source_tokens"]
+    for name, mapping in (("mapping", golden.hparams["mapping"]), ("no_mapping", None)):
+        ours = replace_unknown(predicted, sources[:-1], golden["in/attention_scores"], mapping)
+        assert ours == golden[f"out/{name}"].tolist()
+
+
+def _rows(ragged) -> list[np.ndarray]:
+    return np.split(ragged.ids, ragged.offsets[1:-1])
