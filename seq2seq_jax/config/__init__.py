@@ -15,11 +15,11 @@ from seq2seq_jax.config.files import (
 )
 from seq2seq_jax.config.overrides import split_overrides
 from seq2seq_jax.config.resolution import default_config, resolve
-from seq2seq_jax.config.validation import check_best_metric
+from seq2seq_jax.config.validation import check_training
 
 __all__ = [
     "RESUMABLE",
-    "check_best_metric",
+    "check_training",
     "default_config",
     "differences",
     "import_dotted",

@@ -106,15 +106,20 @@ def read_config(path: str | os.PathLike[str]) -> ConfigDict:
 def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
     """The dotted keys that differ between two resolved configurations, but may not on resuming.
 
-    What may change is in `RESUMABLE`. A key that only one of them has differs.
+    What may change is in `RESUMABLE`, and the training data of a model that has none yet (an
+    imported one). A key that only one of them has differs.
     """
     before, after = _flat(old.to_dict()), _flat(new.to_dict())
     missing = object()
+    free_keys = [*RESUMABLE]
+    data = ("input_pipeline_train.params.source_files", "input_pipeline_train.params.builtin")
+    if all(before.get(key, missing) == "" for key in data):
+        free_keys.append("input_pipeline_train")
     return [
         key
         for key in sorted({*before, *after})
         if before.get(key, missing) != after.get(key, missing)
-        and not any(key == free or key.startswith(f"{free}.") for free in RESUMABLE)
+        and not any(key == free or key.startswith(f"{free}.") for free in free_keys)
     ]
 
 

@@ -15,21 +15,16 @@ def check(config: dict[str, Any]) -> None:
     _check_decoder(config)
     _check_residuals(config)
     _check_learning_rate(config["optimizer"])
-    _check_input(config)
 
 
-def check_best_metric(config: Mapping[str, Any]) -> None:
-    """What training adds: the best checkpoint must be told by something that is measured.
+def check_training(config: Mapping[str, Any]) -> None:
+    """The rules that matter to training only: there is data, and `best_metric` is measured.
 
     Raises:
-      UserError: `best_metric` is no result of `metrics`.
+      UserError: at the key that breaks one.
     """
-    names = result_names(config["metrics"])
-    best = config["best_metric"]
-    if config["eval_every_n_steps"] and names and best not in names:
-        hint = did_you_mean(best, names)
-        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
-        raise UserError("best_metric", what)
+    _check_input(config)
+    _check_best_metric(config)
 
 
 def decode_length(config: dict[str, Any]) -> int:
@@ -110,7 +105,7 @@ def _check_learning_rate(optimizer: dict[str, Any]) -> None:
         raise UserError("optimizer.lr_min_learning_rate", what)
 
 
-def _check_input(config: dict[str, Any]) -> None:
+def _check_input(config: Mapping[str, Any]) -> None:
     train = _check_pipeline("input_pipeline_train", config["input_pipeline_train"])
     if config["eval_every_n_steps"] == 0:
         return
@@ -122,7 +117,7 @@ def _check_input(config: dict[str, Any]) -> None:
         )
 
 
-def _check_pipeline(where: str, pipeline: dict[str, Any]) -> str:
+def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
     """Returns what the pipeline reads: `files`, `builtin`, or `other` for a user's own pipeline."""
     if pipeline["class"] != "ParallelTextInputPipeline":
         return "other"
@@ -141,3 +136,12 @@ def _check_pipeline(where: str, pipeline: dict[str, Any]) -> str:
         what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
         raise UserError(f"{where}.params.source_files", what)
     return "builtin"
+
+
+def _check_best_metric(config: Mapping[str, Any]) -> None:
+    names = result_names(config["metrics"])
+    best = config["best_metric"]
+    if config["eval_every_n_steps"] and names and best not in names:
+        hint = did_you_mean(best, names)
+        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
+        raise UserError("best_metric", what)

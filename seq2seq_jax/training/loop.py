@@ -11,7 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from seq2seq_jax.checkpoints import into_template
-from seq2seq_jax.config import check_best_metric, write_config
+from seq2seq_jax.config import check_training, write_config
 from seq2seq_jax.console import progress_bar
 from seq2seq_jax.data.batches import Batch, TrainBatches
 from seq2seq_jax.errors import UserError
@@ -45,7 +45,7 @@ def train(config: ConfigDict, path: str | Path) -> bool:
       UserError: before anything is compiled or written, for what is wrong with the configuration,
         the data or the workdir; later if the loss is no longer a number.
     """
-    check_best_metric(config)
+    check_training(config)
     workdir = Workdir(path)
     check_same_configuration(workdir, config)
     data = prepare_data(config, workdir)

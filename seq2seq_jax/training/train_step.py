@@ -51,7 +51,7 @@ def make_train_step(
             "loss": loss,
             "target_tokens": tokens,
             "source_tokens": jnp.sum(batch["source_len"]),
-            "grad_norm": optax.global_norm(grads),
+            "grad_norm": optax.tree.norm(grads),
         }
         return TrainState(state.step + 1, params, opt_state), metrics
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.config import load_config, resolve
+from seq2seq_jax.config import check_training, load_config, resolve
 from seq2seq_jax.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -63,7 +63,7 @@ def test_translation_recipes_are_the_published_ones(name, attention, cell, units
 @pytest.mark.parametrize("name", ["nmt_small", "nmt_medium", "nmt_large"])
 def test_translation_recipes_ask_for_files(name):
     with pytest.raises(UserError, match=r"^input_pipeline_train.params.source_files: is empty"):
-        recipe(name)
+        check_training(recipe(name))
 
 
 @pytest.mark.parametrize("name", ["toy_copy", "toy_reverse"])

@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import check_best_metric, default_config, resolve
+from seq2seq_jax.config import check_training, default_config, resolve
 from seq2seq_jax.errors import UserError
 
 TRAIN, DEV = "input_pipeline_train.params", "input_pipeline_dev.params"
@@ -18,7 +18,7 @@ def config_of(model="AttentionSeq2Seq"):
 
 def error(config, *overrides):
     with pytest.raises(UserError) as raised:
-        resolve(config, overrides)
+        check_training(resolve(config, overrides))
     return str(raised.value)
 
 
@@ -280,7 +280,7 @@ def test_the_least_learning_rate_is_no_higher_than_the_first():
 def test_training_wants_the_best_metric_to_be_one_of_those_measured():
     config = resolve(config_of(), [("metrics", "BleuMetricSpec,ErrorRateMetricSpec")])
     with pytest.raises(UserError) as raised:
-        check_best_metric(config)
+        check_training(config)
 
     assert str(raised.value) == (
         "best_metric: must be a result of metrics, one of: bleu, token_error_rate, "
@@ -290,4 +290,4 @@ def test_training_wants_the_best_metric_to_be_one_of_those_measured():
 
 def test_without_evaluation_the_best_metric_does_not_matter():
     overrides = [("metrics", "BleuMetricSpec"), ("eval_every_n_steps", "0")]
-    check_best_metric(resolve(config_of(), overrides))
+    check_training(resolve(config_of(), overrides))

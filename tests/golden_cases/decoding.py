@@ -156,9 +156,7 @@ def check_greedy(golden: GoldenFile, decoding: Decoding, theirs: Outputs) -> Non
         np.testing.assert_array_equal(ids[:length], row[:length])
 
 
-def check_beam(
-    golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: float
-) -> None:
+def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: float) -> None:
     """Each step of the original's beam of one sentence, and our search, which has to find the same.
 
     The original stops too early at times: it keeps a flag for each slot, up as soon as any hypothesis
