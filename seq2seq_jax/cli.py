@@ -57,7 +57,8 @@ def _train(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.workdir import Workdir
 
     if arguments.config:
-        workdir = arguments.workdir or f"runs/{Path(arguments.config).stem}"
+        name = Path(arguments.config.split(",")[0]).stem
+        workdir = arguments.workdir or f"runs/{name}"
         config = load_config(arguments.config)
     elif arguments.workdir:
         workdir = arguments.workdir
@@ -110,6 +111,20 @@ def _infer(arguments: argparse.Namespace, overrides: Overrides) -> None:
         )
 
 
+def _import_tf(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.importers.tf_seq2seq import import_tf
+
+    if overrides:
+        raise UserError(overrides[0][0], "is what --params says; change it in that file")
+    import_tf(
+        arguments.params.split(","),
+        arguments.variables,
+        arguments.vocab_source,
+        arguments.vocab_target,
+        _required_workdir(arguments),
+    )
+
+
 def _inspect(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.reports.inspection import describe_workdir
 
@@ -156,6 +171,14 @@ def _parser() -> argparse.ArgumentParser:
     infer = add("infer", _infer, "read lines, write one line for each")
     infer.add_argument("--input", metavar="FILE", help="read this in place of standard input")
     add("inspect", _inspect, "show a run's step, parameters, metrics and digest")
+    moving_in = add("import-tf", _import_tf, "make a workdir of a model of google/seq2seq")
+    for flag, metavar, what in (
+        ("--params", "FILE[,FILE...]", "its YAML files, or its train_options.json"),
+        ("--variables", "FILE", "an .npz of its variables, or its checkpoint"),
+        ("--vocab_source", "FILE", "its source vocabulary"),
+        ("--vocab_target", "FILE", "its target vocabulary"),
+    ):
+        moving_in.add_argument(flag, metavar=metavar, help=what, required=True)
     return parser
 
 

@@ -17,4 +17,25 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 def pytest_addoption(parser):
     own = Path(__file__).parent / "golden"
-    parser.addoption("--golden-dir", type=Path, default=own, metavar="DIR")
+    parser.addoption(
+        "--golden-dir",
+        type=Path,
+        default=own,
+        metavar="DIR",
+        help="arrays of google/seq2seq for test_golden.py to compare with; default: tests/golden",
+    )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many golden files were compared, and the largest difference, for each comparison."""
+    largest = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "golden":
+                comparison, difference = value
+                largest.setdefault(comparison, []).append(difference)
+    if largest:
+        terminalreporter.section("golden files compared, largest difference")
+        for comparison, differences in sorted(largest.items()):
+            count = len(differences)
+            terminalreporter.line(f"{comparison:25} {count:4} {max(differences):9.1e}")

@@ -14,6 +14,7 @@ from tests.golden_cases.golden_file import GoldenFile
 COMPARISONS = (
     (r"rnn cell one step: ", recurrent.compare_cell),
     (r"\w+Encoder$", recurrent.compare_encoder),
+    (r"pooling_encoder\.position_encoding$", recurrent.compare_position_encoding),
     (r"AttentionLayer\w+$", recurrent.compare_attention),
     (r"\w+Bridge$", recurrent.compare_bridge),
     (r"\w+Decoder$", decoding.compare_decoder),

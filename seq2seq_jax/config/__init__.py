@@ -15,6 +15,7 @@ from seq2seq_jax.config.files import (
 )
 from seq2seq_jax.config.overrides import split_overrides
 from seq2seq_jax.config.resolution import default_config, resolve
+from seq2seq_jax.config.tf_seq2seq import read_tf_config
 from seq2seq_jax.config.validation import check_training
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "import_dotted",
     "load_config",
     "read_config",
+    "read_tf_config",
     "resolve",
     "split_overrides",
     "write_config",

@@ -35,8 +35,6 @@ SLOTS: dict[str, dict[str, Table]] = {
 NOT_THERE_YET = frozenset(
     {
         "Image2Seq",
-        "PoolingEncoder",
-        "ConvEncoder",
         "InceptionV3Encoder",
         "TFRecordInputPipeline",
         "ImageCaptioningInputPipeline",

@@ -12,6 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.names import did_you_mean
+from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
 from seq2seq_jax.errors import UserError
 
 # What may change when training goes on in the same workdir, and why no step that was already taken
@@ -35,18 +36,24 @@ RESUMABLE: dict[str, str] = {
 
 
 def load_config(path: str | os.PathLike[str]) -> ConfigDict:
-    """What `get_config()` of a Python file returns.
+    """What `get_config()` of a Python file returns, or what google/seq2seq's files say.
+
+    Args:
+      path: a Python file; or YAML or JSON files of google/seq2seq, separated by commas.
 
     Raises:
       UserError: at the file, or at the line of it, where it fails.
     """
+    names = str(path).split(",")
+    if all(name.endswith(SUFFIXES) for name in names):
+        return read_tf_config(names)
     file = Path(path)
     if not file.is_file():
         others = [str(other) for other in file.parent.glob("*.py")]
         raise UserError(str(path), f"no such config file{did_you_mean(str(file), others)}")
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
     if file.suffix != ".py" or spec is None or spec.loader is None:
-        raise UserError(str(path), "a config file is a Python file, NAME.py")
+        raise UserError(str(path), "a config file is a Python file, NAME.py, or YAML")
     module = importlib.util.module_from_spec(spec)
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:

@@ -14,6 +14,7 @@ def check(config: dict[str, Any]) -> None:
     """Raises UserError at the first key of a filled configuration that does not go with another."""
     _check_decoder(config)
     _check_residuals(config)
+    _check_positions(config)
     _check_learning_rate(config["optimizer"])
 
 
@@ -86,6 +87,19 @@ def _check_residuals(config: dict[str, Any]) -> None:
             key = f"{part}.params.rnn_cell.residual_dense"
             if not cell.get("residual_connections", True):
                 raise UserError(key, "is true, which needs residual_connections to be true as well")
+
+
+def _check_positions(config: dict[str, Any]) -> None:
+    positions = config["encoder"]["params"].get("position_embeddings", {})
+    if not isinstance(positions, dict) or not positions.get("enable") or "source" not in config:
+        return
+    longest = config["source"]["max_seq_len"]
+    number = positions.get("num_positions", longest)
+    if number < longest:
+        raise UserError(
+            "encoder.params.position_embeddings.num_positions",
+            f"must be at least source.max_seq_len, which is {longest}; got {number}",
+        )
 
 
 def _check_learning_rate(optimizer: dict[str, Any]) -> None:

@@ -195,9 +195,21 @@ def _stack_bidirectional(encoder: encoders.StackBidirectionalRNNEncoder, params:
     )
 
 
+@layout.register
+def _conv(encoder: encoders.ConvEncoder, params: Params) -> Layout:
+    return _joined(
+        _placed(
+            _dense(f"Conv_{i}" if i else "Conv", f"conv_{i}"), f"conv_encoder/{scope}/", (name,)
+        )
+        for name, scope in (("attention_cnn", "cnn_a"), ("output_cnn", "cnn_c"))
+        for i in range(getattr(encoder, name)["layers"])
+    )
+
+
+@layout.register(encoders.PoolingEncoder)
 @layout.register(bridges.ZeroBridge)
 @layout.register(bridges.PassThroughBridge)
-def _no_parameters(bridge: nn.Module, params: Params) -> Layout:
+def _no_parameters(module: nn.Module, params: Params) -> Layout:
     return {}
 
 

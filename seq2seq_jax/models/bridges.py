@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.activations import ACTIVATIONS
-from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import xavier_uniform
 
 __all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]

@@ -48,8 +48,13 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
 
 def init_params(model: nn.Module, seed: int) -> Params:
     """Initial parameters, drawn from the seed; they depend on no batch's shape."""
-    ids, length = jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
-    return model.init(jax.random.key(seed), ids, length, ids)["params"]
+
+    @jax.jit  # compiling only the draws is quicker than running the whole model op by op
+    def init(key: jax.Array) -> Params:
+        ids, length = jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
+        return model.init(key, ids, length, ids)["params"]
+
+    return init(jax.random.key(seed))
 
 
 def _build_encoder(config: ConfigDict) -> nn.Module:

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.attention import Memory
-from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import symmetric_uniform
 
 __all__ = ["AttentionSeq2Seq", "BasicSeq2Seq"]
@@ -121,6 +122,13 @@ class AttentionSeq2Seq(BasicSeq2Seq):
     arXiv:1409.0473); its `decoder` is an AttentionDecoder."""
 
     def _memory(self, encoded: EncoderOutput) -> Memory:
+        keys, values = encoded.outputs.shape[1], encoded.attention_values.shape[1]
+        if keys != values:
+            raise UserError(
+                "encoder.params.strides",
+                "attention needs an output of the encoder at every position, but strides above 1 leave"
+                " some out; strides=1, or model=BasicSeq2Seq would do",
+            )
         return self.decoder.attention.memory(
             encoded.outputs, encoded.attention_values, encoded.attention_values_length
         )

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optax
 from ml_collections import ConfigDict
 
 from seq2seq_jax.checkpoints import into_template
@@ -20,9 +19,8 @@ from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.training.interruption import catch_interruption
 from seq2seq_jax.training.metric_window import MetricWindow
 from seq2seq_jax.training.metric_writers import MetricWriter
-from seq2seq_jax.training.optimizers import make_optimizer
+from seq2seq_jax.training.optimizers import build_optimizer
 from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
-from seq2seq_jax.training.schedules import Schedule, make_schedule
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.workdir import Workdir, check_vocabularies_fit, vocabulary_sizes
 
@@ -50,7 +48,7 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     check_same_configuration(workdir, config)
     data = prepare_data(config, workdir)
     model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
-    schedule, optimizer = _make_optimizer(config)
+    schedule, optimizer = build_optimizer(config.optimizer)
     pipeline = config.input_pipeline_train.params
     batches = TrainBatches(
         data.corpus,
@@ -68,7 +66,8 @@ def train(config: ConfigDict, path: str | Path) -> bool:
         where = f"{checkpoints.directory}/{step}"
         check_vocabularies_fit(saved, data.vocabularies, where)
         state = into_template(state, arrays, where)
-        batches.restore(saved["batches"])
+        if saved["batches"] is not None:  # as in an imported model, which has seen none of them
+            batches.restore(saved["batches"])
         window = MetricWindow(saved["window"])
 
     _log.info("%s", data.report)
@@ -184,28 +183,6 @@ _LOGGED = (
     "source_tokens_per_second",
     "target_tokens_per_second",
 )
-
-
-def _make_optimizer(config: ConfigDict) -> tuple[Schedule, optax.GradientTransformation]:
-    settings = config.optimizer
-    schedule = make_schedule(
-        settings.learning_rate,
-        settings.lr_decay_type,
-        settings.lr_decay_steps,
-        settings.lr_decay_rate,
-        settings.lr_start_decay_at,
-        settings.lr_stop_decay_at,
-        settings.lr_min_learning_rate,
-        settings.lr_staircase,
-    )
-    optimizer = make_optimizer(
-        settings.name,
-        settings.params.to_dict(),
-        schedule,
-        settings.clip_gradients,
-        settings.clip_embed_gradients,
-    )
-    return schedule, optimizer
 
 
 def _save_due(config: ConfigDict, step: int, seconds: float) -> bool:

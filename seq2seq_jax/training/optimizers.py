@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from ml_collections import ConfigDict
 
-from seq2seq_jax.training.schedules import Schedule
+from seq2seq_jax.training.schedules import Schedule, make_schedule
 
 OPTIMIZERS = {
     "Adam": optax.adam,
@@ -20,6 +21,28 @@ OPTIMIZERS = {
     "Adafactor": optax.adafactor,
 }
 """By their documented names; any other name is looked up in optax as it is."""
+
+
+def build_optimizer(settings: ConfigDict) -> tuple[Schedule, optax.GradientTransformation]:
+    """The learning rate and the optimizer of the configuration's `optimizer.*`."""
+    schedule = make_schedule(
+        settings.learning_rate,
+        settings.lr_decay_type,
+        settings.lr_decay_steps,
+        settings.lr_decay_rate,
+        settings.lr_start_decay_at,
+        settings.lr_stop_decay_at,
+        settings.lr_min_learning_rate,
+        settings.lr_staircase,
+    )
+    optimizer = make_optimizer(
+        settings.name,
+        settings.params.to_dict(),
+        schedule,
+        settings.clip_gradients,
+        settings.clip_embed_gradients,
+    )
+    return schedule, optimizer
 
 
 def make_optimizer(

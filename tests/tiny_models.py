@@ -1,0 +1,75 @@
+"""Models of almost no size, batches for them, and reference networks of plain numpy."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.data.vocabulary import Vocabulary
+from seq2seq_jax.models.build import build_model
+
+VOCABULARY = Vocabulary("abcdef")
+
+
+def tiny_config(model: str = "AttentionSeq2Seq", **overrides: Any) -> ConfigDict:
+    """A resolved configuration of 3 to 6 units; keys of overrides have `__` for dots."""
+    sizes = {
+        "input_pipeline_train.params.builtin": "toy_copy",
+        "input_pipeline_dev.params.builtin": "toy_copy",
+        "embedding.dim": "3",
+        "encoder.params.rnn_cell.cell_params.num_units": "4",
+        "decoder.params.rnn_cell.cell_params.num_units": "4",
+    }
+    if model == "AttentionSeq2Seq":
+        sizes["attention.params.num_units"] = "5"
+    given = {key.replace("__", "."): str(value) for key, value in overrides.items()}
+    return resolve(default_config(model), [*(sizes | given).items()])
+
+
+def tiny_model(model: str = "AttentionSeq2Seq", **overrides: Any) -> nn.Module:
+    """The model of `tiny_config`, over `VOCABULARY` on both sides."""
+    return build_model(tiny_config(model, **overrides), VOCABULARY.size, VOCABULARY.size)
+
+
+def random_params(module: nn.Module, *args: Any, seed: int = 0, **kwargs: Any) -> Any:
+    """Normal weights, biases too, in the place of small initial ones: what is wrong then shows."""
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args, **kwargs))
+    return random_like(shapes.get("params", {}), seed)
+
+
+def random_like(shapes: Any, seed: int = 0) -> Any:
+    """Normal arrays of these shapes."""
+    random = np.random.default_rng(seed)
+    return jax.tree.map(lambda leaf: random.normal(size=leaf.shape).astype(np.float32), shapes)
+
+
+def model_params(model: nn.Module, seed: int = 0) -> Any:
+    """`random_params` of a whole model."""
+    ids = np.zeros((1, 2), np.int32)
+    return random_params(model, ids, np.array([2]), ids, seed=seed)
+
+
+def pair_batch(lengths: list[tuple[int, int]], width: int | None = None, seed: int = 0) -> dict:
+    """Random pairs of these (source, target) lengths, special tokens included; rows of length 0 and
+    padding are zeros."""
+    random = np.random.default_rng(seed)
+    batch = {
+        f"{side}_ids": np.zeros((len(lengths), width or max(column)), np.int32)
+        for side, column in zip(("source", "target"), zip(*lengths, strict=True), strict=True)
+    }
+    for side, column in zip(("source", "target"), zip(*lengths, strict=True), strict=True):
+        batch[f"{side}_len"] = np.array(column, np.int32)
+        for row, length in zip(batch[f"{side}_ids"], column, strict=True):
+            row[:length] = random.integers(len(VOCABULARY.tokens), size=length)
+            if length:
+                row[length - 1] = VOCABULARY.sequence_end_id
+    real = batch["target_len"] > 0
+    batch["target_ids"][real, 0] = VOCABULARY.sequence_start_id
+    return batch
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
