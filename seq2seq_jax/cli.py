@@ -1,4 +1,4 @@
-"""The command line: `seq2seq-jax train|eval|infer|inspect`, and main.py's `--mode`."""
+"""The command line: `seq2seq-jax COMMAND`, and `main.py --mode=COMMAND`."""
 
 import argparse
 import os
@@ -23,9 +23,10 @@ def run_main_py() -> NoReturn:
     """main.py: the same with `--mode=MODE` (train, if it is not given) in the command's place."""
     keep_memory()
     flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    flag.add_argument("--mode", default="train")
+    flag.add_argument("--mode")
     found, rest = flag.parse_known_args()
-    sys.exit(main([found.mode, *rest]))
+    asks_for_help = found.mode is None and not {"-h", "--help"}.isdisjoint(rest)
+    sys.exit(main(["--help"] if asks_for_help else [found.mode or "train", *rest]))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -125,6 +126,14 @@ def _import_tf(arguments: argparse.Namespace, overrides: Overrides) -> None:
     )
 
 
+def _plot_schedule(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import load_config, resolve
+    from seq2seq_jax.reports.schedule_plot import plot_schedule
+
+    config = resolve(load_config(arguments.config), overrides)
+    print(plot_schedule(config, arguments.output))
+
+
 def _inspect(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.reports.inspection import describe_workdir
 
@@ -141,7 +150,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="seq2seq-jax",
-        description="Trains, evaluates and uses sequence-to-sequence models.",
+        description="Trains, evaluates and uses sequence-to-sequence models."
+        " main.py takes the command as --mode=COMMAND; without one it trains.",
         epilog="Any key of the configuration can be set: --config.optimizer.learning_rate=1e-3",
         allow_abbrev=False,
     )
@@ -149,7 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_no_command)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    def add(name: str, command: Callable, what: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable, what: str, *, workdir: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(
             name,
             help=what,
@@ -157,7 +169,8 @@ def _parser() -> argparse.ArgumentParser:
             epilog=parser.epilog,
             allow_abbrev=False,
         )
-        added.add_argument("--workdir", metavar="DIR", help="folder of the run")
+        if workdir:
+            added.add_argument("--workdir", metavar="DIR", help="folder of the run")
         added.set_defaults(command=command)
         return added
 
@@ -171,6 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     infer = add("infer", _infer, "read lines, write one line for each")
     infer.add_argument("--input", metavar="FILE", help="read this in place of standard input")
     add("inspect", _inspect, "show a run's step, parameters, metrics and digest")
+    plot = add("plot-schedule", _plot_schedule, "draw a learning rate", workdir=False)
+    plot.add_argument("--config", metavar="FILE", required=True, help="as for train")
+    plot.add_argument("--output", metavar="PNG", default="learning_rate.png")
     moving_in = add("import-tf", _import_tf, "make a workdir of a model of google/seq2seq")
     for flag, metavar, what in (
         ("--params", "FILE[,FILE...]", "its YAML files, or its train_options.json"),
