@@ -27,6 +27,7 @@ COMPARISONS = (
     (r"losses\.", functions.compare_losses),
     (r"training\.utils\.create_learning_rate_decay_fn", functions.compare_schedule),
     (r"training\.utils\.create_input_fn", functions.compare_pipeline),
+    (r"metrics: ", functions.compare_bleu),
     (r"data\.vocab$", functions.compare_vocabulary),
     (r"data\.SplitTokensDecoder", functions.compare_splitting),
     (r"data\.postproc$", functions.compare_postprocessing),
@@ -68,11 +69,6 @@ NOT_COMPARED = (
         r"\w+Seq2Seq \d+ training steps",
         lambda hparams: _setting(hparams, "optimizer.lr_decay_type"),
         "the original's decay never reaches its optimizer; ours does",
-    ),
-    (
-        r"metrics: ",
-        lambda hparams: True,
-        "BLEU is sacreBLEU's and ROUGE counts n-grams; the original's ROUGE takes their sets",
     ),
     (
         r"InceptionV3Encoder",

@@ -19,8 +19,9 @@ Written by `python -m seq2seq_jax.config.reference > docs/hyperparameters.md` fr
 [`config/defaults.py`](../seq2seq_jax/config/defaults.py), the one place that knows a default. How
 keys are set is told in [configuration.md](configuration.md).
 
-A key with ↻ may be changed when a run goes on in its workdir, with all that is below it. Under
-`*.params` stands what the class beside it takes: see the class.
+A key with ↻ may be changed when a run goes on in its workdir, with all that is below it; besides
+these, `num_epochs` of `input_pipeline_train.params`. Under `*.params` stands what the class beside
+it takes: see the class.
 """
 _TITLES = {
     "encoder": "Encoders",
@@ -63,8 +64,8 @@ def _model_rows() -> list[str]:
         for model, entry in of_models.items():
             rows_of_key.setdefault(_row(key, entry), []).append(model)
         for row, models in rows_of_key.items():
-            only = "" if len(models) == len(MODELS) else f" ({', '.join(models)})"
-            rows.append(row.removesuffix(" |") + only + " |")
+            only = "" if len(models) == len(MODELS) else f"({', '.join(models)}) "
+            rows.append(row.removesuffix("|") + only + "|")
     return rows
 
 
@@ -91,7 +92,7 @@ def _row(key: str, entry: Any) -> str:
         here = ", ".join(f"`{name}` is {_value(value)}" for name, value in entry.defaults.items())
         cells = ["", f"keys of `{entry.of}`", f"Here {here}." if here else ""]
     free = any(key == name or key.startswith(f"{name}.") for name in RESUMABLE)
-    cells = [cell.replace("|", "\\|") for cell in cells]
+    cells = [cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells]
     return f"| `{key}`{' ↻' if free else ''} | {' | '.join(cells)} |"
 
 

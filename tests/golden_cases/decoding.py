@@ -5,6 +5,7 @@ the next. So a step may differ by 1e-5, or by as much as its outputs move when t
 last place.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -164,7 +165,6 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
     words = theirs["beam_search_output.predicted_ids"]
     parents = theirs["beam_search_output.beam_parent_ids"]
     steps, beam_width = words.shape
-    search = {"end_id": decoding.end_id, "length_penalty_weight": weight}
 
     def run(decoding: Decoding, *, along: bool = True) -> Outputs:
         """Chooses by score or, `along` the original's way, what it chose."""
@@ -172,14 +172,12 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
         tokens, history = np.full(beam_width, decoding.start_id), []
         for t in range(steps):
             state, outputs = decoding.step(tokens, state)
-            log_probs = jax.nn.log_softmax(outputs["logits"])[None]
-            places = jnp.asarray(parents[t] * log_probs.shape[-1] + words[t])[None]
-            choose = (lambda scores, places=places: places) if along else choose_top_k
-            beams, chosen, origin = beam_step(beams, log_probs, **search, choose_successors=choose)
-            state, outputs = jax.tree.map(lambda leaf, o=origin[0]: leaf[o], (state, outputs))
-            tokens = chosen[0]
+            places = parents[t] * outputs["logits"].shape[-1] + words[t] if along else None
+            beams, state, outputs, tokens, origin = _beam_step(
+                beams, state, outputs, weight, places, end_id=decoding.end_id
+            )
             outputs = {f"original_outputs.{name}": array for name, array in outputs.items()}
-            outputs |= {"predicted_ids": tokens, "beam_parent_ids": origin[0]}
+            outputs |= {"predicted_ids": tokens, "beam_parent_ids": origin}
             outputs |= {"log_probs": beams.log_probs[0], "scores": beams.scores[0]}
             history.append({f"beam_search_output.{n}": array for n, array in outputs.items()})
         outputs = _stacked(history)
@@ -200,7 +198,8 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
             start_id=decoding.start_id,
             max_length=steps,
             n_best=beam_width,
-            **search,
+            end_id=decoding.end_id,
+            length_penalty_weight=weight,
         )
     finished, lengths, _ = (ours[f"beams {i}"][0] for i in range(3))
     np.testing.assert_array_equal(found.finished[0], finished)
@@ -214,6 +213,23 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
     if steps < decoding.max_length:
         flags = np.logical_or.accumulate(words == decoding.end_id).all(-1)
         assert flags[-1] and not flags[:-1].any()
+
+
+@functools.partial(jax.jit, static_argnames="end_id")
+def _beam_step(beams, state, outputs, weight, places, *, end_id: int):
+    """A step of the beam of one sentence, to the given places or, with None, to the best.
+
+    State and outputs [K, ...] follow -> beams, state, outputs, words [K], parents [K].
+    """
+    beams, words, parents = beam_step(
+        beams,
+        jax.nn.log_softmax(outputs["logits"])[None],
+        end_id=end_id,
+        length_penalty_weight=weight,
+        choose_successors=choose_top_k if places is None else lambda scores: places[None],
+    )
+    state, outputs = jax.tree.map(lambda leaf: leaf[parents[0]], (state, outputs))
+    return beams, state, outputs, words[0], parents[0]
 
 
 def _cells_of(state: Any, decoding: Decoding) -> Any:

@@ -11,6 +11,7 @@ from seq2seq_jax.data import postprocessing
 from seq2seq_jax.data.corpus import build_corpus
 from seq2seq_jax.data.parallel_text import split_text
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
+from seq2seq_jax.evaluation.metrics import BleuMetricSpec, text_metrics
 from seq2seq_jax.inference.beam_search import (
     BeamState,
     beam_step,
@@ -114,6 +115,15 @@ def compare_schedule(golden: GoldenFile) -> None:
             hparams.get("staircase", False),
         )
         golden.check(f"out/{name}", schedule(golden["in/steps"]), atol=1e-10, rtol=1e-5)
+
+
+def compare_bleu(golden: GoldenFile) -> None:
+    """To the two decimals that multi-bleu.perl prints. Not ROUGE: ours counts an n-gram as often as it
+    occurs, the original's once."""
+    sides = ("hypotheses", "references")
+    hypotheses, references = ([text.split() for text in golden[f"in/{side}"]] for side in sides)
+    results = text_metrics([BleuMetricSpec()], hypotheses, [[tokens] for tokens in references])
+    golden.check_close(results["bleu"], golden["out/bleu"], message="BLEU", atol=0.0051)
 
 
 def compare_vocabulary(golden: GoldenFile) -> None:

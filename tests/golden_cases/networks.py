@@ -27,15 +27,19 @@ def configured(model: str, params: Mapping[str, Any]) -> ConfigDict:
     return resolve(config)
 
 
+# Everything is small and runs a few times: what costs is compiling.
+quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
 class Network:
     """A model and what the comparisons need of it, compiled once for all files that use it."""
 
     def __init__(self, model: nn.Module):
         self.model = model
         self.step = jax.jit(self._step, static_argnames="reverse")
-        self.apply = jax.jit(model.apply)
-        self.start = jax.jit(functools.partial(model.apply, method="start"))
-        self.slice_gradients = jax.jit(jax.value_and_grad(self._loss_of_looked_up))
+        self.apply = quick_jit(model.apply)
+        self.start = quick_jit(functools.partial(model.apply, method="start"))
+        self.slice_gradients = quick_jit(jax.value_and_grad(self._loss_of_looked_up))
 
     def _step(self, params, tokens, state, memory, table, *, reverse: bool = False):
         """One decoder step: tokens [N], embeddings [V, E] -> new state, what google/seq2seq returns."""

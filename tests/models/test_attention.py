@@ -2,9 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.tiny_models import random_params
 
 from seq2seq_jax.models.attention import AttentionLayerBahdanau, AttentionLayerDot
+from tests.tiny_models import random_params
 
 B, S, H, D, A = 3, 4, 5, 6, 7
 LENGTHS = np.array([4, 2, 0])
@@ -25,9 +25,7 @@ def attention(request):
 
     @jax.jit
     def attend(query, outputs=OUTPUTS, values=VALUES, lengths=LENGTHS):
-        return layer.apply(
-            {"params": params}, query, outputs, values, lengths, method=look_back
-        )
+        return layer.apply({"params": params}, query, outputs, values, lengths, method=look_back)
 
     return request.param.__name__, params, attend
 

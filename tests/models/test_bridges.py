@@ -2,12 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.tiny_models import random_params, tiny_model
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.bridges import InitialStateBridge, PassThroughBridge, ZeroBridge
 from seq2seq_jax.models.cells import LSTMState
 from seq2seq_jax.models.encoder_output import EncoderOutput
+from tests.tiny_models import random_params, tiny_model
 
 B = 2
 RANDOM = np.random.default_rng(0)

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.tiny_models import random_like, random_params, sigmoid
 
 from seq2seq_jax.models.cells import (
     BasicLSTMCell,
@@ -16,6 +15,7 @@ from seq2seq_jax.models.cells import (
     LSTMCell,
     LSTMState,
 )
+from tests.tiny_models import random_like, random_params, sigmoid
 
 N, E, D, WIDE = 3, 2, 4, 32
 

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.tiny_models import random_params
 
 from seq2seq_jax.models.cells import BasicLSTMCell, BasicRNNCell
 from seq2seq_jax.models.encoders import (
@@ -13,6 +12,7 @@ from seq2seq_jax.models.encoders import (
     UnidirectionalRNNEncoder,
 )
 from seq2seq_jax.models.stacks import RNNStack
+from tests.tiny_models import random_params
 
 B, S, E, D = 3, 5, 2, 4
 LENGTHS = np.array([5, 2, 0])
@@ -164,9 +164,7 @@ def test_a_reverse_run_is_a_run_over_the_reversed_row():
     for row, length in zip(mirrored, LENGTHS, strict=True):
         row[:length] = row[:length][::-1]
     expected, expected_states = jax.jit(lambda x: stack.apply(params, x, LENGTHS))(mirrored)
-    assert_rows(
-        outputs, [np.asarray(y[:n])[::-1] for y, n in zip(expected, LENGTHS, strict=True)]
-    )
+    assert_rows(outputs, [np.asarray(y[:n])[::-1] for y, n in zip(expected, LENGTHS, strict=True)])
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), states, expected_states
     )

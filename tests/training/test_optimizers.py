@@ -1,0 +1,136 @@
+"""Clipping and updates against numbers worked out by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.training.optimizers import build_optimizer, clip_embeddings, make_optimizer
+from seq2seq_jax.training.schedules import make_schedule
+
+GRADS = {
+    "source_embedding": {"embedding": jnp.array([[3.0, 0.0], [0.0, 4.0]])},  # norm 5
+    "target_embedding": {"embedding": jnp.array([[0.06, 0.08]])},  # norm 0.1
+    "kernel": jnp.array([12.0]),
+}  # norm of all 13.0004
+
+
+def updates(grads, params=None, **kwargs):
+    """What one step of SGD at rate 1 adds."""
+    optimizer = make_optimizer("SGD", {}, make_schedule(1.0), **kwargs)
+    return optimizer.update(grads, optimizer.init(grads), params)[0]
+
+
+def flat(tree):
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+
+
+def test_gradients_are_clipped_to_their_global_norm():
+    clipped = updates(GRADS, clip_gradients=6.5, clip_embed_gradients=0)
+    np.testing.assert_allclose(np.linalg.norm(flat(clipped)), 6.5, rtol=1e-5)
+    np.testing.assert_allclose(flat(clipped), -0.5 * flat(GRADS), rtol=1e-4)
+
+
+def test_smaller_gradients_are_left_alone():
+    unclipped = updates(GRADS, clip_gradients=14.0, clip_embed_gradients=0)
+    np.testing.assert_allclose(flat(unclipped), -flat(GRADS), rtol=1e-6)
+
+
+def test_embedding_tables_are_clipped_each_to_its_own_norm():
+    clipped, _ = clip_embeddings(0.5).update(GRADS, None)
+    np.testing.assert_allclose(
+        clipped["source_embedding"]["embedding"], [[0.3, 0.0], [0.0, 0.4]], rtol=1e-6
+    )
+    np.testing.assert_allclose(clipped["target_embedding"]["embedding"], [[0.06, 0.08]], rtol=1e-6)
+    assert clipped["kernel"] == 12
+
+
+def test_embeddings_are_clipped_after_all_gradients():
+    """Globally to a tenth first: 0.5 of the source table are left to be clipped to 0.25."""
+    total = float(np.linalg.norm(flat(GRADS)))
+    clipped = updates(GRADS, clip_gradients=total / 10, clip_embed_gradients=0.25)
+    table = -clipped["source_embedding"]["embedding"]
+    np.testing.assert_allclose(table, [[0.15, 0.0], [0.0, 0.2]], rtol=1e-5)
+    np.testing.assert_allclose(clipped["kernel"], [-1.2], rtol=1e-5)
+
+
+def test_a_limit_of_zero_is_no_limit():
+    unclipped = updates(GRADS, clip_gradients=0, clip_embed_gradients=0)
+    np.testing.assert_array_equal(flat(unclipped), -flat(GRADS))
+
+
+def test_a_gradient_of_zero_stays_zero():
+    zeros = jax.tree.map(jnp.zeros_like, GRADS)
+    assert not flat(updates(zeros)).any()
+
+
+def test_the_default_limits_are_those_of_the_configuration():
+    """5 over all, then 0.1 for each table."""
+    clipped = updates(GRADS)
+    np.testing.assert_allclose(clipped["kernel"], [-12 * 5 / 13.0004], rtol=1e-4)
+    for name in ("source_embedding", "target_embedding"):
+        assert np.linalg.norm(clipped[name]["embedding"]) < 0.1 + 1e-6
+
+
+def settings(**overrides):
+    given = {
+        "input_pipeline_train.params.builtin": "toy_copy",
+        "input_pipeline_dev.params.builtin": "toy_copy",
+    } | {f"optimizer.{key.replace('__', '.')}": value for key, value in overrides.items()}
+    return resolve(default_config("AttentionSeq2Seq"), [*given.items()]).optimizer
+
+
+ONE_STEP = {  # from the gradient 2, at the rate 0.5
+    "SGD": -1.0,
+    "Momentum": -1.0,
+    "Adam": -0.5,
+    "AdamW": -0.5 - 0.5 * 1e-4 * 3,
+    "Adagrad": -0.5 * 2 / np.sqrt(0.1 + 4),
+    "RMSProp": -0.5 * 2 / np.sqrt(0.1 * 4),
+    "adamax": -0.5,
+}
+
+
+@pytest.mark.parametrize("name", ONE_STEP)
+def test_the_first_step_of_each_optimizer_is_that_of_its_paper(name):
+    _, optimizer = build_optimizer(settings(name=name, learning_rate="0.5"))
+    params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
+    moved, _ = optimizer.update(grads, optimizer.init(params), params)
+    np.testing.assert_allclose(moved["w"], ONE_STEP[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Adadelta", "Adafactor"])
+def test_the_others_move_against_the_gradient(name):
+    _, optimizer = build_optimizer(settings(name=name, learning_rate="0.5"))
+    params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
+    moved, _ = optimizer.update(grads, optimizer.init(params), params)
+    assert moved["w"][0] < 0
+
+
+def test_momentum_adds_up():
+    _, optimizer = build_optimizer(settings(name="Momentum", learning_rate="1"))
+    grads = {"w": jnp.array([1.0])}
+    state = optimizer.init(grads)
+    steps = []
+    for _ in range(3):
+        moved, state = optimizer.update(grads, state)
+        steps.append(float(moved["w"][0]))
+    np.testing.assert_allclose(steps, [-1, -1.9, -2.71], rtol=1e-6)
+
+
+def test_the_decayed_rate_is_the_one_in_use():
+    schedule, optimizer = build_optimizer(
+        settings(
+            name="SGD",
+            learning_rate="1",
+            lr_decay_type="exponential_decay",
+            lr_decay_steps="1",
+            lr_decay_rate="0.5",
+        )
+    )
+    grads = {"w": jnp.array([1.0])}
+    state = optimizer.init(grads)
+    for step in range(3):
+        moved, state = optimizer.update(grads, state)
+        assert -moved["w"][0] == schedule(step) == 0.5**step
