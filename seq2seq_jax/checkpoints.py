@@ -130,9 +130,10 @@ class Checkpoints:
             except Exception as error:
                 reason = str(error).partition("\n")[0][:200] or type(error).__name__
                 _log.warning("checkpoint %d is damaged and passed over: %s", candidate, reason)
+        others = self.all_steps() if step is not None else []
+        remedy = "inference.checkpoint=latest" if len(others) > 1 else "a copy, or a new training,"
         raise UserError(
-            str(self.directory),
-            f"no whole checkpoint: {_listed(steps)} damaged; restore a copy or train anew",
+            str(self.directory), f"no whole checkpoint: {_listed(steps)} damaged; {remedy} would do"
         )
 
     def all_steps(self) -> list[int]:

@@ -1,12 +1,13 @@
 """What google/seq2seq computed, we compute: file by file of arrays that came from running it.
 
-`--golden-dir DIR` walks another directory of such files. A file is compared, or it is of a class that
-`NOT_COMPARED` names with its reason; sizes and settings are those of the file.
+`--golden-dir DIR` walks another directory of such files. A file is compared, or it is of a class
+that `NOT_COMPARED` names with its reason; sizes and settings are those of the file.
 """
 
 import re
 
 import pytest
+
 from tests.golden_cases import decoding, functions, recurrent, trained, training
 from tests.golden_cases.golden_file import GoldenFile
 
@@ -80,7 +81,10 @@ NOT_COMPARED = (
 
 def pytest_generate_tests(metafunc):
     if "path" in metafunc.fixturenames:
-        files = sorted(metafunc.config.getoption("--golden-dir").glob("*.npz"))
+        directory = metafunc.config.getoption("--golden-dir")
+        if not directory.is_dir():
+            raise pytest.UsageError(f"--golden-dir {directory}: no such directory")
+        files = sorted(directory.glob("*.npz"))
         metafunc.parametrize("path", files, ids=[file.stem for file in files])
 
 

@@ -33,8 +33,8 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 def read_tf_config(paths: Sequence[str]) -> ConfigDict:
     """Merges configuration files of google/seq2seq, later ones over earlier ones.
 
-    Keys may be flat (`encoder.params: ...`) at any depth, the model's stand under `model_params` (or,
-    as once, `hparams`), class names have its module's path. Hooks that are not there yet are left
+    Keys may be flat (`encoder.params: ...`) at any depth, the model's stand under `model_params`
+    (or, as once, `hparams`), class names have its module's path. Hooks that are not there yet are left
     out with a line in the log.
 
     Returns:

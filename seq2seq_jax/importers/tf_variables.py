@@ -1,9 +1,10 @@
 """From the variables of google/seq2seq to our parameters.
 
-The matrix of a TF cell stands on [input; state]; ours is two, because the input's half needs not wait for
-the step before (`models.cells`). And what TF keeps apart, the gates and the candidate of a GRU, lies side
-by side in our half for the input. So each of our parameters is made of blocks of rows of TF variables,
-side by side: `layout` says which, for any model or part of one, as its classes and sizes demand.
+The matrix of a TF cell stands on [input; state]; ours is two, because the input's half needs not
+wait for the step before (`models.cells`). And what TF keeps apart, the gates and the candidate of
+a GRU, lies side by side in our half for the input. So each of our parameters is made of blocks of
+rows of TF variables, side by side: `layout` says which, for any model or part of one, as its
+classes and sizes demand.
 """
 
 import os
@@ -28,8 +29,8 @@ Variables = Mapping[str, np.ndarray]
 
 
 class Block(NamedTuple):
-    """Rows of a TF variable: "all" of them, the first ones, that stand on the cell's "input", or the
-    rest, that stand on its "state"."""
+    """Rows of a TF variable: "all" of them, the first ones, that stand on the cell's "input", or
+    the rest, that stand on its "state"."""
 
     variable: str
     rows: str = "all"
@@ -142,7 +143,7 @@ def _model(model: seq2seq.BasicSeq2Seq, params: Params) -> Layout:
             "google/seq2seq has two tables even where it is told to share one;"
             " embedding.share=False would do",
         )
-    parts = [
+    parts: list[Layout] = [
         {("source_embedding", "embedding"): [Block("encode/source_embedding/W")]},
         {("target_embedding", "embedding"): [Block("decode/target_embedding/W")]},
         *(
@@ -313,7 +314,7 @@ _CELLS: dict[type[nn.Module], tuple[str, Layout]] = {
 
 
 def _stack(rnn_cell: Mapping[str, Any], params: Params) -> Layout:
-    """Several layers, and what makes their inputs as wide as they are; a single one stands alone."""
+    """Several layers, and what makes their inputs as wide as they are; one stands alone."""
     cell = _cell(rnn_cell["cell_class"])
     if rnn_cell["num_layers"] == 1:
         return _placed(cell, "", ("cell_0",))
@@ -353,7 +354,7 @@ def _joined(parts: Iterable[Layout]) -> Layout:
 def _assemble(
     path: Path, blocks: list[Block], shapes: Mapping[Path, Any], variables: Variables
 ) -> np.ndarray | None:
-    """One parameter; None if the blocks are of different heights and so do not stand side by side."""
+    """One parameter; None if the blocks differ in height, so that none stands beside another."""
     arrays = []
     for block in blocks:
         array = variables[block.variable]

@@ -13,7 +13,7 @@ def replace_unknown(
     attention: np.ndarray,
     mapping: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Replaces each UNK by the source token of highest attention (Luong et al. 2014, arXiv:1410.8206).
+    """Replaces each UNK by the source token of highest attention (arXiv:1410.8206).
 
     Args:
       tokens: the output, T tokens.

@@ -1,5 +1,6 @@
 """Bridges: from the encoder's final state to the decoder's first."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -56,6 +57,12 @@ class InitialStateBridge(nn.Module):
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        fields = [field.name for field in dataclasses.fields(encoded)]
+        if self.bridge_input not in fields:
+            raise UserError(
+                "bridge.params.bridge_input",
+                f"no field {self.bridge_input} in the encoder's output; valid: {', '.join(fields)}",
+            )
         parts = jax.tree.leaves(getattr(encoded, self.bridge_input))
         if any(part.ndim != 2 for part in parts):
             raise UserError(

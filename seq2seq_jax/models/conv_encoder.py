@@ -16,8 +16,9 @@ Array = jax.Array
 
 
 class ConvEncoder(nn.Module):
-    """Two stacks of convolutions over the same embeddings: "CNN-a" makes the outputs, which are the keys
-    of attention, and "CNN-c" its values and, their mean over time, the final state [B, H].
+    """Two stacks of convolutions over the same embeddings: "CNN-a" makes the outputs, which are
+    the keys of attention, and "CNN-c" its values and, their mean over time, the final state
+    [B, H].
 
     A row's result is that of the row by itself: each convolution sees zeros where it ends.
     """

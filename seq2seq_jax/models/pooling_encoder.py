@@ -18,8 +18,8 @@ class PoolingEncoder(nn.Module):
     arXiv:1611.02344, section 3.1).
 
     Attention takes its keys from the pooled and its values from the unpooled embeddings; the final
-    state is the mean of the outputs, [B, E]. A row's result is that of the row by itself: windows end
-    where it ends.
+    state is the mean of the outputs, [B, E]. A row's result is that of the row by itself: windows
+    end where it ends.
     """
 
     position_embeddings: Mapping[str, Any]
@@ -52,8 +52,8 @@ class PoolingEncoder(nn.Module):
 def windows_of(x: Array, lengths: Array, size: int, strides: int) -> tuple[Array, Array]:
     """The windows that "SAME" padding gives each row by itself.
 
-    With length L a row has ceil(L / strides) windows; what they reach beyond the row is shared between
-    its two ends, the end getting the odd one.
+    With length L a row has ceil(L / strides) windows; what they reach beyond the row is shared
+    between its two ends, the end getting the odd one.
 
     Args:
       x: [B, S, E].

@@ -22,7 +22,7 @@ def add_positions(inputs: Array, *, enable: bool, combiner_fn: str, num_position
 
 
 def position_encoding(num_positions: int, dim: int) -> Array:
-    """The embedding of each position, [P, E] (Sukhbaatar et al. 2015, arXiv:1503.08895, section 4.1).
+    """The embedding of each position, [P, E] (Sukhbaatar et al. 2015, arXiv:1503.08895, 4.1).
 
     l[j, k] = (1 - j / (P + 1)) - (k / (E + 1)) (1 - 2 j / (P + 1)),   j and k from 1
     """

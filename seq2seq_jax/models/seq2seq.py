@@ -126,8 +126,8 @@ class AttentionSeq2Seq(BasicSeq2Seq):
         if keys != values:
             raise UserError(
                 "encoder.params.strides",
-                "attention needs an output of the encoder at every position, but strides above 1 leave"
-                " some out; strides=1, or model=BasicSeq2Seq would do",
+                "attention needs an output of the encoder at every position, but strides above 1"
+                " leave some out; strides=1, or model=BasicSeq2Seq would do",
             )
         return self.decoder.attention.memory(
             encoded.outputs, encoded.attention_values, encoded.attention_values_length

@@ -146,7 +146,8 @@ def scan_cell(
     """Runs one cell over time: inputs [B, S, E], lengths [B] -> outputs [B, S, D], final state.
 
     Padding copies the state through, so that a reversed run first crosses the padding with its
-    initial state untouched, and no row has to be turned round. Outputs past the length mean nothing.
+    initial state untouched, and no row has to be turned round. Outputs past the length mean
+    nothing.
     """
     projected = cell.project(jnp.swapaxes(inputs, 0, 1))
     real = jnp.arange(inputs.shape[1])[:, None, None] < lengths[None, :, None]

@@ -23,8 +23,8 @@ def plot_learning_curve(workdir: str | Path, path: str | Path | None = None) -> 
     Raises:
       UserError: nothing has been logged yet.
     """
-    # Matplotlib is slow to import, and the training loop imports this module for its sparkline.
-    # Without pyplot there is no global state and no display is looked for.
+    # Slow to import, and not needed for the curves in the terminal. Without pyplot there is no
+    # global state and no display is looked for.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

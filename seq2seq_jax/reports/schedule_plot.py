@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -21,7 +22,7 @@ def plot_schedule(config: ConfigDict, path: str | Path) -> Path:
 
     schedule, _ = build_optimizer(config.optimizer)
     steps = np.unique(np.linspace(0, config.train_steps, 2001).astype(np.int32))
-    rates = jax.vmap(schedule)(steps)
+    rates = np.asarray(jax.vmap(schedule)(jnp.asarray(steps)))
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     FigureCanvasAgg(figure)

@@ -91,8 +91,6 @@ def test_unknown_classes_of_every_slot(key, name, start):
 @pytest.mark.parametrize(
     ("key", "name"),
     [
-        ("encoder.class", "PoolingEncoder"),
-        ("encoder.class", "ConvEncoder"),
         ("encoder.class", "InceptionV3Encoder"),
         ("model", "Image2Seq"),
         ("input_pipeline_train.class", "TFRecordInputPipeline"),

@@ -1,8 +1,8 @@
 """Decoders and whole models at inference: teacher-forced, greedy, and with a beam.
 
 What is fed back grows: a decoder with weights of size 1 turns the rounding of one step into more at
-the next. So a step may differ by 1e-5, or by as much as its outputs move when the weights do in their
-last place.
+the next. So a step may differ by 1e-5, or by as much as its outputs move when the weights do in
+their last place.
 """
 
 import functools
@@ -26,7 +26,13 @@ from seq2seq_jax.inference.beam_search import (
 from seq2seq_jax.inference.greedy import greedy_search
 from seq2seq_jax.models.seq2seq import reverse_sequences
 from tests.golden_cases.golden_file import IMPOSSIBLE, GoldenFile
-from tests.golden_cases.networks import Network, like_first_state, network, shapes_of
+from tests.golden_cases.networks import (
+    Network,
+    configured,
+    like_first_state,
+    network,
+    shapes_of,
+)
 
 Outputs = dict[str, np.ndarray]  # by name, time first
 
@@ -86,8 +92,11 @@ def compare_inference(golden: GoldenFile) -> None:
     source, target = Vocabulary(hparams["src_vocab"]), Vocabulary(hparams["tgt_vocab"])
     net = network(hparams["model"], hparams["params"], source.size, target.size)
     params = import_model(net.model, golden.arrays)
-    source_ids = jnp.array([source.encode(row) for row in golden["in/source_tokens"]])
-    source_len = golden["in/source_len"]
+    config = configured(hparams["model"], hparams["params"])
+    longest = config.source.max_seq_len
+    tokens = golden["in/source_tokens"][:, :longest]
+    source_ids = jnp.array([source.encode(row) for row in tokens])
+    source_len = np.minimum(golden["in/source_len"], longest)
     reverse = net.model.reverse_source
     fed = reverse_sequences(source_ids, source_len) if reverse else source_ids
     golden.check("out/pred/features.source_ids", fed)
@@ -101,7 +110,7 @@ def compare_inference(golden: GoldenFile) -> None:
         reverse,
         target.sequence_start_id,
         target.sequence_end_id,
-        hparams["params"]["decoder.params"]["max_decode_length"],
+        config.inference.max_decode_length,
     )
     theirs = {
         name: array.swapaxes(0, 1)
@@ -111,7 +120,7 @@ def compare_inference(golden: GoldenFile) -> None:
     tokens, words = theirs.pop("predicted_tokens"), theirs["predicted_ids"]
     assert tokens.reshape(-1).tolist() == target.decode(words.reshape(-1))
     if "beam" in golden.kind:
-        weight = hparams["params"]["inference.beam_search.length_penalty_weight"]
+        weight = config.inference.beam_search.length_penalty_weight
         theirs = {name: array[:, 0] for name, array in theirs.items()}
         check_beam(golden, decoding, theirs, weight)
     else:
@@ -158,9 +167,10 @@ def check_greedy(golden: GoldenFile, decoding: Decoding, theirs: Outputs) -> Non
 def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: float) -> None:
     """Each step of the original's beam of one sentence, and our search, which has to find the same.
 
-    The original stops too early at times: it keeps a flag for each slot, up as soon as any hypothesis
-    ended there, and stops when all are up, though the hypotheses in the slots by then may be others.
-    So our search is compared as far as it went, and where it stopped all flags have to be up.
+    The original stops too early at times: it keeps a flag for each slot, up as soon as any
+    hypothesis ended there, and stops when all are up, though the hypotheses in the slots by then
+    may be others. So our search is compared as far as it went, and where it stopped all flags
+    have to be up.
     """
     words = theirs["beam_search_output.predicted_ids"]
     parents = theirs["beam_search_output.beam_parent_ids"]
@@ -318,5 +328,5 @@ def _decoder_alone(golden: GoldenFile) -> Decoding:
         hparams["reverse_scores"],
         hparams["sos"],
         hparams["eos"],
-        hparams["params"]["max_decode_length"],
+        hparams["params"].get("max_decode_length", 100),
     )

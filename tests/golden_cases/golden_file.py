@@ -44,7 +44,7 @@ class GoldenFile:
         return self.under("var/" + scope if scope else "var")
 
     def leaves(self, prefix: str) -> list[np.ndarray]:
-        """The parts of a nested tuple (`prefix/0/c`, `prefix/0/h`, ...) in order, or the one array."""
+        """The parts of a nested tuple (`prefix/0/c`, `prefix/0/h`, ...) in order, or the one."""
         if prefix in self.arrays:
             return [self.arrays[prefix]]
         parts = self.under(prefix)

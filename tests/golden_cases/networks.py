@@ -42,7 +42,7 @@ class Network:
         self.slice_gradients = quick_jit(jax.value_and_grad(self._loss_of_looked_up))
 
     def _step(self, params, tokens, state, memory, table, *, reverse: bool = False):
-        """One decoder step: tokens [N], embeddings [V, E] -> new state, what google/seq2seq returns."""
+        """One decoder step: tokens [N], embeddings [V, E] -> new state, their outputs."""
 
         def run(decoder):
             new_state, step = decoder.step(state, table[tokens], memory)
@@ -62,8 +62,8 @@ class Network:
         return self.model.decoder.apply({"params": params}, method=run)
 
     def _loss_of_looked_up(self, params, source_len, target_ids, target_len):
-        """The token mean as a function of parameters whose tables hold the embeddings that the batch
-        looked up, one by one, so that the gradient of each is apart."""
+        """The token mean as a function of parameters whose tables hold the embeddings that the
+        batch looked up, one by one, so that the gradient of each is apart."""
         batch, width = target_ids.shape
         source_rows = params["source_embedding"]["embedding"].shape[0]
         model = self.model.clone(source_vocab_size=source_rows, target_vocab_size=batch * width)
@@ -103,13 +103,6 @@ def like_first_state(module: nn.Module, method: str, leaves: list[np.ndarray]) -
     start = functools.partial(module.init_with_output, method=method)
     state, _ = jax.eval_shape(lambda key: start(key, leaves[0].shape[0]), jax.random.key(0))
     return jax.tree.unflatten(jax.tree.structure(state), leaves)
-
-
-def dense(slices: np.ndarray, ids: np.ndarray, rows: int) -> np.ndarray:
-    """The gradient of a table of so many rows from those of its looked-up rows: [N, E], [N] -> [V, E]."""
-    table = np.zeros((rows, slices.shape[-1]), np.float32)
-    np.add.at(table, ids, slices)
-    return table
 
 
 def _nested(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Cells and stacks of them, encoders, attention and bridges."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -96,6 +95,8 @@ def compare_bridge(golden: GoldenFile) -> None:
 def _check_padding_does_not_matter(encoder, golden: GoldenFile, encoded) -> None:
     for row, length in enumerate(golden["in/sequence_length"]):
         inputs = golden["in/inputs"][row : row + 1, :length]
+        if length == 0:
+            continue
         alone = _encode(encoder, inputs, np.array([length]), golden.variables())
         np.testing.assert_allclose(alone.final_state[0], encoded.final_state[row], atol=1e-5)
         for name in ("outputs", "attention_values"):

@@ -1,8 +1,8 @@
 """The updates of TensorFlow 1.0's optimizers, where optax's differ from them.
 
-Norms are taken over the looked-up rows of an embedding one by one; Adam's epsilon is added to the root
-before the bias is corrected; Momentum and RMSProp leave alone the rows of an embedding that are not in
-the batch.
+Norms are taken over the looked-up rows of an embedding one by one; Adam's epsilon is added to the
+root before the bias is corrected; Momentum and RMSProp leave alone the rows of an embedding that
+are not in the batch.
 """
 
 from collections.abc import Mapping

@@ -71,7 +71,7 @@ def compare_model(golden: GoldenFile) -> None:
 
     loss, grads = _gradients(net, params, batch)
     golden.check("out/loss", loss)
-    dense = _summed(grads, batch, params)
+    dense = _summed(grads, batch, net)
     expected = flatten_dict(import_model(net.model, golden.under("grad"), "grad"))
     for path, array in expected.items():
         golden.check_close(dense[path], array, message=f"gradient of {'/'.join(path)}")
@@ -102,7 +102,7 @@ def compare_trajectory(golden: GoldenFile) -> None:
             grads, (SOURCE, TARGET), settings.clip_gradients, settings.clip_embed_gradients
         )
         rows = {SOURCE: np.unique(batch.source_ids), TARGET: np.unique(batch.target_ids)}
-        params = optimizer.update(params, _summed(grads, batch, unflatten_dict(params)), rows)
+        params = optimizer.update(params, _summed(grads, batch, net), rows)
         if step == 0:
             _check_params(golden, "out/var_after1", net, params, **tolerance)
     _check_params(golden, "out/var_final", net, params, **tolerance)
@@ -127,11 +127,11 @@ def _norm(grads: Gradients) -> np.float32:
 
 
 def _check_clipping(golden, config, grads, dense, batch, net) -> None:
-    """Ours, by the norms of the dense gradient; theirs, by those of its slices, in the stand-in that
-    the trajectories use."""
+    """Ours, by the norms of the dense gradient; theirs, by those of its slices, in the stand-in
+    that the trajectories use."""
     limits = config.optimizer.clip_gradients, config.optimizer.clip_embed_gradients
     expected = flatten_dict(import_model(net.model, golden.under("clipped_grad"), "clipped_grad"))
-    like_theirs = _summed(clipped(grads, (SOURCE, TARGET), *limits), batch, None, dense)
+    like_theirs = _summed(clipped(grads, (SOURCE, TARGET), *limits), batch, net)
     for path, array in expected.items():
         golden.check_close(like_theirs[path], array, message=f"clipped {'/'.join(path)}")
 
@@ -168,7 +168,9 @@ def _batch(golden: GoldenFile, training: Training, suffix: str = "") -> Batch:
         longest = training.config[side].max_seq_len
         tokens = golden[f"in/{side}_tokens{suffix}"][:, :longest]
         parts.append(np.array([vocabulary.encode(row) for row in tokens]))
-        parts.append(np.minimum(golden[f"in/{side}_len"], longest))
+        lengths = f"in/{side}_len"
+        lengths = golden[lengths + suffix if lengths + suffix in golden else lengths]
+        parts.append(np.minimum(lengths, longest))
     return Batch(*parts)
 
 
@@ -183,13 +185,13 @@ def _gradients(net: Network, params: Any, batch: Batch) -> tuple[np.ndarray, Gra
     return np.asarray(loss), jax.tree.map(np.asarray, flatten_dict(grads))
 
 
-def _summed(
-    grads: Gradients, batch: Batch, params: Any, like: Gradients | None = None
-) -> Gradients:
-    """The gradients with those of one word added up: tables of the size of the parameters'."""
-    like = like or flatten_dict(params)
+def _summed(grads: Gradients, batch: Batch, net: Network) -> Gradients:
+    """The gradients with those of one word added up, which makes them of the tables' sizes."""
     summed = dict(grads)
-    for path, ids in ((SOURCE, batch.source_ids), (TARGET, batch.target_ids)):
-        summed[path] = np.zeros_like(like[path])
+    for path, ids, rows in (
+        (SOURCE, batch.source_ids, net.model.source_vocab_size),
+        (TARGET, batch.target_ids, net.model.target_vocab_size),
+    ):
+        summed[path] = np.zeros((rows, grads[path].shape[1]), np.float32)
         np.add.at(summed[path], ids.reshape(-1), grads[path])
     return summed

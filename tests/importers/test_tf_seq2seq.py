@@ -1,0 +1,121 @@
+"""Moving in: a model that google/seq2seq trained, through the command line."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seq_jax.cli import main
+from seq2seq_jax.inference.predictor import Predictor
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "trained_nmt_small_lr1e3.npz"
+
+
+@pytest.fixture(scope="module")
+def trained():
+    with np.load(GOLDEN) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def files(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tf")
+    (folder / "train_options.json").write_text(str(trained["meta/hparams"]))
+    for name, key in (
+        ("vocab.source", "in/vocab_lines"),
+        ("vocab.target", "in/vocab_target_lines"),
+    ):
+        (folder / name).write_text("".join(f"{line}\n" for line in trained[key]), "utf-8")
+    return folder
+
+
+def arguments(files, workdir, variables=GOLDEN, params="train_options.json"):
+    return [
+        "import-tf",
+        f"--params={files / params}",
+        f"--variables={variables}",
+        f"--vocab_source={files / 'vocab.source'}",
+        f"--vocab_target={files / 'vocab.target'}",
+        f"--workdir={workdir}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def workdir(files):
+    assert main(arguments(files, files / "run")) == 0
+    return files / "run"
+
+
+def test_an_imported_model_gives_the_originals_text(workdir, trained):
+    sources, wanted = trained["in/source_lines"][:64], trained["out/greedy_lines"][:64]
+    predictor = Predictor.from_workdir(str(workdir))
+
+    assert [p.text for p in predictor.predict([str(line) for line in sources])] == list(wanted)
+
+
+def test_training_goes_on_from_an_imported_model(workdir, capsys):
+    pairs = ["--config.input_pipeline_train.params.builtin=toy_reverse"]
+    dev = ["--config.input_pipeline_dev.params.builtin=toy_reverse", "--config.buckets=22"]
+    # An imported model has no data of its own, so that naming some is no change of configuration.
+    steps = ["--config.train_steps=2", "--config.eval_every_n_steps=0"]
+    assert main(["train", f"--workdir={workdir}", *pairs, *dev[:1], *steps]) == 0
+
+    [line] = (workdir / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(line)["step"] == 2
+    assert json.loads(line)["train/loss"] < 0.5
+
+
+def test_a_workdir_with_a_run_is_not_overwritten(workdir, files, capsys):
+    assert main(arguments(files, workdir)) == 2
+
+    assert capsys.readouterr().err == (
+        f"error: {workdir}: has a run already; another --workdir would do\n"
+    )
+
+
+def test_missing_and_unknown_variables_are_listed_and_nothing_is_written(
+    files, trained, tmp_path, capsys
+):
+    changed = {name: array for name, array in trained.items() if "logits/biases" not in name}
+    changed["var/model/att_seq2seq/decode/nothing_of_ours"] = np.zeros(3, np.float32)
+    np.savez(tmp_path / "changed.npz", **changed)
+
+    assert main(arguments(files, tmp_path / "run", tmp_path / "changed.npz")) == 2
+    error = capsys.readouterr().err
+    assert "logits/biases" in error and "nothing_of_ours" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_yaml_files_are_merged_in_order(files, trained, tmp_path):
+    hparams = json.loads(str(trained["meta/hparams"]))
+    (files / "model.yml").write_text(
+        "model: AttentionSeq2Seq\nmodel_params:\n  embedding.dim: 7\n"
+        "  encoder.class: seq2seq.encoders.BidirectionalRNNEncoder\n"
+    )
+    (files / "rest.yml").write_text(json.dumps({"hparams": hparams["model_params"]}))
+    both = f"model.yml,{files / 'rest.yml'}"
+
+    assert main(arguments(files, tmp_path / "run", params=both)) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["embedding"]["dim"] == 128
+
+
+def test_a_checkpoint_without_tensorflow_says_what_would_do(files, tmp_path, capsys):
+    assert main(arguments(files, tmp_path / "run", variables="model.ckpt-1001")) == 2
+
+    assert "TensorFlow, which is not installed here" in capsys.readouterr().err
+
+
+def test_the_command_line_answers_as_the_original_did(
+    workdir, trained, monkeypatch, capsys, tmp_path
+):
+    source = tmp_path / "source"
+    source.write_text("".join(f"{line}\n" for line in trained["in/source_lines"][:20]), "utf-8")
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    import sys
+
+    assert main(["infer", f"--workdir={workdir}", f"--input={source}"]) == 0
+    sys.stdout.seek(0)
+    assert sys.stdout.read().splitlines() == list(trained["out/greedy_lines"][:20])

@@ -1,0 +1,301 @@
+"""Each foreseeable mistake: one line on stderr that names it, exit status 2, and nothing written."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq_jax.cli import main
+
+ROOT = Path(__file__).parents[1]
+TINY = f"--config={ROOT / 'configs' / 'tiny.py'}"
+TRAIN = "--config.input_pipeline_train.params"
+DEV = "--config.input_pipeline_dev.params"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch):
+    """`main` makes itself at home in the process: undone after each test."""
+    logger = logging.getLogger("seq2seq_jax")
+    for name in ("handlers", "level", "propagate"):
+        monkeypatch.setattr(logger, name, getattr(logger, name))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command that must fail; returns the one line it says."""
+
+    def run(*arguments):
+        status = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert status == 2
+        assert out == ""
+        assert err.count("\n") == 1 and err.endswith("\n"), err
+        return err.rstrip("\n")
+
+    return run
+
+
+@pytest.fixture
+def untrained(refused, tmp_path):
+    """As `refused`, for a training that must not begin."""
+
+    def run(*arguments):
+        workdir = tmp_path / "run"
+        line = refused("train", TINY, f"--workdir={workdir}", *arguments)
+        assert not workdir.exists()
+        return line
+
+    return run
+
+
+def write(path, content):
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def files(source, target, where=TRAIN):
+    return [f"{where}.source_files={source}", f"{where}.target_files={target}"]
+
+
+@pytest.fixture
+def good(tmp_path):
+    """A file that will do on either side."""
+    return write(tmp_path / "good.txt", "a b\nc d\n")
+
+
+# The command line itself ------------------------------------------------------------------------
+
+
+def test_a_command_is_needed(refused):
+    assert refused() == "error: command line: which command? train, eval, infer or inspect"
+
+
+def test_an_unknown_command_names_those_there_are(refused):
+    line = refused("trian")
+    assert line.startswith("error: command line: ")
+    assert all(name in line for name in ("trian", "train", "eval", "infer", "inspect"))
+
+
+def test_an_unknown_flag(refused):
+    line = refused("train", "--wordkir=x")
+    assert line == "error: command line: unrecognized arguments: --wordkir=x"
+
+
+def test_training_needs_a_configuration(refused):
+    line = refused("train")
+    assert line.startswith("error: --config: no configuration; --config=")
+
+
+@pytest.mark.parametrize("name", ["eval", "infer", "inspect"])
+def test_the_other_commands_need_a_workdir(refused, name, tmp_path):
+    assert refused(name).startswith("error: --workdir: which run?")
+    line = refused(name, f"--workdir={tmp_path}/none")
+    assert line == (
+        f"error: {tmp_path}/none: no config.json here; train first, or name another workdir"
+    )
+
+
+def test_a_missing_config_file_names_the_nearest(refused):
+    name = ROOT / "configs" / "atention.py"
+    line = refused("train", f"--config={name}")
+    assert line.startswith(f"error: {name}: no such config file, did you mean ")
+    assert line.endswith("attention.py?")
+
+
+# Keys and values --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (
+            "optimizer.learning_rat=1",
+            "optimizer.learning_rat: unknown key learning_rat, did you mean learning_rate? valid: ",
+        ),
+        ("batch_size=many", 'batch_size: must be a whole number, at least 1; got "many"'),
+        ("batch_size=1.5", "batch_size: must be a whole number, at least 1; got 1.5"),
+        ("batch_size=0", "batch_size: must be a whole number, at least 1; got 0"),
+        ("source.reverse=maybe", 'source.reverse: must be true or false; got "maybe"'),
+        (
+            "encoder.params.rnn_cell.dropout_input_keep_prob=0",
+            "encoder.params.rnn_cell.dropout_input_keep_prob: must be a number, above 0 and at"
+            " most 1; got 0",
+        ),
+        (
+            "encoder.class=UnidirectionalRNEncoder",
+            "encoder.class: unknown encoder UnidirectionalRNEncoder, did you mean"
+            " UnidirectionalRNNEncoder? valid: UnidirectionalRNNEncoder, BidirectionalRNNEncoder,",
+        ),
+        ("encoder.class=no_such.Encoder", "encoder.class: cannot import no_such.Encoder: "),
+        ("decoder.class=BasicDecoder", "decoder.class: BasicDecoder does not go with "),
+        ("buckets=20,10", "buckets: must be text, ascending lengths with commas between them"),
+        (
+            "best_metric=bleu",
+            'best_metric: must be a result of metrics, one of: log_perplexity; got "bleu"',
+        ),
+    ],
+)
+def test_a_wrong_override_is_told_at_its_key(untrained, flag, said):
+    assert untrained(f"--config.{flag}").startswith(f"error: {said}")
+
+
+def test_states_that_do_not_fit_together_are_both_named(untrained):
+    line = untrained("--config.bridge.class=PassThroughBridge")
+    assert line.startswith(
+        "error: bridge.class: PassThroughBridge needs equal states, but the encoder ends with"
+        " ((c 16, h 16), (c 16, h 16)) and the decoder starts with (c 16, h 16);"
+    )
+
+
+def test_one_table_needs_vocabularies_of_one_size(untrained, tmp_path):
+    small, large = write(tmp_path / "small", "1\n2\n"), write(tmp_path / "large", "1\n2\n3\n")
+    line = untrained(
+        "--config.embedding.share=true",
+        f"--config.vocab_source={small}",
+        f"--config.vocab_target={large}",
+    )
+    assert line.startswith("error: embedding.share: ")
+    assert "source has 5 and the target 6 tokens" in line
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file(untrained, good, tmp_path):
+    line = untrained(*files(good, tmp_path / "none"), *files(good, good, DEV))
+    assert line == f"error: {tmp_path}/none: cannot be read (No such file or directory)"
+
+
+def test_a_missing_dev_file(untrained, good, tmp_path):
+    line = untrained(*files(good, good), *files(good, tmp_path / "none", DEV))
+    assert line == f"error: {tmp_path}/none: cannot be read (No such file or directory)"
+
+
+def test_files_to_train_on_ask_for_files_to_evaluate_on(untrained, good):
+    line = untrained(*files(good, good))
+    assert line.startswith("error: input_pipeline_dev.params.source_files: is empty, but training")
+
+
+def test_files_of_unequal_length_are_told_with_both_counts(untrained, good, tmp_path):
+    longer = write(tmp_path / "longer.txt", "a\nb\nc\nd\ne\n")
+    line = untrained(*files(good, longer), *files(good, good, DEV))
+    assert line.startswith(f"error: {good}: 2 lines, but {longer} has 5: ")
+
+
+@pytest.mark.parametrize("where", [TRAIN, DEV])
+def test_a_line_that_is_not_utf8_is_told_by_file_and_line(untrained, good, tmp_path, where):
+    bad = write(tmp_path / "bad.txt", b"a\n\xe4\n")
+    line = untrained(
+        *files(bad if where == TRAIN else good, good),
+        *files(bad if where == DEV else good, good, DEV),
+    )
+    assert line.startswith(f"error: {bad}:2: not UTF-8 (byte 0xe4 at column 1);")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_special_token_in_a_vocabulary_is_told_by_file_and_line(untrained, tmp_path, side):
+    vocabulary = write(tmp_path / "vocab.txt", "0\n1\nSEQUENCE_END\n")
+    line = untrained(f"--config.vocab_{side}={vocabulary}")
+    assert line.startswith(f"error: {vocabulary}:3: SEQUENCE_END is a special token ")
+
+
+def test_a_corpus_of_empty_lines_is_told(untrained, good, tmp_path):
+    empty = write(tmp_path / "empty.txt", "\n\n")
+    line = untrained(*files(empty, good), *files(good, good, DEV))
+    assert line.startswith("error: input_pipeline_train.params: no pair is left of the 2 ")
+
+
+# A workdir --------------------------------------------------------------------------------------
+
+ONE_STEP = [
+    "--config.train_steps=1",
+    "--config.eval_every_n_steps=0",
+    "--config.encoder.class=UnidirectionalRNNEncoder",
+    "--config.buckets=21",
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "one_step"
+    assert main(["train", TINY, f"--workdir={workdir}", *ONE_STEP]) == 0
+    return workdir
+
+
+def contents(workdir):
+    return {path: path.read_bytes() for path in sorted(workdir.rglob("*")) if path.is_file()}
+
+
+def test_another_configuration_in_the_workdir_is_refused_and_its_keys_named(refused, trained):
+    before = contents(trained)
+    line = refused(
+        "train",
+        TINY,
+        f"--workdir={trained}",
+        *ONE_STEP,
+        "--config.optimizer.learning_rate=0.5",
+        "--config.source.reverse=false",
+    )
+    assert line == (
+        f"error: {trained}/config.json: this run was started with another configuration;"
+        " optimizer.learning_rate, source.reverse differ;"
+        " the old values, or another --workdir, would do"
+    )
+    assert contents(trained) == before
+
+
+@pytest.mark.parametrize("name", ["train", "eval", "infer"])
+def test_a_vocabulary_that_does_not_fit_the_checkpoint_is_told_with_both_sizes(
+    refused, trained, name, good
+):
+    vocabulary = trained / "vocab.target.txt"
+    whole = vocabulary.read_text(encoding="utf-8")
+    vocabulary.write_text(whole.partition("\n")[2], encoding="utf-8")
+    before = contents(trained)
+    try:
+        line = refused(name, f"--workdir={trained}", *([f"--input={good}"] * (name == "infer")))
+    finally:
+        after = contents(trained)
+        vocabulary.write_text(whole, encoding="utf-8")
+    assert after == before
+    assert line.startswith(
+        "error: vocab_target: the target vocabulary has 22 tokens, special ones included, but "
+    )
+    assert "checkpoints/1 was trained with 23" in line
+
+
+def test_a_model_that_does_not_fit_the_checkpoint_is_told(refused, trained, good):
+    line = refused(
+        "infer",
+        f"--workdir={trained}",
+        f"--input={good}",
+        "--config.decoder.params.rnn_cell.cell_params.num_units=8",
+    )
+    assert line.startswith(f"error: {trained}/checkpoints/1: ")
+    assert "in this configuration's model" in line
+
+
+def test_a_checkpoint_that_is_not_there(refused, trained, good):
+    line = refused(
+        "infer", f"--workdir={trained}", f"--input={good}", "--config.inference.checkpoint=7"
+    )
+    assert line == (f"error: {trained}/checkpoints: no checkpoint of step 7; there are step 1")
+
+
+def test_an_input_that_is_not_there(refused, trained, tmp_path):
+    line = refused("infer", f"--workdir={trained}", f"--input={tmp_path}/none")
+    assert line == f"error: {tmp_path}/none: cannot be read (No such file or directory)"
+
+
+def test_lines_before_one_that_is_not_utf8_are_answered(trained, tmp_path, capsys):
+    """The one mistake that is met only after the work has begun."""
+    given = write(tmp_path / "in.txt", b"1 2\n\n\xff\n3\n")
+    assert main(["infer", f"--workdir={trained}", f"--input={given}"]) == 2
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 2
+    assert out.endswith("\n\n")
+    assert err.startswith(f"error: {given}:3: not UTF-8 (byte 0xff at column 1);")
+    assert err.count("\n") == 1

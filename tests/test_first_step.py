@@ -1,0 +1,103 @@
+"""Every recipe in configs/, and classes of the user's own, from the configuration to a step."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq_jax.cli import main
+from seq2seq_jax.config import load_config, resolve
+from seq2seq_jax.models.build import build_model
+from seq2seq_jax.training.metric_writers import read_metrics
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+
+# One step of the models at a size that compiles quickly.
+SMALL = {
+    "train_steps": 1,
+    "eval_every_n_steps": 0,
+    "batch_size": 4,
+    "embedding.dim": 6,
+    "encoder.params.rnn_cell.cell_params.num_units": 6,
+    "decoder.params.rnn_cell.cell_params.num_units": 6,
+}
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch):
+    """`main` makes itself at home in the process: undone after each test."""
+    logger = logging.getLogger("seq2seq_jax")
+    for name in ("handlers", "level", "propagate"):
+        monkeypatch.setattr(logger, name, getattr(logger, name))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.fixture
+def own_files(tmp_path):
+    """Eight pairs of a word or two, as overrides."""
+    (tmp_path / "pairs.txt").write_text("a b\nb\nc a\na\n" * 2, encoding="utf-8")
+    return {
+        f"input_pipeline_{part}.params.{side}_files": tmp_path / "pairs.txt"
+        for part in ("train", "dev")
+        for side in ("source", "target")
+    }
+
+
+def first_step(config, workdir, overrides):
+    """Trains for a step; the one line of metrics."""
+    flags = [f"--config.{key}={value}" for key, value in overrides.items()]
+    assert main(["train", f"--config={config}", f"--workdir={workdir}", *flags]) == 0
+    (line,) = read_metrics(workdir)
+    return line
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_recipe_takes_a_step(path, tmp_path, own_files):
+    overrides = dict(SMALL)
+    config = load_config(path)
+    if "attention" in config:
+        overrides["attention.params.num_units"] = 6
+    if not config.input_pipeline_train.params.get("builtin"):
+        overrides |= own_files
+    line = first_step(path, tmp_path / "run", overrides)
+    assert line["step"] == 1
+    assert 0 < line["train/loss"] < 10
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_recipe_builds_at_its_full_size(path, own_files):
+    overrides = [(key, str(value)) for key, value in own_files.items()]
+    model = build_model(resolve(load_config(path), overrides), 20_000, 20_000)
+    assert type(model).__name__ in ("BasicSeq2Seq", "AttentionSeq2Seq")
+
+
+OWN_CLASSES = """
+from flax import linen as nn
+from seq2seq_jax.models.encoder_output import EncoderOutput
+
+
+class BagOfWords(nn.Module):
+    width: int = 4
+
+    @nn.compact
+    def __call__(self, inputs, lengths, *, train=False):
+        outputs = nn.Dense(self.width)(inputs)
+        return EncoderOutput(outputs, outputs.mean(1), outputs, lengths)
+"""
+
+
+def test_an_encoder_of_the_users_own_by_its_dotted_path(tmp_path, monkeypatch, own_files):
+    (tmp_path / "own_encoders.py").write_text(OWN_CLASSES)
+    monkeypatch.chdir(tmp_path)
+    overrides = SMALL | own_files
+    del overrides["encoder.params.rnn_cell.cell_params.num_units"]
+    overrides |= {
+        "encoder.class": "own_encoders.BagOfWords",
+        "encoder.params.width": 5,
+        "bridge.class": "InitialStateBridge",
+        "attention.params.num_units": 6,
+    }
+    line = first_step(ROOT / "configs" / "attention.py", tmp_path / "run", overrides)
+    assert 0 < line["train/loss"] < 10
