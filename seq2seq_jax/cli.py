@@ -93,16 +93,15 @@ def _eval(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 
 def _infer(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.data.text_lines import check_readable
     from seq2seq_jax.inference.line_stream import answer_lines
     from seq2seq_jax.inference.predictor import Predictor
 
-    try:
-        source = open(arguments.input, "rb") if arguments.input else sys.stdin.buffer  # noqa: SIM115
-    except OSError as error:
-        raise UserError(arguments.input, f"cannot be read ({error.strerror})") from error
+    if arguments.input:
+        check_readable(arguments.input)
     predictor = Predictor.from_workdir(_required_workdir(arguments), overrides)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    with source:
+    with open(arguments.input, "rb") if arguments.input else sys.stdin.buffer as source:
         answer_lines(
             lambda texts: [prediction.text for prediction in predictor.predict(texts)],
             source,

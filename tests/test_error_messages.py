@@ -1,4 +1,4 @@
-"""Each foreseeable mistake: one line on stderr that names it, exit status 2, and nothing written."""
+"""Each foreseeable mistake: one line on stderr that names it, status 2, and nothing written."""
 
 import logging
 import sys

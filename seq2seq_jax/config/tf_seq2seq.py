@@ -25,7 +25,7 @@ _WITHOUT_MEANING = (
     "optimizer.sync_replicas",
     "optimizer.sync_replicas_to_aggregate",
 )
-_RENAMED = {"model_class": "model", "tf_random_seed": "seed"}
+_RENAMED = {"model_class": "model", "hparams": "model_params", "tf_random_seed": "seed"}
 # YAML 1.1 wants a dot in a number, and reads 1e-4 as text.
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
@@ -34,8 +34,8 @@ def read_tf_config(paths: Sequence[str]) -> ConfigDict:
     """Merges configuration files of google/seq2seq, later ones over earlier ones.
 
     Keys may be flat (`encoder.params: ...`) at any depth, the model's stand under `model_params`
-    (or, as once, `hparams`), class names have its module's path. Hooks that are not there yet are left
-    out with a line in the log.
+    (or, as once, `hparams`), class names have its module's path. Hooks that are not there yet are
+    left out with a line in the log.
 
     Returns:
       A configuration to be given to `resolve`: what the files say and no more.
@@ -45,11 +45,11 @@ def read_tf_config(paths: Sequence[str]) -> ConfigDict:
     """
     merged: dict[str, Any] = {}
     for path in paths:
-        _merge(merged, _read(path))
-    params = {**(merged.pop("hparams", None) or {}), **(merged.pop("model_params", None) or {})}
+        values = _read(path)
+        _merge(merged, {_RENAMED.get(key, key): value for key, value in values.items()})
+    params = merged.pop("model_params", None) or {}
     config: dict[str, Any] = {}
     for key, value in {**merged, **params}.items():
-        key = _RENAMED.get(key, key)
         if value is not None and key not in _WITHOUT_MEANING:
             _set(config, key, _plain(value))
     if "model" in config:

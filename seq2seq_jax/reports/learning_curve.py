@@ -79,7 +79,7 @@ def terminal_curves(workdir: str | Path) -> str:
     curves = {
         name: values
         for name, (_, values) in _curves(read_metrics(workdir)).items()
-        if not name.endswith("_per_second")
+        if not name.endswith(("_per_second", "cpu_seconds"))
     }
     width = max(map(len, curves), default=0)
     return "\n".join(

@@ -45,9 +45,10 @@ def test_a_missing_file_names_the_nearest(tmp_path):
 
 
 def test_a_file_that_is_not_python(tmp_path):
-    (tmp_path / "config.yml").touch()
-    with pytest.raises(UserError, match=r"config.yml: a config file is a Python file, NAME.py$"):
-        load_config(tmp_path / "config.yml")
+    (tmp_path / "config.txt").touch()
+    message = r"config.txt: a config file is a Python file, NAME.py, or YAML$"
+    with pytest.raises(UserError, match=message):
+        load_config(tmp_path / "config.txt")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_translation_recipes_are_the_published_ones(name, attention, cell, units
     assert not config.source.reverse
 
 
-@pytest.mark.parametrize("name", ["nmt_small", "nmt_medium", "nmt_large"])
+@pytest.mark.parametrize(
+    "name", ["nmt_small", "nmt_medium", "nmt_large", "nmt_conv", "nmt_conv_small"]
+)
 def test_translation_recipes_ask_for_files(name):
     with pytest.raises(UserError, match=r"^input_pipeline_train.params.source_files: is empty"):
         check_training(recipe(name))

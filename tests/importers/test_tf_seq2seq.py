@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,16 +57,16 @@ def test_an_imported_model_gives_the_originals_text(workdir, trained):
     assert [p.text for p in predictor.predict([str(line) for line in sources])] == list(wanted)
 
 
-def test_training_goes_on_from_an_imported_model(workdir, capsys):
-    pairs = ["--config.input_pipeline_train.params.builtin=toy_reverse"]
-    dev = ["--config.input_pipeline_dev.params.builtin=toy_reverse", "--config.buckets=22"]
+def test_training_goes_on_from_an_imported_model(workdir, tmp_path):
+    shutil.copytree(workdir, tmp_path / "run")
     # An imported model has no data of its own, so that naming some is no change of configuration.
+    data = ["--config.input_pipeline_train.params.builtin=toy_reverse"]
     steps = ["--config.train_steps=2", "--config.eval_every_n_steps=0"]
-    assert main(["train", f"--workdir={workdir}", *pairs, *dev[:1], *steps]) == 0
+    assert main(["train", f"--workdir={tmp_path / 'run'}", *data, *steps]) == 0
 
-    [line] = (workdir / "metrics.jsonl").read_text().splitlines()
+    [line] = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 2
-    assert json.loads(line)["train/loss"] < 0.5
+    assert json.loads(line)["train/loss"] < 1.5  # with dropout; a new model has 3.1
 
 
 def test_a_workdir_with_a_run_is_not_overwritten(workdir, files, capsys):
@@ -108,14 +110,10 @@ def test_a_checkpoint_without_tensorflow_says_what_would_do(files, tmp_path, cap
     assert "TensorFlow, which is not installed here" in capsys.readouterr().err
 
 
-def test_the_command_line_answers_as_the_original_did(
-    workdir, trained, monkeypatch, capsys, tmp_path
-):
+def test_the_command_line_answers_as_the_original_did(workdir, trained, monkeypatch, tmp_path):
     source = tmp_path / "source"
     source.write_text("".join(f"{line}\n" for line in trained["in/source_lines"][:20]), "utf-8")
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
-    import sys
-
     assert main(["infer", f"--workdir={workdir}", f"--input={source}"]) == 0
     sys.stdout.seek(0)
     assert sys.stdout.read().splitlines() == list(trained["out/greedy_lines"][:20])
