@@ -4,7 +4,6 @@ import logging
 import sys
 from pathlib import Path
 
-import jax
 import pytest
 
 from seq2seq_jax.cli import main
@@ -47,10 +46,9 @@ def own_files(tmp_path):
 
 
 def first_step(config, workdir, overrides):
-    """Trains for a step, op by op: to compile each model would take longer; the line of metrics."""
+    """Trains for a step; the one line of metrics."""
     flags = [f"--config.{key}={value}" for key, value in overrides.items()]
-    with jax.disable_jit():
-        assert main(["train", f"--config={config}", f"--workdir={workdir}", *flags]) == 0
+    assert main(["train", f"--config={config}", f"--workdir={workdir}", *flags]) == 0
     (line,) = read_metrics(workdir)
     return line
 

@@ -59,6 +59,17 @@ class Buckets:
         return Buckets((*self.shapes, (max(s, source_length), max(t, target_length))))
 
 
+def make_buckets(
+    boundaries: str, source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_size: int = 1
+) -> Buckets:
+    """`buckets_from_boundaries`, or, if none are given, `choose_buckets`."""
+    if boundaries:
+        return buckets_from_boundaries(
+            boundaries, source_lengths, target_lengths, batch_size=batch_size
+        )
+    return choose_buckets(source_lengths, target_lengths, batch_size=batch_size)
+
+
 def choose_buckets(
     source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_size: int = 1
 ) -> Buckets:

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.data.batches import dev_batches, source_batches
-from seq2seq_jax.data.buckets import choose_buckets
+from seq2seq_jax.data.buckets import make_buckets
 from seq2seq_jax.data.dev_set import DevSet
 from seq2seq_jax.data.parallel_text import join_tokens
 from seq2seq_jax.data.postprocessing import find_postprocessing
@@ -49,8 +49,11 @@ def make_evaluate(
     decoded once, however many references it has.
     """
     batch_size = max(config.batch_size, config.inference.batch_size)
-    buckets = choose_buckets(
-        dev_set.corpus.source.lengths, dev_set.corpus.target.lengths, batch_size=batch_size
+    buckets = make_buckets(
+        config.buckets,
+        dev_set.corpus.source.lengths,
+        dev_set.corpus.target.lengths,
+        batch_size=batch_size,
     )
     specs = [_make_metric(label, entry) for label, entry in config.metrics.items()]
     sums = jax.jit(lambda params, batch: loss_sums(model, params, batch))

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ from seq2seq_jax.config import check_training, write_config
 from seq2seq_jax.console import progress_bar
 from seq2seq_jax.data.batches import Batch, TrainBatches
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.evaluation.dev_evaluation import Evaluation, describe_samples, make_evaluate
+from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.training.interruption import catch_interruption
 from seq2seq_jax.training.metric_window import MetricWindow
 from seq2seq_jax.training.metric_writers import MetricWriter
 from seq2seq_jax.training.optimizers import build_optimizer
 from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
+from seq2seq_jax.training.run_log import report_evaluation, report_training
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.workdir import Workdir, check_vocabularies_fit, vocabulary_sizes
 
@@ -82,34 +82,6 @@ def train(config: ConfigDict, path: str | Path) -> bool:
         evaluate = make_evaluate(model, config, data.vocabularies.target, data.dev_set)
     compiled: set[tuple[int, int]] = set()
 
-    def log_line() -> None:
-        scalars = window.scalars(step, schedule)
-        _check_finite(scalars["train/loss"], step, checkpoints.latest_step())
-        writer.write_scalars(step, scalars)
-        left = window.seconds_per_step() * (config.train_steps - step)
-        _log.info(
-            "step %d/%d  loss %.4f  ppl %.3f  lr %.2g  grad %.2f  "
-            "%.0f source + %.0f target tokens/s  left %s",
-            step,
-            config.train_steps,
-            *(scalars[f"train/{name}"] for name in _LOGGED),
-            _clock(left),
-        )
-
-    def evaluation_results(evaluate: Callable[[Any], Evaluation]) -> dict[str, Any]:
-        evaluation = evaluate(state.params)
-        numbers = {k: v for k, v in evaluation.results.items() if not isinstance(v, str)}
-        texts = {k: v for k, v in evaluation.results.items() if isinstance(v, str)}
-        writer.write_scalars(step, {f"dev/{name}": value for name, value in numbers.items()})
-        if evaluation.samples:
-            texts["samples"] = describe_samples(evaluation.samples)
-            _log.info("%s", texts["samples"])
-        if texts:
-            writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
-        summary = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-        _log.info("step %d/%d  dev  %s", step, config.train_steps, summary)
-        return numbers
-
     def save(results: dict[str, Any]) -> None:
         sums = window.sums()
         _check_finite(sums.get("loss", 0.0), step, checkpoints.latest_step())
@@ -160,9 +132,17 @@ def train(config: ConfigDict, path: str | Path) -> bool:
                 continue
             window.pause()
             if log_due and window.sums():
-                log_line()
+                scalars = window.scalars(step, schedule)
+                _check_finite(scalars["train/loss"], step, checkpoints.latest_step())
+                report_training(
+                    writer, step, config.train_steps, scalars, window.seconds_per_step()
+                )
                 window = MetricWindow()
-            results = evaluation_results(evaluate) if evaluate and evaluation_due else {}
+            results = {}
+            if evaluate and evaluation_due:
+                results = report_evaluation(
+                    writer, step, config.train_steps, evaluate(state.params)
+                )
             if save_due and step > saved_step:
                 save(results)
                 saved_at, saved_step = time.monotonic(), step
@@ -173,16 +153,6 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     if not finished:
         _log.info("stopped at step %d; the same command goes on from there", step)
     return finished
-
-
-_LOGGED = (
-    "loss",
-    "perplexity",
-    "learning_rate",
-    "grad_norm",
-    "source_tokens_per_second",
-    "target_tokens_per_second",
-)
 
 
 def _save_due(config: ConfigDict, step: int, seconds: float) -> bool:
@@ -206,9 +176,3 @@ def _check_finite(loss: float, step: int, last_saved: int | None) -> None:
             f"the loss is {loss} at step {step}; a lower rate or a lower optimizer.clip_gradients"
             f" would do{kept}",
         )
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

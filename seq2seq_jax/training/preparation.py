@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import differences
-from seq2seq_jax.data.buckets import Buckets, buckets_from_boundaries, choose_buckets
+from seq2seq_jax.data.buckets import Buckets, make_buckets
 from seq2seq_jax.data.corpus import Corpus, build_corpus
 from seq2seq_jax.data.dev_set import DevSet, build_dev_set
 from seq2seq_jax.data.parallel_text import Pair, read_pairs
@@ -55,11 +55,12 @@ def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
         source_max_len=config.source.max_seq_len,
         target_max_len=config.target.max_seq_len,
     )
-    lengths = corpus.source.lengths, corpus.target.lengths
-    if config.buckets:
-        buckets = buckets_from_boundaries(config.buckets, *lengths, batch_size=config.batch_size)
-    else:
-        buckets = choose_buckets(*lengths, batch_size=config.batch_size)
+    buckets = make_buckets(
+        config.buckets,
+        corpus.source.lengths,
+        corpus.target.lengths,
+        batch_size=config.batch_size,
+    )
     dev_set = load_dev_set(config, vocabularies) if config.eval_every_n_steps else None
     report = [
         f"vocabulary {vocabularies.source.size:,} source and {vocabularies.target.size:,} target"
