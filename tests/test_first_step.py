@@ -4,6 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from seq2seq_jax.cli import main
@@ -20,8 +21,13 @@ SMALL = {
     "eval_every_n_steps": 0,
     "batch_size": 4,
     "embedding.dim": 6,
-    "encoder.params.rnn_cell.cell_params.num_units": 6,
     "decoder.params.rnn_cell.cell_params.num_units": 6,
+}
+SMALL_RECURRENT = {"encoder.params.rnn_cell.cell_params.num_units": 6}
+SMALL_CONVOLUTIONAL = {
+    f"encoder.params.{stack}_cnn.{key}": value
+    for stack in ("attention", "output")
+    for key, value in (("units", 6), ("layers", 2))
 }
 
 
@@ -32,6 +38,14 @@ def _as_it_was(monkeypatch):
     for name in ("handlers", "level", "propagate"):
         monkeypatch.setattr(logger, name, getattr(logger, name))
     monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.fixture(autouse=True)
+def _compiled_in_haste():
+    """What runs once need not run fast."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
@@ -55,8 +69,9 @@ def first_step(config, workdir, overrides):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_recipe_takes_a_step(path, tmp_path, own_files):
-    overrides = SMALL | own_files
     config = load_config(path)
+    convolutional = config.encoder["class"] == "ConvEncoder"
+    overrides = SMALL | own_files | (SMALL_CONVOLUTIONAL if convolutional else SMALL_RECURRENT)
     if "attention" in config:
         overrides["attention.params.num_units"] = 6
     line = first_step(path, tmp_path / "run", overrides)
@@ -90,7 +105,6 @@ def test_an_encoder_of_the_users_own_by_its_dotted_path(tmp_path, monkeypatch, o
     (tmp_path / "own_encoders.py").write_text(OWN_CLASSES)
     monkeypatch.chdir(tmp_path)
     overrides = SMALL | own_files
-    del overrides["encoder.params.rnn_cell.cell_params.num_units"]
     overrides |= {
         "encoder.class": "own_encoders.BagOfWords",
         "encoder.params.width": 5,
