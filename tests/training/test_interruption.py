@@ -7,6 +7,14 @@ import pytest
 from seq2seq_jax.training.interruption import catch_interruption
 
 
+@pytest.fixture(autouse=True)
+def interrupt_raises():
+    """As at a terminal: whoever starts the tests in the background has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_remembered_instead_of_obeyed(number):
     with catch_interruption() as interrupted:
