@@ -1,0 +1,1 @@
+"""Measuring a model: metrics of text, and a model on a dev set."""

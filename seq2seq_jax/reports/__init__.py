@@ -1,0 +1,1 @@
+"""For the eye: learning curves, learning rates, what is in a workdir."""
