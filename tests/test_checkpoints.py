@@ -139,6 +139,14 @@ def test_if_none_is_whole_it_is_said(checkpoints):
         checkpoints.restore(make_state())
 
 
+def test_if_the_one_asked_for_is_damaged_the_way_to_another_is_said(checkpoints):
+    for step in (10, 20):
+        checkpoints.save(step, make_state(step), {})
+    shutil.rmtree(checkpoints.directory / "10" / "state")
+    with pytest.raises(UserError, match="step 10 damaged; inference.checkpoint=latest would do"):
+        checkpoints.restore(make_state(), step=10)
+
+
 def test_a_damaged_later_step_does_not_push_out_the_new_ones(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep_max=1, keep_every_n_hours=0)
     checkpoints.save(10, make_state(1), {})

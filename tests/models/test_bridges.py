@@ -100,3 +100,9 @@ def test_an_initial_state_bridge_asks_for_one_vector_a_sentence():
     bridge = InitialStateBridge(bridge_input="outputs")
     with pytest.raises(UserError, match=r"^bridge.params.bridge_input: .*'outputs' is 3 x 4;"):
         bridge.init(jax.random.key(0), encoded((lstm(4),)), (lstm(4),))
+
+
+def test_an_initial_state_bridge_names_the_fields_that_it_could_read():
+    bridge = InitialStateBridge(bridge_input="output")
+    with pytest.raises(UserError, match=r"^bridge.params.bridge_input: no field output .*outputs"):
+        bridge.init(jax.random.key(0), encoded((lstm(4),)), zeros_like((lstm(3),)))
