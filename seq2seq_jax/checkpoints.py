@@ -94,26 +94,20 @@ class Checkpoints:
         for earlier in set(self.all_steps()) - self._steps_to_keep():
             self._delete(earlier)
 
-    def restore(self, template: Any, step: int | None = None) -> tuple[int, Any, dict]:
-        """Reads a checkpoint into the structure of `template`.
+    def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict]:
+        """Reads a checkpoint.
 
         Args:
-          template: a pytree of arrays or `jax.ShapeDtypeStruct`. It may be a part of what was saved
-            (`{"params": ...}` of a train state): the rest is then left out.
           step: which one; without it the latest whole one: those that are damaged are passed over
             with a warning.
 
         Returns:
-          The step, the state (numpy leaves, bit for bit as saved) and the data.
+          The step, the arrays by their dotted names, bit for bit as saved (see `into_template`),
+          and the data.
 
         Raises:
-          UserError: none is there, none is whole, or one does not fit the template.
+          UserError: none is there, or none is whole.
         """
-        step, arrays, data = self.read(step)
-        return step, into_template(template, arrays, where=str(self.directory / str(step))), data
-
-    def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict]:
-        """Reads a checkpoint without a template: as `restore`, the arrays by their dotted names."""
         steps = self.all_steps()
         if not steps:
             raise UserError(str(self.directory), "no checkpoint here; train one first")
@@ -209,7 +203,11 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
 
 
 def into_template(template: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
-    """Puts arrays with dotted names into the structure of `template`, as `restore` does.
+    """Puts arrays with dotted names into the structure of `template`.
+
+    Args:
+      template: a pytree of arrays or `jax.ShapeDtypeStruct`. It may be a part of what was saved
+        (`{"params": ...}` of a train state): the rest is then left out.
 
     Raises:
       UserError: at `where`, for the first that does not fit.

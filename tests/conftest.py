@@ -1,7 +1,11 @@
 """Settings of JAX for all tests, made before anything imports it."""
 
+import logging
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Eight pretended devices, so that data parallelism is tested on any machine.
@@ -13,6 +17,16 @@ os.environ["XLA_FLAGS"] = (
 _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache / "seq2seq_jax" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch):
+    """The command line makes itself at home in the process: undone after each test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    logger = logging.getLogger("seq2seq_jax")
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 def pytest_addoption(parser):

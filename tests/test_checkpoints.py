@@ -12,7 +12,13 @@ import numpy as np
 import optax
 import pytest
 
-from seq2seq_jax.checkpoints import Checkpoints, digest, lower_is_better, named_arrays
+from seq2seq_jax.checkpoints import (
+    Checkpoints,
+    digest,
+    into_template,
+    lower_is_better,
+    named_arrays,
+)
 from seq2seq_jax.errors import UserError
 
 
@@ -21,6 +27,12 @@ class State:
     step: jax.Array
     params: dict
     opt_state: optax.OptState
+
+
+def restore(checkpoints, template, step=None):
+    """Reads a checkpoint into the structure of a template, as training does."""
+    step, arrays, data = checkpoints.read(step)
+    return step, into_template(template, arrays, str(checkpoints.directory / str(step))), data
 
 
 def make_state(seed=0):
@@ -39,7 +51,7 @@ def checkpoints(tmp_path):
 def test_what_is_saved_comes_back_bit_for_bit(checkpoints):
     state, data = make_state(3), {"epoch": 2, "position": 7, "order": [1, 2]}
     checkpoints.save(10, state, data)
-    step, restored, data_restored = checkpoints.restore(make_state())
+    step, restored, data_restored = restore(checkpoints, make_state())
     assert (step, data_restored) == (10, data)
     assert isinstance(restored, State)
     assert digest(restored) == digest(state)
@@ -49,14 +61,14 @@ def test_what_is_saved_comes_back_bit_for_bit(checkpoints):
 def test_a_template_of_shapes_is_enough(checkpoints):
     state = make_state(3)
     checkpoints.save(10, state, {})
-    _, restored, _ = checkpoints.restore(jax.eval_shape(make_state))
+    _, restored, _ = restore(checkpoints, jax.eval_shape(make_state))
     assert digest(restored) == digest(state)
 
 
 def test_the_parameters_can_be_restored_alone(checkpoints):
     state = make_state(3)
     checkpoints.save(10, state, {})
-    _, restored, _ = checkpoints.restore({"params": make_state().params})
+    _, restored, _ = restore(checkpoints, {"params": make_state().params})
     assert digest(restored) == digest({"params": state.params})
 
 
@@ -66,31 +78,31 @@ def test_a_state_spread_over_devices_is_restored_on_one(checkpoints):
     state = make_state(3)
     before = digest(state)
     checkpoints.save(10, jax.device_put(state, everywhere), {})
-    assert digest(checkpoints.restore(make_state())[1]) == before
+    assert digest(restore(checkpoints, make_state())[1]) == before
 
 
 def test_no_checkpoint_is_said_in_one_line(checkpoints):
     with pytest.raises(UserError, match="no checkpoint here"):
-        checkpoints.restore(make_state())
+        restore(checkpoints, make_state())
 
 
 def test_a_step_that_is_not_there_is_said_with_those_that_are(checkpoints):
     checkpoints.save(10, make_state(), {})
     with pytest.raises(UserError, match="no checkpoint of step 20; there are step 10"):
-        checkpoints.restore(make_state(), step=20)
+        restore(checkpoints, make_state(), step=20)
 
 
 def test_another_shape_is_said_with_both_shapes(checkpoints):
     checkpoints.save(10, make_state(), {})
     wanted = {"params": {"encoder": {"kernel": jnp.zeros((5, 3))}}}
     with pytest.raises(UserError, match=re.escape("float32 (2, 3) here but float32 (5, 3)")):
-        checkpoints.restore(wanted)
+        restore(checkpoints, wanted)
 
 
 def test_a_parameter_that_is_not_there_is_named(checkpoints):
     checkpoints.save(10, make_state(), {})
     with pytest.raises(UserError, match=re.escape("has no params.decoder")):
-        checkpoints.restore({"params": {"decoder": jnp.zeros(1)}})
+        restore(checkpoints, {"params": {"decoder": jnp.zeros(1)}})
 
 
 def files_of(directory):
@@ -108,12 +120,12 @@ def test_one_flipped_byte_anywhere_is_noticed(checkpoints, caplog):
             damaged = bytearray(whole)
             damaged[position] ^= 1
             path.write_bytes(damaged)
-            step, restored, data = Checkpoints(checkpoints.directory).restore(states[10])
+            step, restored, data = restore(Checkpoints(checkpoints.directory), states[10])
             assert digest(restored) == digest(states[step])
             assert data == {"position": step}
             assert step == 10
         path.write_bytes(whole)
-    assert Checkpoints(checkpoints.directory).restore(states[10])[0] == 20
+    assert restore(Checkpoints(checkpoints.directory), states[10])[0] == 20
     assert "checkpoint 20 is damaged and passed over" in caplog.text
 
 
@@ -122,21 +134,21 @@ def test_a_checkpoint_cut_short_is_passed_over(checkpoints):
         checkpoints.save(step, make_state(step), {})
     for path in files_of(checkpoints.directory / "20" / "state"):
         os.truncate(path, path.stat().st_size // 2)
-    assert checkpoints.restore(make_state())[0] == 10
+    assert restore(checkpoints, make_state())[0] == 10
 
 
 def test_a_checkpoint_that_lost_a_file_is_passed_over(checkpoints):
     for step in (10, 20):
         checkpoints.save(step, make_state(step), {})
     (checkpoints.directory / "20" / "SHA256SUMS").unlink()
-    assert checkpoints.restore(make_state())[0] == 10
+    assert restore(checkpoints, make_state())[0] == 10
 
 
 def test_if_none_is_whole_it_is_said(checkpoints):
     checkpoints.save(10, make_state(), {})
     shutil.rmtree(checkpoints.directory / "10" / "state")
     with pytest.raises(UserError, match="no whole checkpoint: step 10 damaged"):
-        checkpoints.restore(make_state())
+        restore(checkpoints, make_state())
 
 
 def test_if_the_one_asked_for_is_damaged_the_way_to_another_is_said(checkpoints):
@@ -144,7 +156,7 @@ def test_if_the_one_asked_for_is_damaged_the_way_to_another_is_said(checkpoints)
         checkpoints.save(step, make_state(step), {})
     shutil.rmtree(checkpoints.directory / "10" / "state")
     with pytest.raises(UserError, match=r"step 10 damaged; inference\.checkpoint=latest would"):
-        checkpoints.restore(make_state(), step=10)
+        restore(checkpoints, make_state(), step=10)
 
 
 def test_a_damaged_later_step_does_not_push_out_the_new_ones(tmp_path):
@@ -153,7 +165,7 @@ def test_a_damaged_later_step_does_not_push_out_the_new_ones(tmp_path):
     shutil.copytree(tmp_path / "10", tmp_path / "30")
     shutil.rmtree(tmp_path / "30" / "state")
     checkpoints = Checkpoints(tmp_path, keep_max=1, keep_every_n_hours=0)
-    assert checkpoints.restore(make_state())[0] == 10
+    assert restore(checkpoints, make_state())[0] == 10
     checkpoints.save(20, make_state(2), {})
     assert checkpoints.all_steps() == [20]
 
@@ -169,7 +181,7 @@ def test_damaged_metrics_do_not_stop_a_run(checkpoints):
 def test_the_same_step_can_be_saved_again(checkpoints):
     checkpoints.save(10, make_state(1), {})
     checkpoints.save(10, make_state(2), {}, {"log_perplexity": 1.0})
-    assert checkpoints.restore(make_state())[1].step == 2
+    assert restore(checkpoints, make_state())[1].step == 2
     assert checkpoints.metrics(10) == {"log_perplexity": 1.0}
 
 
@@ -257,7 +269,7 @@ def test_a_save_that_is_killed_leaves_the_one_before(tmp_path):
         last = max([last, *map(int, process.stdout.read().split())])
     template = {"a": np.zeros((500, 500), int)}
     checkpoints = Checkpoints(tmp_path, keep_max=3)
-    step, state, data = checkpoints.restore(template)
+    step, state, data = restore(checkpoints, template)
     assert step >= last and data == {"step": step}
     assert (state["a"] == step).all()
     checkpoints.save(step + 1, template, {})

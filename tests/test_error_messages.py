@@ -1,7 +1,5 @@
 """Each foreseeable mistake: one line on stderr that names it, status 2, and nothing written."""
 
-import logging
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,6 @@ ROOT = Path(__file__).parents[1]
 TINY = f"--config={ROOT / 'configs' / 'tiny.py'}"
 TRAIN = "--config.input_pipeline_train.params"
 DEV = "--config.input_pipeline_dev.params"
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch):
-    """`main` makes itself at home in the process: undone after each test."""
-    logger = logging.getLogger("seq2seq_jax")
-    for name in ("handlers", "level", "propagate"):
-        monkeypatch.setattr(logger, name, getattr(logger, name))
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture

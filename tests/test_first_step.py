@@ -1,7 +1,5 @@
 """Every recipe in configs/, and classes of the user's own, from the configuration to a step."""
 
-import logging
-import sys
 from pathlib import Path
 
 import jax
@@ -29,15 +27,6 @@ SMALL_CONVOLUTIONAL = {
     for stack in ("attention", "output")
     for key, value in (("units", 6), ("layers", 2))
 }
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch):
-    """`main` makes itself at home in the process: undone after each test."""
-    logger = logging.getLogger("seq2seq_jax")
-    for name in ("handlers", "level", "propagate"):
-        monkeypatch.setattr(logger, name, getattr(logger, name))
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture(autouse=True)
