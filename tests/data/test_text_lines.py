@@ -64,7 +64,9 @@ def test_a_folder_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"plain text\n", gzip.compress(b"many lines\n" * 999)[:40], b"\x1f\x8b"]
+    "content",
+    [b"plain text\n", gzip.compress(b"many lines\n" * 999)[:40], b"\x1f\x8b"],
+    ids=["plain text", "cut short", "only the magic number"],
 )
 def test_a_damaged_gzip_file_is_named(tmp_path, content):
     path = tmp_path / "text.gz"
