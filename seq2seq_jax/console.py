@@ -20,6 +20,11 @@ def set_up_logging() -> None:
     logger.propagate = False
 
 
+def say(text: str) -> None:
+    """Prints on stderr, as the log does: stdout is for results alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class _ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()

@@ -7,6 +7,9 @@ from typing import Any
 from seq2seq_jax.config.keys import UNSET, Key
 from seq2seq_jax.errors import UserError
 
+Overrides = Sequence[tuple[str, str]]
+"""(dotted key, text) pairs."""
+
 _PREFIX = "--config."
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

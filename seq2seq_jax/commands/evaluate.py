@@ -1,0 +1,34 @@
+"""Evaluates a trained model."""
+
+import argparse
+
+from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.config.overrides import Overrides
+
+HELP = "evaluate a trained model on its dev set (input_pipeline_dev)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workdir(parser)
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import resolve
+    from seq2seq_jax.console import say
+    from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
+    from seq2seq_jax.inference.predictor import load_model
+    from seq2seq_jax.training.preparation import load_dev_set
+    from seq2seq_jax.workdir import Workdir
+
+    workdir = Workdir(required_workdir(arguments))
+    config = resolve(workdir.config(), overrides)
+    model, params, vocabularies, step = load_model(workdir, config)
+    dev_set = load_dev_set(config, vocabularies)
+    say(f"evaluating step {step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
+    evaluate = make_evaluate(model, config, vocabularies.target, dev_set)
+    results, samples = evaluate(params)
+    if samples:
+        say(describe_samples(samples))
+    width = max(map(len, results))
+    for name, value in results.items():
+        print(f"{name:<{width}}  {value if isinstance(value, str) else format(value, '.4f')}")
