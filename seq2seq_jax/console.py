@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 """Log lines and progress bars share it, so that neither tears the other."""
@@ -34,6 +41,21 @@ class _ConsoleHandler(logging.Handler):
             console.print(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_count(what: str) -> Iterator[Callable[[int], None]]:
+    """As `progress_bar`, for what has no known end: a count, and the time that it has taken."""
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done: bar.update(task, completed=done)
 
 
 @contextmanager

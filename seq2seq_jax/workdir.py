@@ -2,17 +2,19 @@
 
 config.json                          the resolved configuration
 vocab.source.txt, vocab.target.txt   one token a line
+subwords.source.*, subwords.target.* see `data.tokenizers`; none for words and characters
 checkpoints/<step>/                  see `checkpoints`
 metrics.jsonl, events.out.tfevents.* see `training.metric_writers`
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
 from seq2seq_jax.checkpoints import Checkpoints
 from seq2seq_jax.config import read_config
+from seq2seq_jax.data.tokenizers import Tokenizers, read_tokenizers, write_tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.errors import UserError
 
@@ -56,6 +58,24 @@ class Workdir:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
             vocabulary.write(file)
 
+    def tokenizers(self, config: ConfigDict) -> Tokenizers | None:
+        """The tokenizers of the run, None if it has not stored their subwords yet.
+
+        Raises:
+          UserError: a file of theirs cannot be used.
+        """
+        if not self.config_file.exists():
+            return None
+        return read_tokenizers(
+            self.path,
+            kind=config.subwords.kind,
+            sides=config.subwords.sides,
+            **text_splitting(config),
+        )
+
+    def write_tokenizers(self, tokenizers: Tokenizers) -> None:
+        write_tokenizers(self.path, tokenizers)
+
     def checkpoints(self, config: ConfigDict) -> Checkpoints:
         return Checkpoints(
             self.checkpoints_dir,
@@ -63,6 +83,16 @@ class Workdir:
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             best_metric=config.best_metric,
         )
+
+
+def text_splitting(config: ConfigDict) -> dict[str, Any]:
+    """How texts are split where they are not split into subwords."""
+    pipeline = config.input_pipeline_train.params
+    return {
+        "source_delimiter": pipeline.source_delimiter,
+        "target_delimiter": pipeline.target_delimiter,
+        "lowercase": config.source.lowercase,
+    }
 
 
 def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -> None:

@@ -1,8 +1,11 @@
 """Settings of JAX for all tests, made before anything imports it."""
 
+import atexit
 import logging
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,9 @@ os.environ["XLA_FLAGS"] = (
 _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache / "seq2seq_jax" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# All else that is kept for later is not to outlive the tests.
+os.environ["SEQ2SEQ_JAX_CACHE"] = tempfile.mkdtemp(prefix="seq2seq_jax_tests_")
+atexit.register(shutil.rmtree, os.environ["SEQ2SEQ_JAX_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.cli import main
+from seq2seq_jax.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 TINY = f"--config={ROOT / 'configs' / 'tiny.py'}"
@@ -59,7 +59,7 @@ def good(tmp_path):
 
 
 def test_a_command_is_needed(refused):
-    assert refused() == "error: command line: which command? train, eval, infer or inspect"
+    assert refused() == f"error: command line: which command? {', '.join(COMMANDS)}"
 
 
 def test_an_unknown_command_names_those_there_are(refused):

@@ -22,11 +22,13 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
     workdir = Workdir(required_workdir(arguments))
     config = resolve(workdir.config(), overrides)
-    model, params, vocabularies, step = load_model(workdir, config)
-    dev_set = load_dev_set(config, vocabularies)
-    say(f"evaluating step {step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
-    evaluate = make_evaluate(model, config, vocabularies.target, dev_set)
-    results, samples = evaluate(params)
+    loaded = load_model(workdir, config)
+    dev_set = load_dev_set(config, loaded.tokenizers, loaded.vocabularies)
+    say(f"evaluating step {loaded.step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
+    evaluate = make_evaluate(
+        loaded.model, config, loaded.tokenizers.target, loaded.vocabularies.target, dev_set
+    )
+    results, samples = evaluate(loaded.params)
     if samples:
         say(describe_samples(samples))
     width = max(map(len, results))

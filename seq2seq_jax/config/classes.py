@@ -104,7 +104,8 @@ def _parameters(slot: str, name: str, where: str) -> Table:
         if found is not None:
             return _keywords(found, name)
     elif slot != "model" and "." in name and short_name(name) == name:
-        return _keywords(import_dotted(name, where), name)
+        keywords = _keywords(import_dotted(name, where), name)
+        return {**defaults.EVERY_PIPELINE, **keywords} if slot == "pipeline" else keywords
     others = {
         "model": "",
         "optimizer": ", or any optimizer of optax by its own name, or the path of your own",

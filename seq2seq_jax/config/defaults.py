@@ -5,12 +5,15 @@ few of our own.
 """
 
 from seq2seq_jax.config.keys import (
+    AVERAGE,
     BUCKETS,
     CHECKPOINT,
+    COLUMN,
     FILES,
     FRACTION,
     NON_EMPTY,
     PROBABILITY,
+    SUCCESSORS,
     ClassList,
     ClassName,
     Key,
@@ -244,34 +247,54 @@ _OPTIMIZER: Table = {
 
 # Input pipelines --------------------------------------------------------------------------------
 
-BUILTIN_CORPORA = ("toy_copy", "toy_reverse", "cmudict")
+# With the delimiters of their sources and targets.
+BUILTIN_CORPORA = {"toy_copy": (" ", " "), "toy_reverse": (" ", " "), "cmudict": ("", " ")}
 
 _SHUFFLE = Key(True, "A new permutation of all examples in every epoch.")
 _NUM_EPOCHS = Key(0, "Passes over the data; 0: as many as train_steps takes.", at_least(0))
 _SOURCE_DELIMITER = Key(" ", "Between source tokens; empty: every character is a token.")
 _TARGET_DELIMITER = Key(" ", "Between target tokens; empty: every character is a token.")
 
+EVERY_PIPELINE: Table = {
+    "source_delimiter": _SOURCE_DELIMITER,
+    "target_delimiter": _TARGET_DELIMITER,
+    "shuffle": _SHUFFLE,
+    "num_epochs": _NUM_EPOCHS,
+}
+
 PIPELINES: dict[str, Table] = {
     "ParallelTextInputPipeline": {
         "source_files": Key("", "Source texts, plain or .gz, one sentence a line.", FILES),
         "target_files": Key("", "Target texts, line by line the sources' translations.", FILES),
-        "source_delimiter": _SOURCE_DELIMITER,
-        "target_delimiter": _TARGET_DELIMITER,
-        "shuffle": _SHUFFLE,
-        "num_epochs": _NUM_EPOCHS,
+        **EVERY_PIPELINE,
         "builtin": Key(
             "", "Built-in corpus, used when no files are given.", one_of("", *BUILTIN_CORPORA)
         ),
         "split": Key("train", "Part of the built-in corpus.", one_of("train", "dev", "test")),
     },
+    "TSVInputPipeline": {
+        "files": Key("", "Tables: .tsv or .csv, plain or with .gz behind it.", FILES),
+        "source_column": Key("source", "The sources' column in the header, or by number.", COLUMN),
+        "target_column": Key("target", "The targets' column in the header, or by number.", COLUMN),
+        "format": Key("", "Empty: as the name of each file ends.", one_of("", "tsv", "csv")),
+        "header": Key(True, "The first row names the columns; if not, they go by number."),
+        **EVERY_PIPELINE,
+    },
+    "TFDSInputPipeline": {
+        "name": Key("", "Dataset of tensorflow-datasets, as in wmt16_translate/de-en."),
+        "split": Key("train", "Its split, or part of one, as in train[:1%].", NON_EMPTY),
+        "source_feature": Key("", "Feature with the sources; empty: the input it names itself."),
+        "target_feature": Key("", "Feature with the targets; empty: the output it names itself."),
+        "data_dir": Key(
+            "", "Where it was prepared; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
+        ),
+        **EVERY_PIPELINE,
+    },
     "TFRecordInputPipeline": {
         "files": Key("", "TFRecord files.", FILES),
         "source_field": Key("source", "Feature that holds the source text.", NON_EMPTY),
         "target_field": Key("target", "Feature that holds the target text.", NON_EMPTY),
-        "source_delimiter": _SOURCE_DELIMITER,
-        "target_delimiter": _TARGET_DELIMITER,
-        "shuffle": _SHUFFLE,
-        "num_epochs": _NUM_EPOCHS,
+        **EVERY_PIPELINE,
     },
     "ImageCaptioningInputPipeline": {
         "files": Key("", "TFRecord files.", FILES),
@@ -358,12 +381,55 @@ _COMMON: Table = {
                 "Exponent of the length penalty ((5 + length) / 6) ** weight (arXiv:1609.08144).",
                 at_least(0),
             ),
-            "choose_successors_fn": Key(
-                "choose_top_k", "How successors are picked.", function_name("choose_top_k")
+            "coverage_penalty_weight": Key(
+                0.0,
+                "Weight of the coverage penalty of arXiv:1609.08144; 0: none.",
+                at_least(0),
             ),
+            "diversity_groups": Key(
+                1,
+                "Groups of hypotheses, each of which avoids the words of those before"
+                " (arXiv:1610.02424).",
+                at_least(1),
+            ),
+            "diversity_strength": Key(
+                0.0,
+                "Log-probability that a word loses for each hypothesis of the groups before"
+                " that chose it.",
+                at_least(0),
+            ),
+            "choose_successors_fn": Key("choose_top_k", "How successors are picked.", SUCCESSORS),
         },
+        "sampling": {
+            "enable": Key(False, "Draw words in the place of a search for the likeliest."),
+            "temperature": Key(
+                1.0, "Divides the logits: below 1 likely words become likelier.", above(0)
+            ),
+            "top_k": Key(0, "Draw from the k likeliest words; 0: from all.", at_least(0)),
+            "top_p": Key(
+                1.0, "Draw from the fewest words with this probability together.", PROBABILITY
+            ),
+            "seed": Key(0, "Seed of the draws.", at_least(0)),
+        },
+        "n_best": Key(1, "Outputs for a source: the best of a beam, or samples.", at_least(1)),
         "max_decode_length": Key(
             100, "Decoding stops here or at SEQUENCE_END; steps, the end included.", at_least(1)
+        ),
+        "min_decode_length": Key(0, "Fewest words before SEQUENCE_END.", at_least(0)),
+        "forbid_unk": Key(False, "Never output UNK."),
+        "no_repeat_ngram_size": Key(
+            0, "No so many words in a row come twice in an output; 0: they may.", at_least(0)
+        ),
+        "ensemble": Key(
+            "", "Other workdirs, with commas between, whose models decide with this one.", FILES
+        ),
+        "ensemble_mean": Key(
+            "log",
+            "What an ensemble averages: log, logarithms of probabilities; linear, probabilities.",
+            one_of("log", "linear"),
+        ),
+        "average_checkpoints": Key(
+            "", "Average the parameters of the last or best K checkpoints; empty: do not.", AVERAGE
         ),
     },
     "vocab_target": Key("", "Vocabulary file of the targets; empty: built from the data."),
@@ -373,6 +439,12 @@ _COMMON: Table = {
     "vocab_max_size": Key(0, "Most tokens in a built vocabulary; 0: all.", at_least(0)),
     "buckets": Key("", "Source lengths of the buckets; empty: chosen from the data.", BUCKETS),
     "batch_size": Key(16, "Sentences in a training batch.", at_least(1)),
+    "batch_tokens": Key(
+        0,
+        "Above 0: a batch has as many sentences as fit into so many tokens on its longer side,"
+        " padding included; batch_size is then for evaluation alone.",
+        at_least(0),
+    ),
     "train_steps": Key(10_000, "Training ends at this step.", at_least(1)),
     "eval_every_n_steps": Key(1000, "Steps between evaluations; 0: none.", at_least(0)),
     "save_checkpoints_secs": Key(600, "Seconds between checkpoints; 0: none by time.", at_least(0)),
@@ -414,6 +486,19 @@ _TEXT_SOURCE: Table = {
         "lowercase": Key(False, "Lower-case the source, in training and at inference."),
     },
     "vocab_source": Key("", "Vocabulary file of the sources; empty: built from the data."),
+    "subwords": {
+        "kind": Key(
+            "",
+            "Tokens are subwords of BPE (as subword-nmt) or SentencePiece; empty: they are not.",
+            one_of("", "bpe", "sentencepiece"),
+        ),
+        "size": Key(8000, "Merges of BPE, or pieces of SentencePiece, to learn.", at_least(1)),
+        "joint": Key(True, "Source and target have the same subwords, learnt from both."),
+        "sides": Key("both", "Which have subwords.", one_of("both", "source", "target")),
+        "source_model": Key("", "File of the sources' codes or model; empty: learnt."),
+        "target_model": Key("", "File of the targets' codes or model; empty: learnt."),
+        "model_type": Key("unigram", "Of SentencePiece.", one_of("unigram", "bpe", "char", "word")),
+    },
 }
 
 _ATTENTION: Table = {

@@ -2,11 +2,12 @@
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seq2seq_jax.config.names import did_you_mean, listing
+from seq2seq_jax.config.names import did_you_mean, listing, short_name
 from seq2seq_jax.errors import UserError
 
 # A table maps names to entries: a Key, a ClassName with its Params, a ClassList, or a table again.
@@ -90,6 +91,20 @@ CHECKPOINT = Rule(
     "best, latest or the number of a step",
     lambda value: value in ("best", "latest") or value.isdecimal(),
     lambda value: str(value) if isinstance(value, int) else value,
+)
+COLUMN = Rule(
+    "the name of a column, or its number, from 1",
+    bool,
+    lambda value: str(value) if type(value) is int else value,
+)
+AVERAGE = Rule(
+    "last:K or best:K for some K above 0, or empty",
+    lambda value: not value or re.fullmatch(r"(last|best):0*[1-9]\d*", value) is not None,
+)
+SUCCESSORS = Rule(
+    "choose_top_k, or the path of your own function",
+    lambda value: value == "choose_top_k" or "." in value.strip("."),
+    lambda value: short_name(value) if isinstance(value, str) else value,
 )
 PROBABILITY = Rule("above 0 and at most 1", lambda value: 0 < value <= 1)
 FRACTION = Rule("at least 0 and below 1", lambda value: 0 <= value < 1)

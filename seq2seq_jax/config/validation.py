@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, MODELS
+from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, MODELS, PIPELINES
 from seq2seq_jax.config.names import did_you_mean, listing
 from seq2seq_jax.errors import UserError
 
@@ -16,6 +16,7 @@ def check(config: dict[str, Any]) -> None:
     _check_residuals(config)
     _check_positions(config)
     _check_learning_rate(config["optimizer"])
+    _check_subwords(config)
 
 
 def check_training(config: Mapping[str, Any]) -> None:
@@ -119,6 +120,78 @@ def _check_learning_rate(optimizer: dict[str, Any]) -> None:
         raise UserError("optimizer.lr_min_learning_rate", what)
 
 
+def _check_subwords(config: Mapping[str, Any]) -> None:
+    if "subwords" not in config:
+        return
+    subwords, params = config["subwords"], config["input_pipeline_train"]["params"]
+    kind, sides = subwords["kind"], subwords["sides"]
+    for side in ("source", "target"):
+        wanted = kind and sides in ("both", side)
+        if subwords[f"{side}_model"] and not wanted:
+            what = f'subwords.sides is "{sides}"' if kind else "subwords.kind is empty"
+            raise UserError(f"subwords.{side}_model", f"is given, but {what}; change either")
+        if wanted and params.get(f"{side}_delimiter") == "":
+            raise UserError(
+                f"input_pipeline_train.params.{side}_delimiter",
+                f'is empty, which makes every character a token, but subwords.kind is "{kind}";'
+                " give the delimiter of words, or leave subwords.kind empty",
+            )
+
+
+def _check_search(config: dict[str, Any]) -> None:
+    search = config["inference"]
+    beam, sampling = search["beam_search"], search["sampling"]
+    width, n_best, samples = beam["beam_width"], search["n_best"], sampling["enable"]
+    where = "inference"
+    if samples and width > 1:
+        what = f"is true, but inference.beam_search.beam_width is {width}; leave one of them out"
+        raise UserError(f"{where}.sampling.enable", what)
+    if n_best > 1 and width <= 1 and not samples:
+        what = f"must be 1 in greedy search; got {n_best}"
+        others = f"inference.beam_search.beam_width={n_best} or inference.sampling.enable=true"
+        raise UserError(f"{where}.n_best", f"{what}; {others} would do")
+    if n_best > width and not samples and width > 1:
+        what = f"must be at most inference.beam_search.beam_width, which is {width}; got {n_best}"
+        raise UserError(f"{where}.n_best", what)
+    table = MODELS[config["model"]]["inference"]
+    for name in ("temperature", "top_k", "top_p"):
+        if not samples and sampling[name] != table["sampling"][name].default:
+            what = f"is {sampling[name]}, which needs inference.sampling.enable to be true"
+            raise UserError(f"{where}.sampling.{name}", what)
+    _check_beam(config, max(1, width))
+    longest = decode_length(config)
+    if search["min_decode_length"] >= longest:
+        what = f"must be below inference.max_decode_length, which is {longest}"
+        raise UserError(f"{where}.min_decode_length", f"{what}; got {search['min_decode_length']}")
+    if search["ensemble_mean"] != table["ensemble_mean"].default and not search["ensemble"]:
+        what = f"is {search['ensemble_mean']}, which needs workdirs in inference.ensemble"
+        raise UserError(f"{where}.ensemble_mean", what)
+    average, checkpoint = search["average_checkpoints"], search["checkpoint"]
+    if average and checkpoint != table["checkpoint"].default:
+        what = f"is {average}, but inference.checkpoint is {checkpoint}; set only one"
+        raise UserError(f"{where}.average_checkpoints", what)
+
+
+def _check_beam(config: dict[str, Any], width: int) -> None:
+    """A width of 1 is greedy search, or sampling."""
+    where = "inference.beam_search"
+    beam = config["inference"]["beam_search"]
+    coverage = beam["coverage_penalty_weight"]
+    if coverage and "attention" not in config:
+        what = f"is {coverage}, which needs attention; model=AttentionSeq2Seq has it"
+        raise UserError(f"{where}.coverage_penalty_weight", what)
+    if coverage and width == 1:
+        what = f"is {coverage}, which needs a beam; {where}.beam_width above 1 would do"
+        raise UserError(f"{where}.coverage_penalty_weight", what)
+    groups, strength = beam["diversity_groups"], beam["diversity_strength"]
+    if width % groups:
+        what = f"must divide {where}.beam_width, which is {beam['beam_width']}; got {groups}"
+        raise UserError(f"{where}.diversity_groups", what)
+    if strength and groups == 1:
+        what = f"is {strength}, which needs diversity_groups above 1"
+        raise UserError(f"{where}.diversity_strength", what)
+
+
 def _check_input(config: Mapping[str, Any]) -> None:
     train = _check_pipeline("input_pipeline_train", config["input_pipeline_train"])
     if config["eval_every_n_steps"] == 0:
@@ -133,9 +206,11 @@ def _check_input(config: Mapping[str, Any]) -> None:
 
 def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
     """Returns what the pipeline reads: `files`, `builtin`, or `other` for a user's own pipeline."""
+    params = pipeline["params"]
+    if pipeline["class"] in PIPELINES and params.get("files") == "":
+        raise UserError(f"{where}.params.files", "is empty; name one file or several")
     if pipeline["class"] != "ParallelTextInputPipeline":
         return "other"
-    params = pipeline["params"]
     sources = [name for name in params["source_files"].split(",") if name]
     targets = [name for name in params["target_files"].split(",") if name]
     if len(sources) != len(targets):
@@ -149,6 +224,12 @@ def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
         corpora = listing(BUILTIN_CORPORA)
         what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
         raise UserError(f"{where}.params.source_files", what)
+    sides = zip(("source", "target"), BUILTIN_CORPORA[params["builtin"]], strict=True)
+    for side, needed in sides:
+        given = params[f"{side}_delimiter"]
+        if given != needed:
+            what = f'must be "{needed}" for {params["builtin"]}; got "{given}"'
+            raise UserError(f"{where}.params.{side}_delimiter", what)
     return "builtin"
 
 

@@ -6,22 +6,39 @@ A batch is a dict of int32 arrays, its shape that of its bucket (S, T):
   source_ids [B, S]  words, END       source_len [B]  END included
   target_ids [B, T]  START, words, END   target_len [B]  both included
 
-B is always the batch size: a bucket's last batch is filled up with rows of length 0. Padding
-has id 0, which is also a word's: only lengths tell.
+B is that of the bucket, always: its last batch is filled up with rows of length 0. Padding has
+id 0, which is also a word's: only lengths tell. Of several processes that train together each
+makes its share of the rows of every batch.
 """
 
-import zlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
-from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.errors import UserError
 
 Batch = dict[str, np.ndarray]
+
+
+class Share(NamedTuple):
+    """Which of `count` equal parts of every batch one of several processes makes."""
+
+    index: int
+    count: int
+
+    def size(self, rows: int) -> int:
+        """Rows of a part; ValueError if a batch does not divide."""
+        if rows % self.count:
+            raise ValueError(f"a batch of {rows} rows does not divide by {self.count}")
+        return rows // self.count
+
+
+WHOLE = Share(0, 1)
 
 
 class TrainBatches:
@@ -35,14 +52,14 @@ class TrainBatches:
         self,
         corpus: Corpus,
         buckets: Buckets,
-        batch_size: int,
         *,
         seed: int,
         shuffle: bool = True,
         num_epochs: int = 0,
+        share: Share = WHOLE,
     ):
         """Args: as for `epoch_batches`; num_epochs 0 is without end."""
-        self._corpus, self._buckets, self._batch_size = corpus, buckets, batch_size
+        self._corpus, self._buckets, self._share = corpus, buckets, share
         self._seed, self._shuffle, self._num_epochs = seed, shuffle, num_epochs
         self._assigned = _assign(corpus, buckets)
         self._fingerprint = self._compute_fingerprint()
@@ -65,7 +82,7 @@ class TrainBatches:
         if self._num_epochs and self._epoch >= self._num_epochs:
             raise StopIteration
         rows = self._rows[self._position]
-        batch = _pair_batch(self._corpus, self._buckets, rows, self._batch_size)
+        batch = _pair_batch(self._corpus, self._buckets, rows, self._share)
         self._position += 1
         if self._position == len(self._rows):
             self._start_epoch(self._epoch + 1, 0)
@@ -95,37 +112,32 @@ class TrainBatches:
 
     def _start_epoch(self, epoch: int, position: int) -> None:
         self._epoch, self._position = epoch, position
-        self._rows = _epoch_rows(self._assigned, self._batch_size, self._seed, epoch, self._shuffle)
+        self._rows = _epoch_rows(self._assigned, self._buckets, self._seed, epoch, self._shuffle)
 
     def _compute_fingerprint(self) -> str:
-        settings = (self._buckets.shapes, self._batch_size, self._seed, self._shuffle)
-        crc = zlib.crc32(repr(settings).encode())
-        for rows in (self._corpus.source, self._corpus.target):
-            crc = zlib.crc32(rows.offsets.data, zlib.crc32(rows.ids.data, crc))
-        return f"{crc:08x}"
+        settings = (self._corpus.digest, self._buckets, self._seed, self._shuffle)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
 
 def epoch_batches(
     corpus: Corpus,
     buckets: Buckets,
-    batch_size: int,
     *,
     seed: int,
     epoch: int,
     shuffle: bool = True,
+    share: Share = WHOLE,
 ) -> Iterator[Batch]:
     """Yields one epoch: each example exactly once.
 
     The order of the examples, and of the batches, is a permutation that depends on the seed and
     the epoch alone. Without `shuffle` examples come in their own order, as far as buckets allow.
     """
-    for rows in _epoch_rows(_assign(corpus, buckets), batch_size, seed, epoch, shuffle):
-        yield _pair_batch(corpus, buckets, rows, batch_size)
+    for rows in _epoch_rows(_assign(corpus, buckets), buckets, seed, epoch, shuffle):
+        yield _pair_batch(corpus, buckets, rows, share)
 
 
-def dev_batches(
-    corpus: Corpus, buckets: Buckets, batch_size: int
-) -> Iterator[tuple[Batch, np.ndarray]]:
+def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.ndarray]]:
     """Yields batches of a corpus, bucket by bucket and in order, to be evaluated.
 
     Pairs larger than all buckets get one bucket more.
@@ -134,52 +146,69 @@ def dev_batches(
       Batches, each with [B] int32: the index of each row's example, -1 for rows that fill up.
     """
     buckets = buckets.covering(int(corpus.source.lengths.max()), int(corpus.target.lengths.max()))
-    for rows in _in_order(_assign(corpus, buckets), batch_size):
-        yield _pair_batch(corpus, buckets, rows, batch_size), _filled_up(rows.examples, batch_size)
+    for rows in _in_order(_assign(corpus, buckets), buckets.rows):
+        batch = _pair_batch(corpus, buckets, rows, WHOLE)
+        yield batch, _filled_up(rows.examples, len(batch["source_ids"]))
 
 
 def source_batches(
-    sources: Ragged, buckets: Buckets, batch_size: int
+    sources: Rows, widths: Sequence[int], batch_size: int, rows: np.ndarray | None = None
 ) -> Iterator[tuple[Batch, np.ndarray]]:
-    """As `dev_batches`, of sources alone, to be decoded: `source_ids` and `source_len`."""
-    if not len(sources):
+    """As `dev_batches`, of sources alone, to be decoded: `source_ids` and `source_len`.
+
+    Args:
+      sources: rows of ids.
+      widths: increasing; what batches are padded to. Sources wider than all get one more.
+      rows: [M], those to be decoded, if not all; indices are then those into `rows`.
+    """
+    if rows is None:
+        rows = np.arange(len(sources))
+    if not len(rows):
         return
-    lengths = sources.lengths
-    widths = np.unique([s for s, _ in buckets.covering(int(lengths.max()), 0).shapes])
-    for rows in _in_order(np.searchsorted(widths, lengths), batch_size):
-        ids, row_lengths = sources.padded(rows.examples, int(widths[rows.bucket]), batch_size)
-        yield {"source_ids": ids, "source_len": row_lengths}, _filled_up(rows.examples, batch_size)
+    lengths = sources.lengths[rows]
+    places = np.unique([*widths, max(*widths, int(lengths.max()))])
+    for batch in _in_order(np.searchsorted(places, lengths), [batch_size] * len(places)):
+        ids, row_lengths = sources.padded(
+            rows[batch.examples], int(places[batch.bucket]), batch_size
+        )
+        yield {"source_ids": ids, "source_len": row_lengths}, _filled_up(batch.examples, batch_size)
 
 
-class _Rows(NamedTuple):
+class _Examples(NamedTuple):
     bucket: int
     examples: np.ndarray  # at most batch_size indices
 
 
 def _epoch_rows(
-    assigned: np.ndarray, batch_size: int, seed: int, epoch: int, shuffle: bool
-) -> list[_Rows]:
+    assigned: np.ndarray, buckets: Buckets, seed: int, epoch: int, shuffle: bool
+) -> list[_Examples]:
     """What each batch of an epoch holds."""
     if not shuffle:
-        batches = _in_order(assigned, batch_size)
+        batches = _in_order(assigned, buckets.rows)
         return sorted(batches, key=lambda rows: int(rows.examples[0]))
     # Raw random bits, sorted: unlike numpy's `permutation` these never change between versions,
     # so that a run can be resumed after numpy was upgraded.
     random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
     order = np.argsort(random.random_raw(len(assigned)), kind="stable")
     batches = [
-        _Rows(rows.bucket, order[rows.examples]) for rows in _in_order(assigned[order], batch_size)
+        _Examples(rows.bucket, order[rows.examples])
+        for rows in _in_order(assigned[order], buckets.rows)
     ]
     return [batches[i] for i in np.argsort(random.random_raw(len(batches)), kind="stable")]
 
 
-def _in_order(assigned: np.ndarray, batch_size: int) -> list[_Rows]:
-    """Cuts the examples of each bucket into batches: [N] bucket indices to batches."""
+def _in_order(assigned: np.ndarray, rows: Sequence[int]) -> list[_Examples]:
+    """Cuts the examples of each bucket into batches.
+
+    Args:
+      assigned: [N], the bucket of each example.
+      rows: of a batch, by bucket.
+    """
     return [
-        _Rows(int(bucket), examples[start : start + batch_size])
+        _Examples(int(bucket), examples[start : start + rows[bucket]])
         for bucket in np.unique(assigned)
         for examples in [np.flatnonzero(assigned == bucket)]
-        for start in range(0, len(examples), batch_size)
+        for start in range(0, len(examples), rows[bucket])
     ]
 
 
@@ -187,10 +216,12 @@ def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
     return buckets.assign(corpus.source.lengths, corpus.target.lengths)
 
 
-def _pair_batch(corpus: Corpus, buckets: Buckets, rows: _Rows, batch_size: int) -> Batch:
+def _pair_batch(corpus: Corpus, buckets: Buckets, rows: _Examples, share: Share) -> Batch:
     source_width, target_width = buckets.shapes[rows.bucket]
-    source_ids, source_len = corpus.source.padded(rows.examples, source_width, batch_size)
-    target_ids, target_len = corpus.target.padded(rows.examples, target_width, batch_size)
+    count = share.size(buckets.rows[rows.bucket])
+    examples = rows.examples[share.index * count : (share.index + 1) * count]
+    source_ids, source_len = corpus.source.padded(examples, source_width, count)
+    target_ids, target_len = corpus.target.padded(examples, target_width, count)
     return {
         "source_ids": source_ids,
         "source_len": source_len,

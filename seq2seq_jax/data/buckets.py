@@ -1,4 +1,4 @@
-"""Buckets: the few shapes that batches are padded to.
+"""Buckets: the few shapes that batches have.
 
 Every shape costs one compilation, every padded slot costs time. Buckets are nested
 rectangles (S_0, T_0) <= (S_1, T_1) <= ...: a pair goes into the first one that holds both its
@@ -19,11 +19,18 @@ MAX_GRID = 32  # widths tried on each side
 
 @dataclasses.dataclass(frozen=True)
 class Buckets:
-    """Widths of source and target; neither shrinks from one bucket to the next."""
+    """
+    Attributes:
+      shapes: widths of source and target; neither shrinks from one bucket to the next.
+      rows: of a batch of each bucket.
+    """
 
     shapes: tuple[tuple[int, int], ...]
+    rows: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        if len(self.rows) != len(self.shapes):
+            raise ValueError(f"{len(self.shapes)} buckets have {len(self.rows)} numbers of rows")
         for (s, t), (wider_s, wider_t) in pairwise(self.shapes):
             if wider_s < s or wider_t < t:
                 raise ValueError(f"buckets are not nested: {self.shapes}")
@@ -56,22 +63,46 @@ class Buckets:
         s, t = self.shapes[-1]
         if source_length <= s and target_length <= t:
             return self
-        return Buckets((*self.shapes, (max(s, source_length), max(t, target_length))))
+        larger = max(s, source_length), max(t, target_length)
+        return Buckets((*self.shapes, larger), (*self.rows, self.rows[-1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchRows:
+    """How many rows a batch has: `sentences`; or, if `tokens` is above 0, as many as fit into so
+    many slots on the wider side, in whole eights where that is possible."""
+
+    sentences: int = 1
+    tokens: int = 0
+
+    def of(self, source_width: np.ndarray, target_width: np.ndarray) -> np.ndarray:
+        """Rows of batches of these widths; arrays of one shape."""
+        if not self.tokens:
+            return np.full_like(source_width, self.sentences)
+        rows = self.tokens // np.maximum(source_width, target_width)
+        return np.where(rows >= 8, rows // 8 * 8, np.maximum(rows, 1))
+
+
+ONE_ROW = BatchRows()
 
 
 def make_buckets(
-    boundaries: str, source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_size: int = 1
+    boundaries: str,
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    *,
+    batch_size: int,
+    batch_tokens: int = 0,
 ) -> Buckets:
     """`buckets_from_boundaries`, or, if none are given, `choose_buckets`."""
+    rows = BatchRows(batch_size, batch_tokens)
     if boundaries:
-        return buckets_from_boundaries(
-            boundaries, source_lengths, target_lengths, batch_size=batch_size
-        )
-    return choose_buckets(source_lengths, target_lengths, batch_size=batch_size)
+        return buckets_from_boundaries(boundaries, source_lengths, target_lengths, rows)
+    return choose_buckets(source_lengths, target_lengths, rows)
 
 
 def choose_buckets(
-    source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_size: int = 1
+    source_lengths: np.ndarray, target_lengths: np.ndarray, rows: BatchRows = ONE_ROW
 ) -> Buckets:
     """Chooses the buckets that need the fewest slots for these pairs.
 
@@ -80,10 +111,10 @@ def choose_buckets(
 
     Args:
       source_lengths, target_lengths: [N], special tokens included; N > 0.
-      batch_size: rows of a batch.
+      rows: of a batch.
     """
     grid = _Grid(_widths(source_lengths), _widths(target_lengths), source_lengths, target_lengths)
-    plan = _Plan(grid, batch_size)
+    plan = _Plan(grid, rows)
     plan.extend()
     while len(plan.totals) < MAX_BUCKETS:
         plan.extend()
@@ -94,14 +125,17 @@ def choose_buckets(
 
 
 def buckets_from_boundaries(
-    boundaries: str, source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_size: int = 1
+    boundaries: str,
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    rows: BatchRows = ONE_ROW,
 ) -> Buckets:
     """Buckets with given source widths; the target widths are those that need fewest slots.
 
     Args:
       boundaries: source widths, END included, as "10,20,30,40". Longer sources get one bucket
         more; widths beyond the longest source are not needed.
-      source_lengths, target_lengths, batch_size: as for `choose_buckets`.
+      source_lengths, target_lengths, rows: as for `choose_buckets`.
 
     Raises:
       UserError: boundaries are not increasing positive numbers.
@@ -110,7 +144,7 @@ def buckets_from_boundaries(
     longest = int(source_lengths.max())
     widths = [width for width in widths if width < longest] + [longest]
     grid = _Grid(np.array(widths), _widths(target_lengths), source_lengths, target_lengths)
-    plan = _Plan(grid, batch_size)
+    plan = _Plan(grid, rows)
     for width in widths:
         plan.extend(only_source_width=width)
     return plan.buckets(len(widths))
@@ -157,15 +191,16 @@ class _Plan:
     does not.
     """
 
-    def __init__(self, grid: _Grid, batch_size: int):
+    def __init__(self, grid: _Grid, rows: BatchRows):
         self._grid = grid
+        self._rows = rows.of(grid.sources, grid.targets)  # [P], of a batch
         inside = (grid.sources[None] <= grid.sources[:, None]) & (
             grid.targets[None] <= grid.targets[:, None]
         )
-        rows = _whole_batches(grid.held[:, None] - grid.held[None], batch_size)
+        taken = _whole_batches(grid.held[:, None] - grid.held[None], self._rows[:, None])
         width = (grid.sources + grid.targets)[:, None]
-        self._slots = np.where(inside, width * rows, np.inf)  # [P, P], of p beyond q
-        self._first = (width[:, 0] * _whole_batches(grid.held, batch_size)).astype(float)
+        self._slots = np.where(inside, width * taken, np.inf)  # [P, P], of p beyond q
+        self._first = (width[:, 0] * _whole_batches(grid.held, self._rows)).astype(float)
         self._best: list[np.ndarray] = []  # [P] each
         self._inner: list[np.ndarray] = []  # [P] each, the q that was best for p
         self.totals: list[float] = []
@@ -187,17 +222,21 @@ class _Plan:
 
     def buckets(self, count: int) -> Buckets:
         """The best `count` buckets that hold all pairs; ones that hold none are left out."""
-        point, shapes = len(self._first) - 1, []
+        point, chosen = len(self._first) - 1, []
         for inner in reversed(self._inner[:count]):
             within = int(inner[point])
             if self._grid.held[point] > (self._grid.held[within] if within >= 0 else 0):
-                shapes.append((int(self._grid.sources[point]), int(self._grid.targets[point])))
+                chosen.append(point)
             point = within
-        return Buckets(tuple(reversed(shapes)))
+        chosen.reverse()
+        return Buckets(
+            tuple((int(self._grid.sources[p]), int(self._grid.targets[p])) for p in chosen),
+            tuple(int(self._rows[p]) for p in chosen),
+        )
 
 
-def _whole_batches(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    return -(-rows // batch_size) * batch_size
+def _whole_batches(pairs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return -(-pairs // rows) * rows
 
 
 def _widths(lengths: np.ndarray) -> np.ndarray:

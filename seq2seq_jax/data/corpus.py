@@ -1,11 +1,14 @@
-"""A corpus as ids: all pairs of a data set in four arrays, no text."""
+"""A corpus as ids: prepared text seen through a vocabulary, no strings."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
-from seq2seq_jax.data.ragged import Ragged, RaggedBuilder
+from seq2seq_jax.data.prepared_text import PreparedSide, PreparedText
+from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.errors import UserError
 
@@ -18,7 +21,7 @@ class CorpusCounts:
     dropped: dict[str, int]  # by reason
     source_cut: int  # kept, but longer than max_seq_len
     target_cut: int
-    source_unknown: float  # share of UNK among the words kept, 0 to 1
+    source_unknown: float  # share of UNK among all words, 0 to 1
     target_unknown: float
 
     @property
@@ -27,19 +30,76 @@ class CorpusCounts:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Corpus:
-    """N pairs. A source row is words, END; a target row is START, words, END."""
+class Sentences:
+    """N rows: START (in targets alone), the ids of the words, END; cut to `max_len` ids.
 
-    source: Ragged
-    target: Ragged
+    Attributes:
+      words: N rows of numbers of tokens.
+      ids: [number of distinct tokens], int32: the id of each token.
+      start_id: None in sources.
+    """
+
+    words: Ragged
+    ids: np.ndarray
+    start_id: int | None
+    end_id: int
+    max_len: int
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """[N], int32."""
+        return np.minimum(self.uncut_lengths, self.max_len).astype(np.int32)
+
+    @property
+    def uncut_lengths(self) -> np.ndarray:
+        """[N], int64."""
+        return self.words.lengths + 1 + self._words_begin
+
+    def padded(
+        self, rows: np.ndarray, width: int, num_rows: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Copies rows into a matrix; arguments and results as of `Ragged.padded`."""
+        count = len(rows) if num_rows is None else num_rows
+        ids, lengths = np.zeros((count, width), np.int32), np.zeros(count, np.int32)
+        starts, ends = self.words.offsets[rows], self.words.offsets[rows + 1]
+        lengths[: len(rows)] = np.minimum(ends - starts + 1 + self._words_begin, self.max_len)
+        columns = np.arange(width)
+        positions = starts[:, None] + columns - self._words_begin
+        is_word = (columns >= self._words_begin) & (positions < ends[:, None])
+        tokens = self.ids.take(self.words.ids.take(positions, mode="clip"))
+        tokens = np.where(is_word, tokens, self.end_id)
+        if self.start_id is not None:
+            tokens[:, 0] = self.start_id
+        np.copyto(ids[: len(rows)], tokens, where=columns < lengths[: len(rows), None])
+        return ids, lengths
+
+    @property
+    def _words_begin(self) -> int:
+        return 0 if self.start_id is None else 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Corpus:
+    """N pairs. A source row is words, END; a target row is START, words, END.
+
+    Attributes:
+      digest: names the content, ids included.
+    """
+
+    source: Rows
+    target: Rows
     counts: CorpusCounts
+    digest: str
 
     def __len__(self) -> int:
         return len(self.source)
 
 
-def build_corpus(
-    pairs: Iterable[tuple[Sequence[str], Sequence[str]]],
+def make_corpus(
+    text: PreparedText,
     source_vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
     *,
@@ -47,10 +107,9 @@ def build_corpus(
     target_max_len: int,
     key: str = "input_pipeline_train.params",
 ) -> Corpus:
-    """Encodes pairs one by one. Pairs with an empty side are dropped and counted.
+    """Sees prepared text through vocabularies; nothing is copied.
 
     Args:
-      pairs: (source tokens, target tokens), read once.
       source_max_len, target_max_len: longest rows, special tokens included; what is longer is
         cut behind and so loses its END.
       key: where the data stand in the configuration, for the error message.
@@ -58,37 +117,32 @@ def build_corpus(
     Raises:
       UserError: no pair is left.
     """
-    sources, targets = RaggedBuilder(), RaggedBuilder()
-    read = source_cut = target_cut = 0
-    dropped = {"empty source": 0, "empty target": 0}
-    for source, target in pairs:
-        read += 1
-        if not source:
-            dropped["empty source"] += 1
-            continue
-        if not target:
-            dropped["empty target"] += 1
-            continue
-        source_cut += len(source) + 1 > source_max_len
-        target_cut += len(target) + 2 > target_max_len
-        sources.append(encode_source(source, source_vocabulary, source_max_len))
-        targets.append(encode_target(target, target_vocabulary, target_max_len))
-    if read == sum(dropped.values()):
-        raise UserError(
-            key,
-            f"no pair is left of the {read} that were read "
-            f"({', '.join(f'{count} {reason}' for reason, count in dropped.items())})",
-        )
-    source_rows, target_rows = sources.build(), targets.build()
-    counts = CorpusCounts(
-        read=read,
-        dropped=dropped,
-        source_cut=source_cut,
-        target_cut=target_cut,
-        source_unknown=_unknown_share(source_rows, source_vocabulary),
-        target_unknown=_unknown_share(target_rows, target_vocabulary),
+    if not len(text):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in text.dropped.items())
+        raise UserError(key, f"no pair is left of the {text.read} that were read ({reasons})")
+    source = Sentences(
+        text.source.words,
+        _ids_of_tokens(text.source, source_vocabulary),
+        None,
+        source_vocabulary.sequence_end_id,
+        source_max_len,
     )
-    return Corpus(source_rows, target_rows, counts)
+    target = Sentences(
+        text.target.words,
+        _ids_of_tokens(text.target, target_vocabulary),
+        target_vocabulary.sequence_start_id,
+        target_vocabulary.sequence_end_id,
+        target_max_len,
+    )
+    counts = CorpusCounts(
+        read=text.read,
+        dropped=text.dropped,
+        source_cut=int(np.count_nonzero(source.uncut_lengths > source_max_len)),
+        target_cut=int(np.count_nonzero(target.uncut_lengths > target_max_len)),
+        source_unknown=_unknown_share(text.source, source.ids, source_vocabulary),
+        target_unknown=_unknown_share(text.target, target.ids, target_vocabulary),
+    )
+    return Corpus(source, target, counts, _digest(text.digest, source, target))
 
 
 def encode_source(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -> list[int]:
@@ -105,6 +159,18 @@ def encode_target(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -
     return ids[:max_len]
 
 
-def _unknown_share(rows: Ragged, vocabulary: Vocabulary) -> float:
-    words = int(np.count_nonzero(rows.ids <= vocabulary.unk_id))
-    return int(np.count_nonzero(rows.ids == vocabulary.unk_id)) / max(words, 1)
+def _ids_of_tokens(side: PreparedSide, vocabulary: Vocabulary) -> np.ndarray:
+    ids = (vocabulary.encode([token])[0] for token in side.tokens())
+    return np.fromiter(ids, np.int32, len(side.counts))
+
+
+def _unknown_share(side: PreparedSide, ids: np.ndarray, vocabulary: Vocabulary) -> float:
+    return float(side.counts[ids == vocabulary.unk_id].sum() / side.counts.sum())
+
+
+def _digest(text: str, *sides: Sentences) -> str:
+    digest = hashlib.sha256(text.encode())
+    for side in sides:
+        digest.update(side.ids.tobytes())
+        digest.update(repr((side.start_id, side.end_id, side.max_len)).encode())
+    return digest.hexdigest()[:16]

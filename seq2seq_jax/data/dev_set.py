@@ -1,11 +1,13 @@
 """A development set: the pairs for teacher forcing, and each source with all its references."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
-from seq2seq_jax.data.corpus import Corpus, build_corpus, encode_source
-from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.vocabulary import Vocabulary
+import numpy as np
+
+from seq2seq_jax.data.corpus import Corpus
+from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.tokenizers import Tokenizers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -14,55 +16,42 @@ class DevSet:
 
     Attributes:
       corpus: all N pairs as ids, for log perplexity.
-      sources: M token lists in the order of their first appearance, each once.
-      source_ids: the same M sources as ids (END appended, cut), to decode.
-      references: for each of the M sources its different targets, uncut: a word with several
-        pronunciations has several.
+      rows: [M], the row of each source in the corpus: to decode it once.
+      sources: M texts, in the order of their first appearance.
+      references: for each source its different targets, uncut and as people read them: a word with
+        several pronunciations has several.
     """
 
     corpus: Corpus
-    sources: list[list[str]]
-    source_ids: Ragged
-    references: list[list[list[str]]]
+    rows: np.ndarray
+    sources: list[str]
+    references: list[list[str]]
 
     def __len__(self) -> int:
         return len(self.sources)
 
 
-def build_dev_set(
-    pairs: Iterable[tuple[Sequence[str], Sequence[str]]],
-    source_vocabulary: Vocabulary,
-    target_vocabulary: Vocabulary,
-    *,
-    source_max_len: int,
-    target_max_len: int,
-    key: str = "input_pipeline_dev.params",
-) -> DevSet:
-    """Builds a dev set in one pass; arguments and errors are those of `build_corpus`.
+def make_dev_set(corpus: Corpus, pairs: Iterable[TextPair], tokenizers: Tokenizers) -> DevSet:
+    """Finds the sources that occur more than once. Sources are the same if their tokens are.
 
-    Pairs that `build_corpus` drops are in neither part.
+    Args:
+      corpus: made of these pairs; those that it has dropped are left out here too.
     """
-    references: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
-
-    def remembering() -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-        for source, target in pairs:
-            if source and target:
-                references.setdefault(tuple(source), {})[tuple(target)] = None
-            yield source, target
-
-    corpus = build_corpus(
-        remembering(),
-        source_vocabulary,
-        target_vocabulary,
-        source_max_len=source_max_len,
-        target_max_len=target_max_len,
-        key=key,
-    )
-    return DevSet(
-        corpus=corpus,
-        sources=[list(source) for source in references],
-        source_ids=Ragged.from_rows(
-            encode_source(source, source_vocabulary, source_max_len) for source in references
-        ),
-        references=[[list(target) for target in targets] for targets in references.values()],
-    )
+    indices: dict[tuple[str, ...], int] = {}
+    rows: list[int] = []
+    sources: list[str] = []
+    references: list[dict[tuple[str, ...], str]] = []
+    row = 0
+    for pair in pairs:
+        source = tuple(tokenizers.source.split(pair.source))
+        target = tuple(tokenizers.target.split(pair.target))
+        if not source or not target:
+            continue
+        index = indices.setdefault(source, len(rows))
+        if index == len(rows):
+            rows.append(row)
+            sources.append(pair.source)
+            references.append({})
+        references[index].setdefault(target, pair.target)
+        row += 1
+    return DevSet(corpus, np.array(rows), sources, [list(each.values()) for each in references])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from seq2seq_jax.data.bpe import join_pieces
 from seq2seq_jax.errors import UserError
 
 __all__ = ["decode_sentencepiece", "strip_bpe"]
@@ -9,7 +10,7 @@ __all__ = ["decode_sentencepiece", "strip_bpe"]
 
 def strip_bpe(text: str) -> str:
     """Joins subwords again: "Ni@@ ki@@ tin ." is "Nikitin ." (arXiv:1508.07909)."""
-    return text.replace("@@ ", "").strip()
+    return " ".join(join_pieces(text.split(" "))).strip()
 
 
 def decode_sentencepiece(text: str) -> str:

@@ -3,8 +3,22 @@
 import dataclasses
 from array import array
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
+
+
+class Rows(Protocol):
+    """Rows of ids, however they are kept: `Ragged` here, `Sentences` in `corpus`."""
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def padded(
+        self, rows: np.ndarray, width: int, num_rows: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ class BucketPadding:
         return 1 - self.tokens / self.slots if self.slots else 0.0
 
 
-def padding_by_bucket(corpus: Corpus, buckets: Buckets, batch_size: int) -> list[BucketPadding]:
+def padding_by_bucket(corpus: Corpus, buckets: Buckets) -> list[BucketPadding]:
     """Counts the slots of one epoch, for each bucket."""
     sources, targets = corpus.source.lengths, corpus.target.lengths
     assigned = buckets.assign(sources, targets)
@@ -34,8 +34,8 @@ def padding_by_bucket(corpus: Corpus, buckets: Buckets, batch_size: int) -> list
     tokens = np.bincount(assigned, weights=sources + targets, minlength=len(buckets))
     result = []
     for i, (source_width, target_width) in enumerate(buckets.shapes):
-        batches = -(-int(pairs[i]) // batch_size)
-        slots = batches * batch_size * (source_width + target_width)
+        batches = -(-int(pairs[i]) // buckets.rows[i])
+        slots = batches * buckets.rows[i] * (source_width + target_width)
         result.append(
             BucketPadding(
                 (source_width, target_width), int(pairs[i]), batches, slots, int(tokens[i])
@@ -44,11 +44,11 @@ def padding_by_bucket(corpus: Corpus, buckets: Buckets, batch_size: int) -> list
     return result
 
 
-def data_report(corpus: Corpus, buckets: Buckets, batch_size: int) -> str:
+def data_report(corpus: Corpus, buckets: Buckets) -> str:
     """Pairs kept, dropped and cut, lengths, unknown words, padding and shapes; many lines."""
     counts = corpus.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items() if count)
-    by_bucket = padding_by_bucket(corpus, buckets, batch_size)
+    by_bucket = padding_by_bucket(corpus, buckets)
     slots = sum(bucket.slots for bucket in by_bucket)
     padding = 1 - sum(bucket.tokens for bucket in by_bucket) / slots
     lines = [
@@ -62,13 +62,13 @@ def data_report(corpus: Corpus, buckets: Buckets, batch_size: int) -> str:
         "  source " + _quantiles(corpus.source.lengths),
         "  target " + _quantiles(corpus.target.lengths),
         f"buckets  {len(buckets)} {'shape' if len(buckets) == 1 else 'shapes'}, "
-        f"{padding:.1%} padding in batches of {batch_size}",
-        f"  {'source':>6} {'target':>6} {'pairs':>11} {'batches':>9} {'padding':>9}",
+        f"{padding:.1%} padding",
+        f"  {'source':>6} {'target':>6} {'pairs':>11} {'batches':>9} {'rows':>6} {'padding':>9}",
     ]
     lines += [
         f"  {bucket.shape[0]:>6} {bucket.shape[1]:>6} {bucket.pairs:>11,} {bucket.batches:>9,} "
-        f"{bucket.padding:>9.1%}"
-        for bucket in by_bucket
+        f"{rows:>6} {bucket.padding:>9.1%}"
+        for bucket, rows in zip(by_bucket, buckets.rows, strict=True)
     ]
     return "\n".join(lines)
 

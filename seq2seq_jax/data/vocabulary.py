@@ -6,6 +6,7 @@ SEQUENCE_END (n + 2). Padding has no id of its own: lengths tell what is padding
 
 import dataclasses
 import os
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Vocabulary":
-        """Reads one token a line; if the first line has one tab, a count follows every token.
+        """Reads one token a line; if the first line has a tab, a count follows every token.
 
         Raises:
           UserError: the file cannot be read or holds no token, or (FILE:LINE) a line is empty,
@@ -82,8 +83,8 @@ class Vocabulary:
         for number, line in enumerate(read_lines(name), start=1):
             where = f"{name}:{number}"
             if number == 1:
-                with_counts = line.count("\t") == 1
-            token = _without_count(line, where) if with_counts else line
+                with_counts = "\t" in line
+            token = _token(line, where, number, with_counts)
             if not token:
                 raise UserError(where, "empty: a vocabulary has one token on every line")
             if token in SPECIAL_TOKENS:
@@ -92,7 +93,7 @@ class Vocabulary:
                 )
             if token in first_seen:
                 raise UserError(
-                    where, f"the token {token!r} is already in line {first_seen[token]}"
+                    where, f"the token {reprlib.repr(token)} is already in line {first_seen[token]}"
                 )
             first_seen[token] = number
         if not first_seen:
@@ -117,62 +118,39 @@ def build_vocabulary(
       max_size: at most so many words; 0 is no limit.
 
     Special tokens in the text keep their meaning and are no words. Tokens with a tab, a
-    carriage return or a byte order mark inside have no place in a vocabulary file: they stay
+    line's end or a byte order mark inside have no place in a vocabulary file: they stay
     unknown.
     """
     counts: Counter[str] = Counter()
     for tokens in token_lists:
         counts.update(tokens)
-    return _most_frequent(counts, min_frequency, max_size)
+    return most_frequent(counts.items(), min_frequency, max_size)
 
 
-def build_vocabularies(
-    pairs: Iterable[tuple[Sequence[str], Sequence[str]]],
-    min_frequency: int = 0,
-    max_size: int = 0,
-    *,
-    shared: bool = False,
-) -> tuple[Vocabulary, Vocabulary]:
-    """Builds the source and the target vocabulary in one pass, each as `build_vocabulary` does.
-
-    Args:
-      pairs: (source tokens, target tokens), read once.
-      min_frequency, max_size: as in `build_vocabulary`, for each vocabulary.
-      shared: count both sides together and return the one vocabulary twice.
-    """
-    source_counts: Counter[str] = Counter()
-    target_counts = source_counts if shared else Counter()
-    for source, target in pairs:
-        source_counts.update(source)
-        target_counts.update(target)
-    source_vocabulary = _most_frequent(source_counts, min_frequency, max_size)
-    if shared:
-        return source_vocabulary, source_vocabulary
-    return source_vocabulary, _most_frequent(target_counts, min_frequency, max_size)
-
-
-def _most_frequent(counts: Counter[str], min_frequency: int, max_size: int) -> Vocabulary:
+def most_frequent(
+    counts: Iterable[tuple[str, int]], min_frequency: int = 0, max_size: int = 0
+) -> Vocabulary:
+    """As `build_vocabulary`, from tokens that were counted already: each once, with its count."""
     words = [
         (count, word)
-        for word, count in counts.items()
+        for word, count in counts
         if count > min_frequency
         and word not in SPECIAL_TOKENS
-        and not any(mark in word for mark in "\t\r\ufeff")
+        and not any(mark in word for mark in "\t\r\n\ufeff")
     ]
     words.sort(reverse=True)
     return Vocabulary(word for _, word in words[: max_size or None])
 
 
-def _without_count(line: str, where: str) -> str:
-    token, tab, count = line.rpartition("\t")
+def _token(line: str, where: str, number: int, with_counts: bool) -> str:
+    token, _, count = line.rpartition("\t") if with_counts else (line, "", "0")
     try:
-        if not tab or "\t" in token:
+        if "\t" in token:
             raise ValueError
         float(count)
+        return token
     except ValueError:
-        raise UserError(
-            where,
-            f"{line!r} is not a token, a tab and a count, which is the form of line 1; "
-            "use one form throughout",
-        ) from None
-    return token
+        form = "a token, a tab and a count" if with_counts else "a token alone, without a tab"
+        if number > 1:
+            form += ", which is the form of line 1; use one form throughout"
+        raise UserError(where, f"{reprlib.repr(line)} is not {form}") from None

@@ -1,6 +1,7 @@
 """A model on a dev set: log perplexity by teacher forcing, text metrics by free decoding."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +13,8 @@ from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.data.batches import dev_batches, source_batches
 from seq2seq_jax.data.buckets import make_buckets
 from seq2seq_jax.data.dev_set import DevSet
-from seq2seq_jax.data.parallel_text import join_tokens
 from seq2seq_jax.data.postprocessing import find_postprocessing
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.evaluation import metrics as metric_classes
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
@@ -39,14 +40,16 @@ class Evaluation(NamedTuple):
 def make_evaluate(
     model: nn.Module,
     config: ConfigDict,
+    target_tokenizer: Tokenizer,
     target_vocabulary: Vocabulary,
     dev_set: DevSet,
     num_samples: int = 5,
 ) -> Callable[[Any], Evaluation]:
     """A function from parameters to their results on the dev set; it compiles once a bucket.
 
-    Text is decoded with the search of `inference.*`. Each pair counts once, and each source is
-    decoded once, however many references it has.
+    Text is decoded with the search of `inference.*`, and is compared as people read it: joined
+    again if it was in pieces, then split by the target's delimiter. Each pair counts once, and each
+    source is decoded once, however many references it has.
     """
     batch_size = max(config.batch_size, config.inference.batch_size)
     buckets = make_buckets(
@@ -64,7 +67,8 @@ def make_evaluate(
         length_penalty_weight=config.inference.beam_search.length_penalty_weight,
         max_length=config.inference.max_decode_length,
     )
-    pipeline = config.input_pipeline_dev.params
+    readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)
+    references = [[readable.split(text) for text in texts] for texts in dev_set.references]
 
     def evaluate(params: Any) -> Evaluation:
         results: dict[str, float | str] = {}
@@ -74,40 +78,32 @@ def make_evaluate(
         if not any(map(needs_text, specs)):
             return Evaluation(results, [])
         hypotheses = decode_all(params)
-        results.update(text_metrics(specs, hypotheses, dev_set.references))
+        results.update(text_metrics(specs, list(map(readable.split, hypotheses)), references))
         return Evaluation(results, samples_of(hypotheses))
 
     def total_loss(params: Any) -> tuple[float, float]:
         totals = [
-            sums(params, batch) for batch, _ in dev_batches(dev_set.corpus, buckets, batch_size)
+            sums(params, batch) for batch, _ in dev_batches(dev_set.corpus, buckets)
         ]
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
-    def decode_all(params: Any) -> list[list[str]]:
-        hypotheses: list[list[str]] = [[]] * len(dev_set)
-        for batch, indices in source_batches(dev_set.source_ids, buckets, batch_size):
+    def decode_all(params: Any) -> list[str]:
+        hypotheses = [""] * len(dev_set)
+        widths = sorted({width for width, _ in buckets.shapes})
+        for batch, indices in source_batches(
+            dev_set.corpus.source, widths, batch_size, dev_set.rows
+        ):
             result = decode(params, batch["source_ids"], batch["source_len"])
             ids, lengths = np.asarray(result.ids[:, 0]), np.asarray(result.lengths[:, 0])
             for index, row, length in zip(indices, ids, lengths, strict=True):
                 if index >= 0:
-                    hypotheses[index] = target_vocabulary.decode(row[:length])
+                    tokens = target_vocabulary.decode(row[:length])
+                    hypotheses[index] = target_tokenizer.join(tokens)
         return hypotheses
 
-    def samples_of(hypotheses: list[list[str]]) -> list[Sample]:
-        return [
-            Sample(
-                join_tokens(source, pipeline.source_delimiter),
-                join_tokens(hypothesis, pipeline.target_delimiter),
-                [join_tokens(reference, pipeline.target_delimiter) for reference in references],
-            )
-            for source, hypothesis, references, _ in zip(
-                dev_set.sources,
-                hypotheses,
-                dev_set.references,
-                range(num_samples),
-                strict=False,
-            )
-        ]
+    def samples_of(hypotheses: list[str]) -> list[Sample]:
+        chosen = zip(dev_set.sources, hypotheses, dev_set.references, strict=True)
+        return [Sample(*sample) for sample in islice(chosen, num_samples)]
 
     return evaluate
 

@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 from seq2seq_jax.checkpoints import Checkpoints, into_template
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.corpus import encode_source
-from seq2seq_jax.data.parallel_text import join_tokens, split_text
 from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.models.build import build_model, init_params
@@ -26,8 +26,8 @@ class Prediction(NamedTuple):
     """The best hypothesis for one source.
 
     Attributes:
-      text: tokens joined by the target's delimiter.
-      tokens: without special tokens.
+      text: as people read it.
+      tokens: of the target's vocabulary, without special tokens.
       log_prob: natural logarithm of its probability, SEQUENCE_END included.
       score: what the search ranked it by: log_prob / length penalty.
     """
@@ -43,7 +43,7 @@ EMPTY = Prediction("", [], 0.0, 0.0)
 
 
 class Predictor:
-    """A model with its parameters, its vocabularies and its way to split and join text.
+    """A model with its parameters, its vocabularies and its tokenizers.
 
         predictor = Predictor.from_workdir("runs/g2p")
         predictor.predict(["transformer"])[0].text
@@ -51,18 +51,14 @@ class Predictor:
     Each padded shape is compiled when it first comes; there are few.
     """
 
-    def __init__(
-        self, model: nn.Module, params: Any, vocabularies: Vocabularies, config: ConfigDict
-    ):
-        self.vocabularies = vocabularies
+    def __init__(self, loaded: "LoadedModel", config: ConfigDict):
+        self.vocabularies = loaded.vocabularies
+        self.tokenizers = loaded.tokenizers
         self.config = config
-        self._params = params
-        pipeline = config.input_pipeline_train.params
-        self._source_delimiter = pipeline.source_delimiter
-        self._target_delimiter = pipeline.target_delimiter
+        self._params = loaded.params
         self._decode = make_decode(
-            model,
-            vocabularies.target,
+            loaded.model,
+            loaded.vocabularies.target,
             beam_width=config.inference.beam_search.beam_width,
             length_penalty_weight=config.inference.beam_search.length_penalty_weight,
             max_length=config.inference.max_decode_length,
@@ -81,15 +77,11 @@ class Predictor:
         """
         opened = Workdir(workdir)
         config = resolve(opened.config(), overrides)
-        model, params, vocabularies, _ = load_model(opened, config)
-        return cls(model, params, vocabularies, config)
+        return cls(load_model(opened, config), config)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Decodes each text, in the order given; an empty text gives an empty prediction."""
-        tokens = [
-            split_text(text, self._source_delimiter, lowercase=self.config.source.lowercase)
-            for text in texts
-        ]
+        tokens = [self.tokenizers.source.split(text) for text in texts]
         max_len = self.config.source.max_seq_len
         too_long = sum(len(source) + 1 > max_len for source in tokens)
         if too_long:
@@ -117,13 +109,23 @@ class Predictor:
         predictions = []
         for words, length, log_prob, score in zip(*map(np.asarray, best), strict=True):
             tokens = self.vocabularies.target.decode(words[:length])
-            text = join_tokens(tokens, self._target_delimiter)
+            text = self.tokenizers.target.join(tokens)
             predictions.append(Prediction(text, tokens, float(log_prob), float(score)))
         return predictions[: len(indices)]
 
 
-def load_model(workdir: Workdir, config: ConfigDict) -> tuple[nn.Module, Any, Vocabularies, int]:
-    """The model of a workdir, its parameters, its vocabularies, and the step that they are of.
+class LoadedModel(NamedTuple):
+    """A trained model, with its parameters at `step`, and how it splits and numbers text."""
+
+    model: nn.Module
+    params: Any
+    tokenizers: Tokenizers
+    vocabularies: Vocabularies
+    step: int
+
+
+def load_model(workdir: Workdir, config: ConfigDict) -> LoadedModel:
+    """The model of a workdir, at the step that `inference.checkpoint` says.
 
     Raises:
       UserError: there is no whole checkpoint, or it does not fit the configuration.
@@ -133,12 +135,15 @@ def load_model(workdir: Workdir, config: ConfigDict) -> tuple[nn.Module, Any, Vo
     step, arrays, data = checkpoints.read(chosen)
     where = f"{checkpoints.directory}/{step}"
     vocabularies = workdir.vocabularies()
-    if vocabularies is None:
-        raise UserError(str(workdir.path), "its vocabularies are missing; restore a copy of them")
+    tokenizers = workdir.tokenizers(config)
+    if vocabularies is None or tokenizers is None:
+        missing = "vocabularies" if vocabularies is None else "subwords"
+        raise UserError(str(workdir.path), f"its {missing} are missing; restore a copy of them")
     check_vocabularies_fit(data, vocabularies, where)
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     template = jax.eval_shape(lambda: {"params": init_params(model, seed=0)})
-    return model, into_template(template, arrays, where)["params"], vocabularies, step
+    params = into_template(template, arrays, where)["params"]
+    return LoadedModel(model, params, tokenizers, vocabularies, step)
 
 
 def padded_length(length: int) -> int:

@@ -53,7 +53,6 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     batches = TrainBatches(
         data.corpus,
         data.buckets,
-        config.batch_size,
         seed=config.seed,
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
@@ -74,12 +73,15 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     if step:
         _log.info("going on from step %d", step)
     write_config(config, workdir.config_file)
+    workdir.write_tokenizers(data.tokenizers)
     workdir.write_vocabularies(data.vocabularies)
     writer = MetricWriter(workdir.path, step)
     train_step = make_train_step(model, optimizer, config.seed)
     evaluate = None
     if data.dev_set is not None:
-        evaluate = make_evaluate(model, config, data.vocabularies.target, data.dev_set)
+        evaluate = make_evaluate(
+            model, config, data.tokenizers.target, data.vocabularies.target, data.dev_set
+        )
     compiled: set[tuple[int, int]] = set()
 
     def save(results: dict[str, Any]) -> None:

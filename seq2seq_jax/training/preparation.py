@@ -1,22 +1,30 @@
 """Everything that training needs, checked before anything is compiled or written."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.config import differences
+from seq2seq_jax.data import pipelines
 from seq2seq_jax.data.buckets import Buckets, make_buckets
-from seq2seq_jax.data.corpus import Corpus, build_corpus
-from seq2seq_jax.data.dev_set import DevSet, build_dev_set
-from seq2seq_jax.data.parallel_text import Pair, read_pairs
+from seq2seq_jax.data.corpus import Corpus, make_corpus
+from seq2seq_jax.data.dev_set import DevSet, make_dev_set
+from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
 from seq2seq_jax.data.report import data_report
-from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabularies
+from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers
+from seq2seq_jax.data.vocabulary import Vocabulary, most_frequent
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.workdir import Vocabularies, Workdir
+from seq2seq_jax.user_cache import cache_folder
+from seq2seq_jax.workdir import Vocabularies, Workdir, text_splitting
 
 
 class TrainingData(NamedTuple):
+    tokenizers: Tokenizers
     vocabularies: Vocabularies
     corpus: Corpus
     buckets: Buckets
@@ -48,65 +56,110 @@ def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
     Raises:
       UserError: files that cannot be used.
     """
-    vocabularies = workdir.vocabularies() or _make_vocabularies(config)
-    corpus = build_corpus(
-        _train_pairs(config),
-        *vocabularies,
-        source_max_len=config.source.max_seq_len,
-        target_max_len=config.target.max_seq_len,
-    )
+    tokenizers = workdir.tokenizers(config) or _make_tokenizers(config)
+    text = prepare_pairs(config, "input_pipeline_train", tokenizers)
+    vocabularies = workdir.vocabularies() or _make_vocabularies(config, text)
+    corpus = _corpus(config, text, vocabularies, "input_pipeline_train")
     buckets = make_buckets(
         config.buckets,
         corpus.source.lengths,
         corpus.target.lengths,
         batch_size=config.batch_size,
+        batch_tokens=config.batch_tokens,
     )
-    dev_set = load_dev_set(config, vocabularies) if config.eval_every_n_steps else None
+    dev_set = None
+    if config.eval_every_n_steps:
+        dev_set = load_dev_set(config, tokenizers, vocabularies)
     report = [
         f"vocabulary {vocabularies.source.size:,} source and {vocabularies.target.size:,} target"
         " tokens, special ones included",
-        data_report(corpus, buckets, config.batch_size),
+        data_report(corpus, buckets),
     ]
     if dev_set is not None:
         report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
-    return TrainingData(vocabularies, corpus, buckets, dev_set, "\n".join(report))
+    return TrainingData(tokenizers, vocabularies, corpus, buckets, dev_set, "\n".join(report))
 
 
-def load_dev_set(config: ConfigDict, vocabularies: Vocabularies) -> DevSet:
+def load_dev_set(
+    config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocabularies
+) -> DevSet:
     """The pairs of `input_pipeline_dev`.
 
     Raises:
       UserError: files that cannot be used.
     """
-    pairs = read_pairs(
-        config.input_pipeline_dev.params,
-        lowercase=config.source.lowercase,
-        key="input_pipeline_dev.params",
+    text = prepare_pairs(config, "input_pipeline_dev", tokenizers)
+    corpus = _corpus(config, text, vocabularies, "input_pipeline_dev")
+    return make_dev_set(corpus, make_pipeline(config, "input_pipeline_dev"), tokenizers)
+
+
+def prepare_pairs(config: ConfigDict, key: str, tokenizers: Tokenizers) -> PreparedText:
+    """The pairs of the pipeline at `key`, read and split, from the user's cache if possible.
+
+    Raises:
+      UserError: files that cannot be used.
+    """
+    pairs = make_pipeline(config, key)
+    return prepare_text(pairs, tokenizers, _content_digest(pairs), cache_folder("prepared"))
+
+
+def make_pipeline(config: ConfigDict, key: str) -> Iterable[TextPair]:
+    """The pairs of `input_pipeline_train` or `input_pipeline_dev`.
+
+    Raises:
+      UserError: files are missing.
+    """
+    entry: Mapping[str, Any] = config[key]
+    pipeline = find_class(pipelines, f"{key}.class", entry["class"])
+    of_others = ("source_delimiter", "target_delimiter", "shuffle", "num_epochs")
+    params = {name: value for name, value in entry["params"].items() if name not in of_others}
+    if entry["class"] in pipelines.__all__:
+        params["key"] = f"{key}.params"
+    return pipeline(**params)
+
+
+def _make_tokenizers(config: ConfigDict) -> Tokenizers:
+    return make_tokenizers(
+        lambda: make_pipeline(config, "input_pipeline_train"),
+        **config.subwords.to_dict(),
+        **text_splitting(config),
     )
-    return build_dev_set(
-        pairs,
+
+
+def _corpus(
+    config: ConfigDict, text: PreparedText, vocabularies: Vocabularies, key: str
+) -> Corpus:
+    return make_corpus(
+        text,
         *vocabularies,
         source_max_len=config.source.max_seq_len,
         target_max_len=config.target.max_seq_len,
+        key=f"{key}.params",
     )
 
 
-def _train_pairs(config: ConfigDict) -> Iterator[Pair]:
-    return read_pairs(config.input_pipeline_train.params, lowercase=config.source.lowercase)
-
-
-def _make_vocabularies(config: ConfigDict) -> Vocabularies:
-    """Reads those that the configuration names, and builds the others from the training data."""
+def _make_vocabularies(config: ConfigDict, text: PreparedText) -> Vocabularies:
+    """Reads those that the configuration names, and makes the others of the training data."""
     source = Vocabulary.read(config.vocab_source) if config.vocab_source else None
     target = Vocabulary.read(config.vocab_target) if config.vocab_target else None
-    if source and target:
-        return Vocabularies(source, target)
-    built = Vocabularies(
-        *build_vocabularies(
-            _train_pairs(config),
-            config.vocab_min_frequency,
-            config.vocab_max_size,
-            shared=config.embedding.share and not (source or target),
-        )
+    limits = config.vocab_min_frequency, config.vocab_max_size
+    sides = [zip(side.tokens(), side.counts.tolist(), strict=True) for side in text[:2]]
+    if config.embedding.share and not (source or target):
+        counts: Counter[str] = Counter()
+        for side in sides:
+            counts.update(dict(side))
+        joint = most_frequent(counts.items(), *limits)
+        return Vocabularies(joint, joint)
+    return Vocabularies(
+        source or most_frequent(sides[0], *limits), target or most_frequent(sides[1], *limits)
     )
-    return Vocabularies(source or built.source, target or built.target)
+
+
+def _content_digest(pairs: Iterable[TextPair]) -> str:
+    if hasattr(pairs, "content_digest"):
+        return pairs.content_digest()
+    digest = hashlib.sha256()  # a pipeline of the user's own: what it yields is all that is known
+    for pair in pairs:
+        for text in pair:
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()

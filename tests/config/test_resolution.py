@@ -252,6 +252,24 @@ def test_dense_residuals_need_residual_connections(part):
     resolve(config_of(), [(key, "1"), (f"{part}.params.rnn_cell.residual_connections", "1")])
 
 
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_subwords_need_words_and_their_files_need_subwords(side):
+    delimiter = f"input_pipeline_train.params.{side}_delimiter"
+    bpe, other = ("subwords.kind", "bpe"), {"source": "target", "target": "source"}[side]
+
+    assert error(config_of(), bpe, (delimiter, "")).startswith(
+        f'{delimiter}: is empty, which makes every character a token, but subwords.kind is "bpe"'
+    )
+    resolve(config_of(), [bpe, ("subwords.sides", other), (delimiter, "")])
+    file = (f"subwords.{side}_model", "file")
+    assert error(config_of(), file) == (
+        f"subwords.{side}_model: is given, but subwords.kind is empty; change either"
+    )
+    assert error(config_of(), bpe, ("subwords.sides", other), file) == (
+        f'subwords.{side}_model: is given, but subwords.sides is "{other}"; change either'
+    )
+
+
 @pytest.mark.parametrize("decay", ["polynomial_decay", "cosine_decay"])
 @pytest.mark.parametrize(
     ("key", "text", "default"),

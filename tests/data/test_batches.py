@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_jax.data.batches import TrainBatches, dev_batches, epoch_batches, source_batches
-from seq2seq_jax.data.buckets import Buckets, choose_buckets
+from seq2seq_jax.data.batches import (
+    Share,
+    TrainBatches,
+    dev_batches,
+    epoch_batches,
+    source_batches,
+)
+from seq2seq_jax.data.buckets import BatchRows, Buckets, choose_buckets
 from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.errors import UserError
@@ -19,6 +25,7 @@ def corpus_of(lengths) -> Corpus:
         Ragged.from_rows([i] * s for i, (s, _) in enumerate(lengths)),
         Ragged.from_rows([i] * t for i, (_, t) in enumerate(lengths)),
         CorpusCounts(len(lengths), {}, 0, 0, 0.0, 0.0),
+        digest=repr(lengths),
     )
 
 
@@ -27,8 +34,8 @@ def random_corpus(size: int = 50) -> Corpus:
     return corpus_of([(int(s), int(t)) for s, t in random.integers(2, 9, (size, 2))])
 
 
-def buckets_for(corpus: Corpus) -> Buckets:
-    return choose_buckets(corpus.source.lengths, corpus.target.lengths)
+def buckets_for(corpus: Corpus, batch_size: int = 4) -> Buckets:
+    return choose_buckets(corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size))
 
 
 def examples(batches) -> list[int]:
@@ -56,10 +63,8 @@ corpora = st.lists(st.tuples(st.integers(1, 6), st.integers(2, 6)), min_size=1, 
 @settings(deadline=None, max_examples=60)
 @given(corpora, st.integers(1, 7), st.integers(0, 9), st.integers(0, 9), st.booleans())
 def test_every_epoch_has_each_example_exactly_once(corpus, batch_size, seed, epoch, shuffle):
-    buckets = buckets_for(corpus)
-    batches = list(
-        epoch_batches(corpus, buckets, batch_size, seed=seed, epoch=epoch, shuffle=shuffle)
-    )
+    buckets = buckets_for(corpus, batch_size)
+    batches = list(epoch_batches(corpus, buckets, seed=seed, epoch=epoch, shuffle=shuffle))
     assert sorted(examples(batches)) == list(range(len(corpus)))
     for batch in batches:
         assert all(array.dtype == np.int32 for array in batch.values())
@@ -81,7 +86,7 @@ def test_every_epoch_has_each_example_exactly_once(corpus, batch_size, seed, epo
 def test_only_the_last_batch_of_a_bucket_is_filled_up():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
-    batches = list(epoch_batches(corpus, buckets, 4, seed=0, epoch=0))
+    batches = list(epoch_batches(corpus, buckets, seed=0, epoch=0))
     unfilled = [
         b["source_ids"].shape + b["target_ids"].shape for b in batches if 0 in b["target_len"]
     ]
@@ -93,7 +98,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     buckets = buckets_for(corpus)
 
     def order(seed, epoch):
-        return examples(epoch_batches(corpus, buckets, 4, seed=seed, epoch=epoch))
+        return examples(epoch_batches(corpus, buckets, seed=seed, epoch=epoch))
 
     assert order(1, 2) == order(1, 2)
     assert len({tuple(order(seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
@@ -101,7 +106,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 
 def test_the_order_is_the_same_in_every_version():
     corpus = corpus_of([(2, 3)] * 8)
-    assert examples(epoch_batches(corpus, Buckets(((2, 3),)), 3, seed=5, epoch=1)) == [
+    assert examples(epoch_batches(corpus, Buckets(((2, 3),), (3,)), seed=5, epoch=1)) == [
         7,
         6,
         1,
@@ -115,8 +120,8 @@ def test_the_order_is_the_same_in_every_version():
 
 def test_every_example_comes_first_about_equally_often():
     corpus = corpus_of([(2, 3)] * 10)
-    buckets = Buckets(((2, 3),))
-    firsts = [examples(epoch_batches(corpus, buckets, 10, seed=0, epoch=e))[0] for e in range(500)]
+    buckets = Buckets(((2, 3),), (10,))
+    firsts = [examples(epoch_batches(corpus, buckets, seed=0, epoch=e))[0] for e in range(500)]
     assert np.bincount(firsts, minlength=10).min() > 25
 
 
@@ -124,25 +129,25 @@ def test_batches_of_different_buckets_are_mixed():
     corpus = random_corpus(400)
     widths = [
         batch["source_ids"].shape[1]
-        for batch in epoch_batches(corpus, buckets_for(corpus), 4, seed=0, epoch=0)
+        for batch in epoch_batches(corpus, buckets_for(corpus), seed=0, epoch=0)
     ]
     assert np.count_nonzero(np.diff(widths)) > len(widths) // 3
 
 
 def test_without_shuffling_examples_come_in_their_order():
     corpus = corpus_of([(2, 3)] * 7)
-    batches = list(epoch_batches(corpus, Buckets(((2, 3),)), 3, seed=0, epoch=0, shuffle=False))
+    batches = list(epoch_batches(corpus, Buckets(((2, 3),), (3,)), seed=0, epoch=0, shuffle=False))
     assert examples(batches) == list(range(7))
 
 
 def test_the_iterator_goes_through_epoch_after_epoch():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
-    batches = TrainBatches(corpus, buckets, 4, seed=7, num_epochs=2)
+    batches = TrainBatches(corpus, buckets, seed=7, num_epochs=2)
     n = batches.batches_per_epoch
     expected = [
-        *epoch_batches(corpus, buckets, 4, seed=7, epoch=0),
-        *epoch_batches(corpus, buckets, 4, seed=7, epoch=1),
+        *epoch_batches(corpus, buckets, seed=7, epoch=0),
+        *epoch_batches(corpus, buckets, seed=7, epoch=1),
     ]
     assert len(expected) == 2 * n
     assert same(batches, expected)
@@ -152,7 +157,7 @@ def test_the_iterator_goes_through_epoch_after_epoch():
 
 
 def test_zero_epochs_are_without_end():
-    batches = TrainBatches(random_corpus(5), Buckets(((9, 9),)), 4, seed=0)
+    batches = TrainBatches(random_corpus(5), Buckets(((9, 9),), (4,)), seed=0)
     assert len(list(islice(batches, 100))) == 100
 
 
@@ -162,7 +167,7 @@ def test_an_iterator_resumed_anywhere_goes_on_with_the_same_stream(
     corpus, batch_size, position, shuffle
 ):
     def fresh():
-        return TrainBatches(corpus, buckets_for(corpus), batch_size, seed=1, shuffle=shuffle)
+        return TrainBatches(corpus, buckets_for(corpus, batch_size), seed=1, shuffle=shuffle)
 
     batches = fresh()
     for _ in range(position):
@@ -176,9 +181,9 @@ def test_an_iterator_resumed_anywhere_goes_on_with_the_same_stream(
 
 def test_an_iterator_resumed_at_its_end_has_ended():
     corpus = random_corpus(3)
-    ended = TrainBatches(corpus, Buckets(((9, 9),)), 4, seed=0, num_epochs=1)
+    ended = TrainBatches(corpus, Buckets(((9, 9),), (4,)), seed=0, num_epochs=1)
     assert len(list(ended)) == 1
-    resumed = TrainBatches(corpus, Buckets(((9, 9),)), 4, seed=0, num_epochs=1)
+    resumed = TrainBatches(corpus, Buckets(((9, 9),), (4,)), seed=0, num_epochs=1)
     resumed.restore(ended.state())
     assert list(resumed) == []
 
@@ -186,13 +191,15 @@ def test_an_iterator_resumed_at_its_end_has_ended():
 @pytest.mark.parametrize("change", ["data", "order", "buckets", "batch_size", "seed", "shuffle"])
 def test_a_state_of_another_stream_is_an_error(change):
     corpus = corpus_of([(2, 3), (3, 3), (2, 4)])
-    state = TrainBatches(corpus, Buckets(((3, 4),)), 2, seed=0).state()
+    state = TrainBatches(corpus, Buckets(((3, 4),), (2,)), seed=0).state()
     other = TrainBatches(
         {"data": corpus_of([(2, 3), (3, 3)]), "order": corpus_of([(3, 3), (2, 3), (2, 4)])}.get(
             change, corpus
         ),
-        Buckets(((3, 5),) if change == "buckets" else ((3, 4),)),
-        3 if change == "batch_size" else 2,
+        Buckets(
+            ((3, 5),) if change == "buckets" else ((3, 4),),
+            (3,) if change == "batch_size" else (2,),
+        ),
         seed=1 if change == "seed" else 0,
         shuffle=change != "shuffle",
     )
@@ -204,7 +211,7 @@ def test_a_state_of_another_stream_is_an_error(change):
 @given(corpora, st.integers(1, 5))
 def test_dev_batches_tell_the_example_of_each_row(corpus, batch_size):
     seen = []
-    for batch, indices in dev_batches(corpus, Buckets(((2, 3), (4, 4))), batch_size):
+    for batch, indices in dev_batches(corpus, Buckets(((2, 3), (4, 4)), (batch_size,) * 2)):
         assert indices.shape == (batch_size,)
         assert ((indices >= 0) == (batch["target_len"] > 0)).all()
         assert (batch["source_ids"][:, 0] == np.maximum(indices, 0)).all()
@@ -216,7 +223,7 @@ def test_dev_batches_tell_the_example_of_each_row(corpus, batch_size):
 @given(corpora, st.integers(1, 5))
 def test_source_batches_tell_the_source_of_each_row(corpus, batch_size):
     seen, shapes = [], set()
-    for batch, indices in source_batches(corpus.source, Buckets(((2, 3), (2, 4))), batch_size):
+    for batch, indices in source_batches(corpus.source, [2], batch_size):
         shapes.add(batch["source_ids"].shape)
         real = indices >= 0
         assert batch["source_len"].tolist() == [
@@ -228,5 +235,28 @@ def test_source_batches_tell_the_source_of_each_row(corpus, batch_size):
     assert len(shapes) <= 2
 
 
+@settings(deadline=None, max_examples=40)
+@given(corpora, st.sampled_from([1, 2, 4]), st.booleans())
+def test_several_processes_make_each_example_once(corpus, processes, shuffle):
+    buckets = buckets_for(corpus)
+    whole = list(epoch_batches(corpus, buckets, seed=1, epoch=0, shuffle=shuffle))
+    shares = [
+        epoch_batches(
+            corpus, buckets, seed=1, epoch=0, shuffle=shuffle, share=Share(index, processes)
+        )
+        for index in range(processes)
+    ]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        for name, array in batch.items():
+            assert np.array_equal(np.concatenate([part[name] for part in parts]), array)
+
+
+def test_some_sources_are_decoded_under_their_places_among_those():
+    corpus = corpus_of([(2, 3), (3, 3), (4, 3), (2, 3)])
+    batches = list(source_batches(corpus.source, [2, 3], 3, rows=np.array([3, 2])))
+    assert [indices.tolist() for _, indices in batches] == [[0, -1, -1], [1, -1, -1]]
+    assert [batch["source_ids"][0].tolist() for batch, _ in batches] == [[3, 3], [2, 2, 2, 2]]
+
+
 def test_no_sources_make_no_batches():
-    assert list(source_batches(Ragged.from_rows([]), Buckets(((2, 3),)), 2)) == []
+    assert list(source_batches(Ragged.from_rows([]), [2], 2)) == []

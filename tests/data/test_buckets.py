@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from seq2seq_jax.data.buckets import (
     MAX_BUCKETS,
     MIN_SAVING,
+    BatchRows,
     Buckets,
     buckets_from_boundaries,
     choose_buckets,
@@ -46,7 +47,7 @@ def fewest_slots(count: int, sources, targets, batch_size: int) -> int:
 @given(lengths_of_pairs, st.sampled_from([1, 4]))
 def test_the_chosen_buckets_are_the_best_of_all(pairs, batch_size):
     sources, targets = np.array(pairs).T
-    chosen = choose_buckets(sources, targets, batch_size=batch_size)
+    chosen = choose_buckets(sources, targets, BatchRows(batch_size))
     assert len(chosen) <= MAX_BUCKETS
     used = slots(chosen.shapes, sources, targets, batch_size)
     best = [fewest_slots(count, sources, targets, batch_size) for count in (1, 2, 3)]
@@ -69,15 +70,15 @@ def test_a_bucket_for_few_long_pairs_is_made():
 
 def test_whole_batches_are_counted_so_small_corpora_get_few_buckets():
     lengths = np.arange(1, 9)
-    assert len(choose_buckets(lengths, lengths, batch_size=1)) > 1
-    assert choose_buckets(lengths, lengths, batch_size=8).shapes == ((8, 8),)
+    assert len(choose_buckets(lengths, lengths)) > 1
+    assert choose_buckets(lengths, lengths, BatchRows(8)).shapes == ((8, 8),)
 
 
 def test_many_different_lengths_give_few_buckets_that_hold_all():
     random = np.random.default_rng(0)
     sources = random.integers(1, 3000, 5000)
     targets = np.maximum(1, sources + random.integers(-50, 50, 5000))
-    chosen = choose_buckets(sources, targets, batch_size=16)
+    chosen = choose_buckets(sources, targets, BatchRows(16))
     assert chosen.shapes[-1] == (sources.max(), targets.max())
     assert chosen.assign(sources, targets).max() < len(chosen) <= MAX_BUCKETS
     assert slots(chosen.shapes, sources, targets, 16) < 1.3 * (sources + targets).sum()
@@ -92,20 +93,20 @@ def test_a_pair_goes_into_the_first_bucket_that_holds_it(pairs):
         next(i for i, (s, t) in enumerate(shapes) if source <= s and target <= t)
         for source, target in pairs
     ]
-    assert Buckets(shapes).assign(sources, targets).tolist() == expected
+    assert Buckets(shapes, (1,) * 4).assign(sources, targets).tolist() == expected
 
 
 def test_a_pair_that_fits_nowhere_is_an_error_unless_the_buckets_are_made_to_cover_it():
-    buckets = Buckets(((3, 4), (6, 6)))
+    buckets = Buckets(((3, 4), (6, 6)), (8, 4))
     with pytest.raises(ValueError, match="larger than the largest bucket"):
         buckets.assign(np.array([2]), np.array([7]))
-    assert buckets.covering(2, 7).shapes == ((3, 4), (6, 6), (6, 7))
+    assert buckets.covering(2, 7) == Buckets(((3, 4), (6, 6), (6, 7)), (8, 4, 4))
     assert buckets.covering(6, 6) is buckets
 
 
 def test_buckets_that_are_not_nested_are_an_error():
     with pytest.raises(ValueError, match="not nested"):
-        Buckets(((3, 6), (4, 5)))
+        Buckets(((3, 6), (4, 5)), (1, 1))
 
 
 @settings(deadline=None, max_examples=40)
@@ -145,3 +146,13 @@ def test_boundaries_that_are_no_increasing_numbers_are_an_error(text):
 
 def test_boundaries_may_have_spaces():
     assert parse_boundaries("10, 20") == [10, 20]
+
+
+def test_a_batch_of_tokens_has_the_rows_that_fit_on_its_longer_side():
+    sources, targets = np.array([4] * 400 + [40] * 400), np.array([5] * 400 + [30] * 400)
+    assert choose_buckets(sources, targets, BatchRows(16, tokens=700)) == Buckets(
+        ((4, 5), (40, 30)), (136, 16)
+    )
+    few = BatchRows(16, tokens=100)
+    assert choose_buckets(sources, targets, few).rows == (16, 2)
+    assert BatchRows(tokens=10).of(np.array([40]), np.array([30])).tolist() == [1]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from seq2seq_jax.data.vocabulary import (
     SPECIAL_TOKENS,
     Vocabulary,
-    build_vocabularies,
     build_vocabulary,
+    most_frequent,
 )
 from seq2seq_jax.errors import UserError
 
@@ -56,17 +56,8 @@ def test_special_tokens_in_the_text_are_no_words():
     assert build_vocabulary([["SEQUENCE_END", "a", "UNK", "UNK"]]).tokens == ("a",)
 
 
-def test_both_vocabularies_are_built_in_one_pass():
-    pairs = iter([(["a", "a"], ["x"]), (["b"], ["x", "y", "a"])])
-    source, target = build_vocabularies(pairs)
-    assert source == build_vocabulary([["a", "a", "b"]])
-    assert target == build_vocabulary([["x", "x", "y", "a"]])
-
-
-def test_a_shared_vocabulary_counts_both_sides():
-    source, target = build_vocabularies([(["a", "b"], ["b", "c", "c", "c"])], shared=True)
-    assert source is target
-    assert source.tokens == ("c", "b", "a")
+def test_tokens_that_were_counted_already_make_the_same_vocabulary():
+    assert most_frequent([("b", 1), ("a", 3), ("c", 1)], max_size=2).tokens == ("a", "c")
 
 
 tokens = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from seq2seq_jax.data import postprocessing
-from seq2seq_jax.data.corpus import build_corpus
-from seq2seq_jax.data.parallel_text import split_text
+from seq2seq_jax.data.corpus import make_corpus
+from seq2seq_jax.data.prepared_text import prepare_text
+from seq2seq_jax.data.ragged import Rows
+from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
 from seq2seq_jax.evaluation.metrics import BleuMetricSpec, text_metrics
 from seq2seq_jax.inference.beam_search import (
@@ -144,9 +147,12 @@ def compare_pipeline(golden: GoldenFile) -> None:
     Buckets change the order, and there the original loses what does not fill its last batches.
     """
     lines = zip(golden["in/source_lines"], golden["in/target_lines"], strict=True)
-    pairs = [(split_text(source, " "), split_text(target, " ")) for source, target in lines]
-    vocabularies = [build_vocabulary(side) for side in zip(*pairs, strict=True)]
-    corpus = build_corpus(pairs, *vocabularies, source_max_len=1000, target_max_len=1000)
+    pairs = list(map(TextPair._make, lines))
+    words = DelimiterTokenizer(" ")
+    vocabularies = [build_vocabulary(map(words.split, side)) for side in zip(*pairs, strict=True)]
+    with tempfile.TemporaryDirectory() as cache:
+        text = prepare_text(pairs, Tokenizers(words, words), "", Path(cache))
+        corpus = make_corpus(text, *vocabularies, source_max_len=1000, target_max_len=1000)
     sides = zip((corpus.source, corpus.target), vocabularies, strict=True)
     ours = list(zip(*([v.decode(ids) for ids in _rows(side)] for side, v in sides), strict=True))
 
@@ -174,7 +180,7 @@ def compare_splitting(golden: GoldenFile) -> None:
             continue
         case = name.removesuffix("_text")
         delimiter = str(golden[f"in/{case}_delimiter"])
-        tokens = [_START, *split_text(str(golden[f"in/{name}"]), delimiter), _END]
+        tokens = [_START, *DelimiterTokenizer(delimiter).split(str(golden[f"in/{name}"])), _END]
         if f"out/{case}_tokens" in golden:
             assert tokens == golden[f"out/{case}_tokens"].tolist()
             assert len(tokens) == golden[f"out/{case}_len"]
@@ -200,5 +206,6 @@ def compare_unk_replacement(golden: GoldenFile) -> None:
         assert ours == golden[f"out/{name}"].tolist()
 
 
-def _rows(ragged) -> list[np.ndarray]:
-    return np.split(ragged.ids, ragged.offsets[1:-1])
+def _rows(side: Rows) -> list[np.ndarray]:
+    ids, lengths = side.padded(np.arange(len(side)), int(side.lengths.max()))
+    return [row[:length] for row, length in zip(ids, lengths, strict=True)]

@@ -6,15 +6,17 @@ import jax
 import numpy as np
 import pytest
 
-from seq2seq_jax.inference.predictor import EMPTY, Predictor, padded_length
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
+from seq2seq_jax.inference.predictor import EMPTY, LoadedModel, Predictor, padded_length
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.workdir import Vocabularies
 from tests.tiny_models import VOCABULARY, model_params, tiny_config
 
+WORDS = DelimiterTokenizer(" ")
 SOURCES = ["a b c", "", "f", "e e e e e e e", "b", "unheard of", "c d"]
 
 
-def predictor_of(seed=6, **overrides):
+def predictor_of(seed=6, source_tokenizer=WORDS, target_tokenizer=WORDS, **overrides):
     config = tiny_config(
         encoder__class="UnidirectionalRNNEncoder",
         inference__max_decode_length=6,
@@ -27,8 +29,9 @@ def predictor_of(seed=6, **overrides):
     # Larger, so that sentences are about something; some are found only by a beam.
     params = jax.tree.map(lambda leaf: 2 * leaf, params)
     params["decoder"]["project_logits"]["bias"][VOCABULARY.sequence_start_id] = -100
+    tokenizers = Tokenizers(source_tokenizer, target_tokenizer)
     vocabularies = Vocabularies(VOCABULARY, VOCABULARY)
-    return Predictor(model, params, vocabularies, config)
+    return Predictor(LoadedModel(model, params, tokenizers, vocabularies, step=0), config)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +98,8 @@ def test_a_beam_is_at_least_as_likely_as_the_greedy_way(predictions):
 
 def test_characters_go_in_and_come_out_without_a_delimiter(predictor, predictions):
     by_character = predictor_of(
-        input_pipeline_train__params__builtin="",
-        input_pipeline_train__params__source_files="a",
-        input_pipeline_train__params__target_files="b",
-        input_pipeline_train__params__source_delimiter="",
-        input_pipeline_train__params__target_delimiter="",
-        source__lowercase="true",
-        eval_every_n_steps=0,
+        source_tokenizer=DelimiterTokenizer("", lowercase=True),
+        target_tokenizer=DelimiterTokenizer(""),
     )
     (prediction,) = by_character.predict(["ABC"])
     assert prediction.tokens == predictions[0].tokens

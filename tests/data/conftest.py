@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+
+from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
+from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
+
+WORDS = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Prepares pairs of texts, split at blanks."""
+
+    def prepare(pairs, tokenizers: Tokenizers = WORDS, cache: Path = tmp_path) -> PreparedText:
+        return prepare_text(map(TextPair._make, pairs), tokenizers, repr(pairs), cache)
+
+    return prepare
