@@ -19,7 +19,7 @@ install: .venv/.installed  ## make .venv with all that running and testing need
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --editable '.[g2p,test,dev]'
+	$(PY) -m pip install --quiet --editable '.[g2p,images,tfds,test,dev]'
 	touch $@
 
 run: install  ## train a model that pronounces English words, evaluate it, try it on new words

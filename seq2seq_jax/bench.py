@@ -31,6 +31,7 @@ from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.devices import Devices
 from seq2seq_jax.training.optimizers import make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
@@ -149,7 +150,7 @@ def make_model(case: Case) -> nn.Module:
 def measure_training(case: Case, model: nn.Module, params: Any, seconds: float) -> dict[str, Any]:
     """Target tokens a second, SEQUENCE_END counted, padding not."""
     optimizer = make_optimizer("Adam", {"eps": 8e-7}, make_schedule(1e-4))
-    step = make_train_step(model, optimizer, seed=0)
+    step = Devices().compile_step(make_train_step(model, optimizer, seed=0))
     batches = make_batches(case)
     state = create_train_state(params, optimizer)
 

@@ -12,12 +12,17 @@ from seq2seq_jax.errors import UserError
 
 # Command -> its file in seq2seq_jax/commands.
 COMMANDS = {
+    "prepare": "prepare",
     "train": "train",
     "eval": "evaluate",
     "infer": "infer",
     "inspect": "inspect_run",
     "plot-schedule": "plot_schedule",
     "import-tf": "import_tf",
+    "vocab": "vocab",
+    "stats": "stats",
+    "toy": "toy",
+    "export-tfds": "export_tfds",
 }
 
 

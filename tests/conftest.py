@@ -11,10 +11,6 @@ from pathlib import Path
 import pytest
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-# Eight pretended devices, so that data parallelism is tested on any machine.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-).strip()
 # Compiling is what costs here: what was compiled once is read from disk in the next run, and in
 # the processes that tests start.
 _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -23,6 +19,25 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # All else that is kept for later is not to outlive the tests.
 os.environ["SEQ2SEQ_JAX_CACHE"] = tempfile.mkdtemp(prefix="seq2seq_jax_tests_")
 atexit.register(shutil.rmtree, os.environ["SEQ2SEQ_JAX_CACHE"], ignore_errors=True)
+
+
+import jax  # noqa: E402
+
+# Eight pretended devices in this process, so that data parallelism is tested on any machine.
+jax.config.update("jax_num_cpu_devices", 8)
+
+from seq2seq_jax import devices  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def use_devices(monkeypatch):
+    """One device is used, unless a test calls this with another number."""
+
+    def use(count: int) -> None:
+        monkeypatch.setattr(devices, "available", lambda: jax.devices()[:count])
+
+    use(1)
+    return use
 
 
 @pytest.fixture(autouse=True)

@@ -15,20 +15,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
     from seq2seq_jax.console import say
+    from seq2seq_jax.devices import Devices
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples, make_evaluate
     from seq2seq_jax.inference.predictor import load_model
-    from seq2seq_jax.training.preparation import load_dev_set
+    from seq2seq_jax.training.preparation import load_dev_set, make_dev_data
     from seq2seq_jax.workdir import Workdir
 
     workdir = Workdir(required_workdir(arguments))
     config = resolve(workdir.config(), overrides)
     loaded = load_model(workdir, config)
+    devices = Devices(config.parallel)
     dev_set = load_dev_set(config, loaded.tokenizers, loaded.vocabularies)
+    dev = make_dev_data(config, dev_set, devices)
     say(f"evaluating step {loaded.step} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
     evaluate = make_evaluate(
-        loaded.model, config, loaded.tokenizers.target, loaded.vocabularies.target, dev_set
+        loaded.model,
+        config,
+        loaded.tokenizers.target,
+        loaded.vocabularies.target,
+        dev,
+        devices,
     )
-    results, samples = evaluate(loaded.params)
+    results, samples = evaluate(devices.replicate(loaded.params))
     if samples:
         say(describe_samples(samples))
     width = max(map(len, results))

@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.inference.predictor import Predictor
 
     if arguments.input:
-        check_readable(arguments.input)
+        check_readable(arguments.input, once=True)
     predictor = Predictor.from_workdir(required_workdir(arguments), overrides)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     with open(arguments.input, "rb") if arguments.input else sys.stdin.buffer as source:

@@ -36,7 +36,6 @@ NOT_THERE_YET = frozenset(
     {
         "Image2Seq",
         "InceptionV3Encoder",
-        "TFRecordInputPipeline",
         "ImageCaptioningInputPipeline",
         *defaults.HOOKS,
         *defaults.TASKS,

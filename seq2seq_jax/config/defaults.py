@@ -21,6 +21,7 @@ from seq2seq_jax.config.keys import (
     Table,
     above,
     at_least,
+    between,
     function_name,
     one_of,
     slot,
@@ -237,6 +238,13 @@ _OPTIMIZER: Table = {
     ),
     "lr_min_learning_rate": Key(1e-12, "Floor of the decayed rate.", at_least(0)),
     "lr_staircase": Key(False, "Decay in discrete intervals."),
+    "lr_plateau_patience": Key(
+        0,
+        "After so many evaluations in a row without a better best_metric the rate is multiplied"
+        " by lr_plateau_factor; 0: never.",
+        at_least(0),
+    ),
+    "lr_plateau_factor": Key(0.5, "See lr_plateau_patience.", PROBABILITY),
     "clip_gradients": Key(5.0, "Clip gradients by global norm; 0: do not.", at_least(0)),
     "clip_embed_gradients": Key(
         0.1,
@@ -321,7 +329,11 @@ ROUGE_TYPES = tuple(
 
 METRICS: dict[str, Table] = {
     "LogPerplexityMetricSpec": {},
-    "BleuMetricSpec": _TEXT_METRIC,
+    "BleuMetricSpec": {
+        **_TEXT_METRIC,
+        "max_ngram_order": Key(4, "Longest n-grams that count.", between(1, 4)),
+    },
+    "ChrfMetricSpec": _TEXT_METRIC,
     "RougeMetricSpec": {
         **_TEXT_METRIC,
         "rouge_type": Key("rouge_1/f_score", "Which ROUGE, and which score.", one_of(*ROUGE_TYPES)),
@@ -443,6 +455,26 @@ _COMMON: Table = {
         0,
         "Above 0: a batch has as many sentences as fit into so many tokens on its longer side,"
         " padding included; batch_size is then for evaluation alone.",
+        at_least(0),
+    ),
+    "gradient_accumulation_steps": Key(
+        1,
+        "Parts in which a batch is worked through, one after the other: the same gradient in less"
+        " memory.",
+        at_least(1),
+    ),
+    "label_smoothing": Key(
+        0.0, "Share of the target's probability that is spread over all words.", FRACTION
+    ),
+    "ema_decay": Key(
+        0.0, "Decay of the moving average of the parameters that is evaluated; 0: none.", FRACTION
+    ),
+    "parallel": Key(
+        "auto", "How several devices share a batch; see devices.py.", one_of("auto", "jit", "pmap")
+    ),
+    "early_stopping_patience": Key(
+        0,
+        "Training ends after so many evaluations in a row without a better best_metric; 0: never.",
         at_least(0),
     ),
     "train_steps": Key(10_000, "Training ends at this step.", at_least(1)),

@@ -49,6 +49,10 @@ def above(bound: float) -> Rule:
     return Rule(f"above {bound}", lambda value: value > bound)
 
 
+def between(least: float, most: float) -> Rule:
+    return Rule(f"{least} to {most}", lambda value: least <= value <= most)
+
+
 def one_of(*choices: str) -> Rule:
     return Rule(f"one of: {listing(choices)}", lambda value: value in choices, choices=choices)
 

@@ -16,6 +16,7 @@ def check(config: dict[str, Any]) -> None:
     _check_residuals(config)
     _check_positions(config)
     _check_learning_rate(config["optimizer"])
+    _check_search(config)
     _check_subwords(config)
 
 
@@ -56,7 +57,10 @@ def result_names(metrics: Mapping[str, Any]) -> list[str] | None:
             case "LogPerplexityMetricSpec":
                 names += ["log_perplexity"]
             case "BleuMetricSpec":
-                names += ["bleu"]
+                order = spec["params"]["max_ngram_order"]
+                names += ["bleu" if order == 4 else f"bleu_{order}"]
+            case "ChrfMetricSpec":
+                names += ["chrf"]
             case "RougeMetricSpec":
                 names += [spec["params"]["rouge_type"]]
             case "AccuracyMetricSpec":

@@ -2,7 +2,12 @@
 
   text_lines      lines of UTF-8 files, plain or gzipped
   toy, cmudict    the built-in corpora, as lines of text
-  parallel_text   pairs of token lists
+  parallel_text   pairs of lines of two files
+  tabular_text    pairs of columns of a TSV or CSV file
+  tfds_folder, tfds_pipeline    pairs of what tensorflow-datasets has prepared
+  tfds_builder    pairs of any kind, prepared as a dataset of tensorflow-datasets
+  tokenizers      text to tokens and back: words, characters or subwords
+  bpe, sentencepiece_model    subwords, learnt from text
   vocabulary      tokens to ids and back
   ragged          rows of unequal length in one flat array
   corpus          a whole training set as ids

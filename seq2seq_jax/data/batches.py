@@ -11,6 +11,7 @@ id 0, which is also a word's: only lengths tell. Of several processes that train
 makes its share of the rows of every batch.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,7 +26,8 @@ from seq2seq_jax.errors import UserError
 Batch = dict[str, np.ndarray]
 
 
-class Share(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Share:
     """Which of `count` equal parts of every batch one of several processes makes."""
 
     index: int

@@ -1,6 +1,8 @@
 """Byte-pair encoding: words as sequences of subwords (Sennrich et al. 2016, arXiv:1508.07909).
 
 Codes, their file and the subwords are those of subword-nmt, so each can read the other's work.
+(Where words have white space inside, a no-break space say, subword-nmt counts some pairs wrongly,
+and its codes may differ.)
 "nikitin" may become "ni@@ ki@@ tin": `@@` marks a piece that another one follows.
 """
 
@@ -74,7 +76,7 @@ class BPECodes:
         name = os.fspath(path)
         version, merges = "0.1", []
         number = 0
-        for number, line in enumerate(read_lines(name, once=True), start=1):
+        for number, line in enumerate(read_lines(name), start=1):
             if number == 1 and line.startswith(_VERSION):
                 version = line.removeprefix(_VERSION).strip()
                 if version not in _VERSIONS:

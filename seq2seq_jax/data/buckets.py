@@ -6,6 +6,7 @@ source and its target. Which rectangles pad least is found exactly, by dynamic p
 """
 
 import dataclasses
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -74,13 +75,16 @@ class BatchRows:
 
     sentences: int = 1
     tokens: int = 0
+    unit: int = 1
 
     def of(self, source_width: np.ndarray, target_width: np.ndarray) -> np.ndarray:
         """Rows of batches of these widths; arrays of one shape."""
         if not self.tokens:
             return np.full_like(source_width, self.sentences)
         rows = self.tokens // np.maximum(source_width, target_width)
-        return np.where(rows >= 8, rows // 8 * 8, np.maximum(rows, 1))
+        coarse = math.lcm(8, self.unit)
+        fine = np.maximum(rows // self.unit, 1) * self.unit
+        return np.where(rows >= coarse, rows // coarse * coarse, fine)
 
 
 ONE_ROW = BatchRows()
@@ -93,9 +97,11 @@ def make_buckets(
     *,
     batch_size: int,
     batch_tokens: int = 0,
+    unit: int = 1,
 ) -> Buckets:
-    """`buckets_from_boundaries`, or, if none are given, `choose_buckets`."""
-    rows = BatchRows(batch_size, batch_tokens)
+    """`buckets_from_boundaries`, or, if none are given, `choose_buckets`; the other arguments are
+    those of `BatchRows`."""
+    rows = BatchRows(batch_size, batch_tokens, unit)
     if boundaries:
         return buckets_from_boundaries(boundaries, source_lengths, target_lengths, rows)
     return choose_buckets(source_lengths, target_lengths, rows)

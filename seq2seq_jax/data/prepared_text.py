@@ -94,7 +94,7 @@ def prepare_text(
     if not folder.exists():
         _clear_abandoned(cache, digest)
         part = cache / f"{digest}.{socket.gethostname()}.{os.getpid()}.part"
-        part.mkdir(parents=True)
+        part.mkdir(parents=True, exist_ok=True)
         try:
             _write(pairs, tokenizers, part)
             try:
@@ -218,3 +218,5 @@ def _clear_abandoned(cache: Path, digest: str) -> None:
             os.kill(int(part.suffixes[-2][1:]), 0)  # asks whether the process lives
         except ProcessLookupError:
             shutil.rmtree(part, ignore_errors=True)
+        except PermissionError:  # it lives, and is another user's
+            pass

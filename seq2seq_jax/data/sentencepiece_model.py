@@ -43,6 +43,10 @@ def train_sentencepiece(
     """
     from_library = _library()
     sample = _sample(lines)
+    if not any(map(str.strip, sample)):
+        raise UserError(
+            key, "no line of the training data has text that subwords could be learnt from"
+        )
     model = io.BytesIO()
     try:
         from_library.SentencePieceTrainer.train(
@@ -112,7 +116,7 @@ def _library():
     except ImportError as error:
         raise UserError(
             "subwords.kind",
-            "sentencepiece is not installed: pip install 'seq2seq-jax[sentencepiece]'",
+            "sentencepiece is not installed: pip install sentencepiece",
         ) from error
     return sentencepiece
 
@@ -132,8 +136,6 @@ def _sample(lines: Iterable[str]) -> list[str]:
 
 def _reason(error: RuntimeError, size: int) -> str:
     text = " ".join(str(error).split())
-    if "sentences_.empty()" in text or "all_chars_count" in text:
-        return "no line of the training data has text that subwords could be learnt from"
     least = re.search(r"smaller than required_chars\. \d+ vs (\d+)", text)
     if least:
         return f"must be at least {least[1]} for the characters of this text; got {size}"

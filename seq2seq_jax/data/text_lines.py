@@ -14,6 +14,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from seq2seq_jax.errors import UserError
@@ -77,10 +78,15 @@ def decode_line(raw: bytes, name: str, number: int) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def check_readable(path: str) -> None:
-    """Raises UserError if the file is missing, may not be read or is a pipe, before any of it is
-    needed."""
-    _open_bytes(path, once=False).close()
+def check_readable(path: str, *, once: bool = False) -> None:
+    """Raises UserError if the file is missing or may not be read, before any of it is needed.
+
+    Args:
+      once: as in `read_lines`; without it a pipe is an error.
+    """
+    if once and Path(path).is_fifo():  # whose writer would not wait for a second opening
+        return
+    _open_bytes(path, once).close()
 
 
 def file_digest(path: str | os.PathLike) -> str:

@@ -10,13 +10,12 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.class_lookup import find_class
-from seq2seq_jax.data.batches import dev_batches, source_batches
-from seq2seq_jax.data.buckets import make_buckets
-from seq2seq_jax.data.dev_set import DevSet
 from seq2seq_jax.data.postprocessing import find_postprocessing
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
+from seq2seq_jax.devices import Devices
 from seq2seq_jax.evaluation import metrics as metric_classes
+from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.models.losses import loss_sums
@@ -36,13 +35,19 @@ class Evaluation(NamedTuple):
     results: dict[str, float | str]
     samples: list[Sample]
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The results without those that are texts."""
+        return {name: v for name, v in self.results.items() if not isinstance(v, str)}
+
 
 def make_evaluate(
     model: nn.Module,
     config: ConfigDict,
     target_tokenizer: Tokenizer,
     target_vocabulary: Vocabulary,
-    dev_set: DevSet,
+    dev: DevData,
+    devices: Devices,
     num_samples: int = 5,
 ) -> Callable[[Any], Evaluation]:
     """A function from parameters to their results on the dev set; it compiles once a bucket.
@@ -51,13 +56,6 @@ def make_evaluate(
     again if it was in pieces, then split by the target's delimiter. Each pair counts once, and each
     source is decoded once, however many references it has.
     """
-    batch_size = max(config.batch_size, config.inference.batch_size)
-    buckets = make_buckets(
-        config.buckets,
-        dev_set.corpus.source.lengths,
-        dev_set.corpus.target.lengths,
-        batch_size=batch_size,
-    )
     specs = [_make_metric(label, entry) for label, entry in config.metrics.items()]
     sums = jax.jit(lambda params, batch: loss_sums(model, params, batch))
     decode = make_decode(
@@ -68,7 +66,7 @@ def make_evaluate(
         max_length=config.inference.max_decode_length,
     )
     readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)
-    references = [[readable.split(text) for text in texts] for texts in dev_set.references]
+    references = [[readable.split(text) for text in texts] for texts in dev.references]
 
     def evaluate(params: Any) -> Evaluation:
         results: dict[str, float | str] = {}
@@ -82,19 +80,16 @@ def make_evaluate(
         return Evaluation(results, samples_of(hypotheses))
 
     def total_loss(params: Any) -> tuple[float, float]:
-        totals = [
-            sums(params, batch) for batch, _ in dev_batches(dev_set.corpus, buckets)
-        ]
+        batches = (devices.spread_whole(batch) for batch in dev.pairs())
+        totals = devices.fetch([sums(params, batch) for batch in batches])
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
     def decode_all(params: Any) -> list[str]:
-        hypotheses = [""] * len(dev_set)
-        widths = sorted({width for width, _ in buckets.shapes})
-        for batch, indices in source_batches(
-            dev_set.corpus.source, widths, batch_size, dev_set.rows
-        ):
+        hypotheses = [""] * len(dev.names)
+        for batch, indices in dev.sources():
+            batch = devices.spread_whole(batch)
             result = decode(params, batch["source_ids"], batch["source_len"])
-            ids, lengths = np.asarray(result.ids[:, 0]), np.asarray(result.lengths[:, 0])
+            ids, lengths = devices.fetch((result.ids[:, 0], result.lengths[:, 0]))
             for index, row, length in zip(indices, ids, lengths, strict=True):
                 if index >= 0:
                     tokens = target_vocabulary.decode(row[:length])
@@ -102,7 +97,7 @@ def make_evaluate(
         return hypotheses
 
     def samples_of(hypotheses: list[str]) -> list[Sample]:
-        chosen = zip(dev_set.sources, hypotheses, dev_set.references, strict=True)
+        chosen = zip(dev.names, hypotheses, dev.references, strict=True)
         return [Sample(*sample) for sample in islice(chosen, num_samples)]
 
     return evaluate

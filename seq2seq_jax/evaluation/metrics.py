@@ -19,12 +19,14 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from seq2seq_jax.errors import UserError
 
 __all__ = [
     "AccuracyMetricSpec",
     "BleuMetricSpec",
+    "ChrfMetricSpec",
     "ErrorRateMetricSpec",
     "LogPerplexityMetricSpec",
     "RougeMetricSpec",
@@ -78,6 +80,33 @@ class BleuMetricSpec:
 
     Its tokenizer is `none`: the score is that of the tokens as they are, comparable with
     multi-bleu.perl on the same tokens, not with scores of detokenized text.
+
+    Args:
+      max_ngram_order: 4 is what everybody means by BLEU. Of captions BLEU-1 to BLEU-4 are told, all
+        of one set of results: of another order n the result's name is `bleu_n`.
+    """
+
+    separator: str = " "
+    postproc_fn: Callable[[str], str] | None = None
+    max_ngram_order: int = 4
+
+    def __call__(
+        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+    ) -> Results:
+        texts, streams = _streams(hypotheses, references, self.separator, self.postproc_fn)
+        # force: do not warn that the text looks tokenized; it is.
+        bleu = BLEU(tokenize="none", force=True, max_ngram_order=self.max_ngram_order)
+        score = bleu.corpus_score(texts, streams)  # type: ignore[arg-type]
+        name = "bleu" if self.max_ngram_order == 4 else f"bleu_{self.max_ngram_order}"
+        return {name: score.score, f"{name}_signature": str(bleu.get_signature())}
+
+
+@dataclasses.dataclass(frozen=True)
+class ChrfMetricSpec:
+    """Corpus chrF2 (Popović 2015) by sacreBLEU: F-score of n-grams of 1 to 6 characters.
+
+    It gives credit for words that are nearly right, and so tells short texts apart, of which BLEU
+    finds most wholly wrong. Of several references the nearest counts.
     """
 
     separator: str = " "
@@ -86,20 +115,10 @@ class BleuMetricSpec:
     def __call__(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
-        texts = [_text(tokens, self.separator, self.postproc_fn) for tokens in hypotheses]
-        # sacreBLEU wants one stream for the first reference of all sentences, one for the second,
-        # and None where a sentence has fewer.
-        streams: list[list[str | None]] = [
-            [
-                _text(several[i], self.separator, self.postproc_fn) if i < len(several) else None
-                for several in references
-            ]
-            for i in range(max(map(len, references)))
-        ]
-        # force: do not warn that the text looks tokenized; it is.
-        bleu = BLEU(tokenize="none", force=True)
-        score = bleu.corpus_score(texts, streams)  # type: ignore[arg-type]
-        return {"bleu": score.score, "bleu_signature": str(bleu.get_signature())}
+        texts, streams = _streams(hypotheses, references, self.separator, self.postproc_fn)
+        chrf = CHRF()
+        score = chrf.corpus_score(texts, streams)  # type: ignore[arg-type]
+        return {"chrf": score.score, "chrf_signature": str(chrf.get_signature())}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,6 +238,25 @@ class _WhiteSpace:
 def _text(tokens: Tokens, separator: str, postproc_fn: Callable[[str], str] | None) -> str:
     text = separator.join(tokens)
     return postproc_fn(text) if postproc_fn else text
+
+
+def _streams(
+    hypotheses: Sequence[Tokens],
+    references: Sequence[Sequence[Tokens]],
+    separator: str,
+    postproc_fn: Callable[[str], str] | None,
+) -> tuple[list[str], list[list[str | None]]]:
+    """Hypotheses and references as sacreBLEU wants them: one stream for the first reference of all
+    sentences, one for the second, and None where a sentence has fewer."""
+    texts = [_text(tokens, separator, postproc_fn) for tokens in hypotheses]
+    streams: list[list[str | None]] = [
+        [
+            _text(several[i], separator, postproc_fn) if i < len(several) else None
+            for several in references
+        ]
+        for i in range(max(map(len, references)))
+    ]
+    return texts, streams
 
 
 def _token_lists(

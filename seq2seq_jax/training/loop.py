@@ -6,19 +6,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from seq2seq_jax.checkpoints import into_template
 from seq2seq_jax.config import check_training, write_config
 from seq2seq_jax.console import progress_bar
-from seq2seq_jax.data.batches import Batch, TrainBatches
+from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.training.interruption import catch_interruption
+from seq2seq_jax.training.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.training.metric_window import MetricWindow
 from seq2seq_jax.training.metric_writers import MetricWriter
 from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.plateau import Plateau
 from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
 from seq2seq_jax.training.run_log import report_evaluation, report_training
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
@@ -41,140 +46,204 @@ def train(config: ConfigDict, path: str | Path) -> bool:
 
     Raises:
       UserError: before anything is compiled or written, for what is wrong with the configuration,
-        the data or the workdir; later if the loss is no longer a number.
+        the data or the workdir; later if the loss is no longer a number, or memory is short.
     """
     check_training(config)
-    workdir = Workdir(path)
-    check_same_configuration(workdir, config)
-    data = prepare_data(config, workdir)
-    model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
-    schedule, optimizer = build_optimizer(config.optimizer)
-    pipeline = config.input_pipeline_train.params
-    batches = TrainBatches(
-        data.corpus,
-        data.buckets,
-        seed=config.seed,
-        shuffle=pipeline.shuffle,
-        num_epochs=pipeline.num_epochs,
-    )
-    state = create_train_state(init_params(model, config.seed), optimizer)
-    checkpoints = workdir.checkpoints(config)
-    step, window = 0, MetricWindow()
-    if checkpoints.latest_step() is not None:
-        step, arrays, saved = checkpoints.read()
-        where = f"{checkpoints.directory}/{step}"
-        check_vocabularies_fit(saved, data.vocabularies, where)
-        state = into_template(state, arrays, where)
-        if saved["batches"] is not None:  # as in an imported model, which has seen none of them
-            batches.restore(saved["batches"])
-        window = MetricWindow(saved["window"])
+    with explain_out_of_memory():
+        return _Run(config, Workdir(path)).to_the_end()
 
-    _log.info("%s", data.report)
-    if step:
-        _log.info("going on from step %d", step)
-    write_config(config, workdir.config_file)
-    workdir.write_tokenizers(data.tokenizers)
-    workdir.write_vocabularies(data.vocabularies)
-    writer = MetricWriter(workdir.path, step)
-    train_step = make_train_step(model, optimizer, config.seed)
-    evaluate = None
-    if data.dev_set is not None:
-        evaluate = make_evaluate(
-            model, config, data.tokenizers.target, data.vocabularies.target, data.dev_set
+
+class _Run:
+    """A training in progress: the state and the position in the data, and what is due at a step."""
+
+    def __init__(self, config: ConfigDict, workdir: Workdir):
+        self.config = config
+        self.devices = devices = Devices(config.parallel)
+        check_same_configuration(workdir, config)
+        self.data = data = prepare_data(config, workdir, devices)
+        model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
+        self.schedule, optimizer = build_optimizer(config.optimizer)
+        self.checkpoints = workdir.checkpoints(config)
+        self.step, self.window = 0, MetricWindow()
+        patience = config.early_stopping_patience, config.optimizer.lr_plateau_patience
+        self.plateaus = [Plateau(config.best_metric, each) for each in patience]
+        state = create_train_state(
+            init_params(model, config.seed), optimizer, ema_decay=config.ema_decay
         )
-    compiled: set[tuple[int, int]] = set()
+        if self.checkpoints.latest_step() is not None:
+            state = self._resume(state)
+        self.state = devices.replicate(state)
 
-    def save(results: dict[str, Any]) -> None:
-        sums = window.sums()
-        _check_finite(sums.get("loss", 0.0), step, checkpoints.latest_step())
-        checkpoints.save(
-            step,
-            state,
-            {
-                "batches": batches.state(),
-                "window": sums,
-                "vocabulary_sizes": vocabulary_sizes(data.vocabularies),
-            },
-            results,
+        _log.info("%s", data.report)
+        if self.step:
+            _log.info("going on from step %d", self.step)
+        self.writer = None
+        if devices.is_main:
+            write_config(config, workdir.config_file)
+            workdir.write_tokenizers(data.tokenizers)
+            workdir.write_vocabularies(data.vocabularies)
+            self.writer = MetricWriter(workdir.path, self.step)
+        self.train_step = devices.compile_step(
+            make_train_step(
+                model,
+                optimizer,
+                config.seed,
+                label_smoothing=config.label_smoothing,
+                accumulation_steps=config.gradient_accumulation_steps,
+                ema_decay=config.ema_decay,
+            )
         )
+        self.evaluate = None
+        if data.dev is not None:
+            self.evaluate = make_evaluate(
+                model, config, data.tokenizers.target, data.vocabularies.target, data.dev, devices
+            )
+        self._compiled: set[tuple[int, ...]] = set()
+        self._saved_at, self._saved_step = time.monotonic(), self.step
 
-    saved_at, saved_step = time.monotonic(), step
-    finished = step >= config.train_steps
-    if finished:
-        _log.info("all %d steps are done; a larger train_steps goes on", config.train_steps)
-    with (
-        catch_interruption() as interrupted,
-        progress_bar("training", config.train_steps, step) as show,
-    ):
-        while not finished and not interrupted():
-            batch = next(batches, None)
-            if batch is not None:
-                _announce_shape(batch, compiled, len(data.buckets))
-                state, metrics = train_step(state, batch)
-                window.add(metrics)
-                step += 1
-                show(step)
-            elif step == 0:
+    def to_the_end(self) -> bool:
+        config = self.config
+        finished = self.step >= config.train_steps
+        if finished:
+            _log.info("all %d steps are done; a larger train_steps goes on", config.train_steps)
+        with (
+            catch_interruption() as signalled,
+            progress_bar("training", config.train_steps, self.step) as show,
+        ):
+            interrupted = signalled() and not finished
+            while not finished and not interrupted:
+                last = not self._take_step() or self.step >= config.train_steps
+                show(self.step)
+                interrupted = self.devices.agree_on_stopping(self.step, signalled)
+                finished = self._after_step(last, interrupted)
+        if self.writer:
+            self.writer.close()
+        if not finished:
+            _log.info("stopped at step %d; the same command goes on from there", self.step)
+        return finished
+
+    def _take_step(self) -> bool:
+        """Returns False where the data end."""
+        batch = next(self.data.batches, None)
+        if batch is None:
+            if self.step == 0:
                 raise UserError(
                     "input_pipeline_train.params.num_epochs", "no batch in these epochs"
                 )
-            finished = batch is None or step >= config.train_steps
+            return False
+        self._announce_shape(batch)
+        self.state, metrics = self.train_step(self.state, self.devices.spread(batch))
+        self.window.add(metrics)
+        self.step += 1
+        return True
 
-            log_due = step % config.log_every_n_steps == 0 or finished
-            evaluation_due = evaluate is not None and (
-                step % config.eval_every_n_steps == 0 or finished
-            )
-            save_due = (
-                evaluation_due
-                or finished
-                or interrupted()
-                or _save_due(config, step, time.monotonic() - saved_at)
-            )
-            if not (log_due or save_due):
-                continue
-            window.pause()
-            if log_due and window.sums():
-                scalars = window.scalars(step, schedule)
-                _check_finite(scalars["train/loss"], step, checkpoints.latest_step())
-                report_training(
-                    writer, step, config.train_steps, scalars, window.seconds_per_step()
-                )
-                window = MetricWindow()
-            results = {}
-            if evaluate and evaluation_due:
-                results = report_evaluation(
-                    writer, step, config.train_steps, evaluate(state.params)
-                )
-            if save_due and step > saved_step:
-                save(results)
-                saved_at, saved_step = time.monotonic(), step
-            window.resume()
-        if interrupted() and step > saved_step:
-            save({})
-    writer.close()
-    if not finished:
-        _log.info("stopped at step %d; the same command goes on from there", step)
-    return finished
-
-
-def _save_due(config: ConfigDict, step: int, seconds: float) -> bool:
-    if config.save_checkpoints_steps:
-        return step % config.save_checkpoints_steps == 0
-    return 0 < config.save_checkpoints_secs <= seconds
-
-
-def _announce_shape(batch: Batch, compiled: set[tuple[int, int]], buckets: int) -> None:
-    shape = batch["source_ids"].shape[1], batch["target_ids"].shape[1]
-    if shape not in compiled:
-        compiled.add(shape)
-        _log.info("compiling bucket %d x %d, %d of %d", *shape, len(compiled), buckets)
-
-
-def _check_finite(loss: float, step: int, last_saved: int | None) -> None:
-    if not math.isfinite(loss):
-        kept = f"; the checkpoint of step {last_saved} is whole" if last_saved is not None else ""
-        raise UserError(
-            "optimizer.learning_rate",
-            f"the loss is {loss} at step {step}; a lower rate or a lower optimizer.clip_gradients"
-            f" would do{kept}",
+    def _after_step(self, last: bool, interrupted: bool) -> bool:
+        """Logs, evaluates and saves what is due; returns whether training is finished."""
+        config, step = self.config, self.step
+        log_due = last or step % config.log_every_n_steps == 0
+        evaluation_due = self.evaluate is not None and (
+            last or step % config.eval_every_n_steps == 0
         )
+        save_due = last or interrupted or evaluation_due or self._save_due(log_due)
+        if not (log_due or save_due):
+            return False
+        self.window.pause()
+        if log_due and self.window.sums():
+            self._log_metrics()
+        results = {}
+        if evaluation_due:
+            results = self._evaluate()
+            if self.plateaus[0].reached(results):
+                _log.info(
+                    "no better %s in %d evaluations: training ends early",
+                    config.best_metric, config.early_stopping_patience,
+                )  # fmt: skip
+                last = True
+        if save_due and step > self._saved_step:
+            self._save(results)
+        self.window.resume()
+        return last
+
+    def _log_metrics(self) -> None:
+        scalars = self.window.scalars(self.step, self.schedule, float(self.state.rate_scale))
+        self._check_finite(scalars["train/loss"])
+        if self.writer:
+            report_training(
+                self.writer,
+                self.step,
+                self.config.train_steps,
+                scalars,
+                self.window.seconds_per_step(),
+            )
+            if self.step <= self.config.log_every_n_steps:
+                _log.info("memory so far: %s at the most", peak_memory())
+        self.window = MetricWindow()
+
+    def _evaluate(self) -> dict[str, float]:
+        assert self.evaluate is not None
+        evaluation = self.evaluate(self.state.best_params)
+        if self.writer:
+            report_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
+        results = evaluation.numbers
+        if self.plateaus[1].reached(results):
+            scale = self.state.rate_scale * self.config.optimizer.lr_plateau_factor
+            self.state = self.state.replace(rate_scale=self.devices.replicate(scale))
+            _log.info("no better %s: the learning rate is lowered", self.config.best_metric)
+        return results
+
+    def _save(self, results: dict[str, float]) -> None:
+        sums = self.window.sums()
+        self._check_finite(sums.get("loss", 0.0))
+        self.checkpoints.save(
+            self.step,
+            self.state,
+            {
+                "batches": self.data.batches.state(),
+                "window": sums,
+                "plateaus": [plateau.state() for plateau in self.plateaus],
+                "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
+            },
+            results,
+        )
+        self._saved_at, self._saved_step = time.monotonic(), self.step
+
+    def _resume(self, state: Any) -> Any:
+        self.step, arrays, saved = self.checkpoints.read()
+        where = f"{self.checkpoints.directory}/{self.step}"
+        check_vocabularies_fit(saved, self.data.vocabularies, where)
+        if saved["batches"] is not None:  # as in an imported model, which has seen none of them
+            self.data.batches.restore(saved["batches"])
+        self.window = MetricWindow(saved["window"])
+        for plateau, counted in zip(self.plateaus, saved["plateaus"], strict=False):
+            plateau.restore(counted)
+        return into_template(state, arrays, where)
+
+    def _save_due(self, log_due: bool) -> bool:
+        config = self.config
+        if config.save_checkpoints_steps:
+            return self.step % config.save_checkpoints_steps == 0
+        if not config.save_checkpoints_secs or (jax.process_count() > 1 and not log_due):
+            return False
+        due = time.monotonic() - self._saved_at >= config.save_checkpoints_secs
+        if jax.process_count() > 1:  # whose clocks differ
+            due = bool(multihost_utils.broadcast_one_to_all(due))
+        return due
+
+    def _announce_shape(self, batch: Batch) -> None:
+        widths = tuple(x.shape[1] for name, x in batch.items() if name.endswith("_ids"))
+        if widths not in self._compiled:
+            self._compiled.add(widths)
+            _log.info(
+                "compiling bucket %s, %d of %d",
+                " x ".join(map(str, widths)), len(self._compiled), self.data.num_shapes,
+            )  # fmt: skip
+
+    def _check_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            last_saved = self.checkpoints.latest_step()
+            kept = f"; the checkpoint of step {last_saved} is whole" if last_saved else ""
+            raise UserError(
+                "optimizer.learning_rate",
+                f"the loss is {loss} at step {self.step}; a lower rate or a lower"
+                f" optimizer.clip_gradients would do{kept}",
+            )

@@ -53,7 +53,7 @@ class MetricWindow:
         """Of the steps taken by this process."""
         return self._seconds / max(self._steps_here, 1)
 
-    def scalars(self, step: int, schedule: Schedule) -> dict[str, Any]:
+    def scalars(self, step: int, schedule: Schedule, rate_scale: float = 1.0) -> dict[str, Any]:
         """The line at `step`: means over the window, the rate of its last update, tokens a
         second, and the CPU time that this process has used.
 
@@ -66,7 +66,7 @@ class MetricWindow:
             "train/loss": loss,
             "train/perplexity": math.exp(min(loss, 700)),
             "train/grad_norm": sums["grad_norm"] / sums["steps"],
-            "train/learning_rate": float(schedule(step - 1)),
+            "train/learning_rate": rate_scale * float(schedule(step - 1)),
             "train/cpu_seconds": time.process_time(),
             "train/source_tokens_per_second": self._source_tokens_here / seconds,
             "train/target_tokens_per_second": self._target_tokens_here / seconds,

@@ -10,7 +10,8 @@ from ml_collections import ConfigDict
 from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.config import differences
 from seq2seq_jax.data import pipelines
-from seq2seq_jax.data.buckets import Buckets, make_buckets
+from seq2seq_jax.data.batches import TrainBatches
+from seq2seq_jax.data.buckets import make_buckets
 from seq2seq_jax.data.corpus import Corpus, make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
 from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
@@ -18,17 +19,26 @@ from seq2seq_jax.data.report import data_report
 from seq2seq_jax.data.text_pair import TextPair
 from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, most_frequent
+from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.evaluation.dev_data import DevData, text_dev_data
 from seq2seq_jax.user_cache import cache_folder
 from seq2seq_jax.workdir import Vocabularies, Workdir, text_splitting
 
 
 class TrainingData(NamedTuple):
+    """
+    Attributes:
+      num_shapes: of batches; each is compiled once.
+      dev: None if nothing is to be evaluated.
+      report: what the data are like, for people.
+    """
+
     tokenizers: Tokenizers
     vocabularies: Vocabularies
-    corpus: Corpus
-    buckets: Buckets
-    dev_set: DevSet | None
+    batches: TrainBatches
+    num_shapes: int
+    dev: DevData | None
     report: str
 
 
@@ -50,12 +60,15 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
         )
 
 
-def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
+def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
     """Reads the data, makes what vocabularies are missing, chooses the buckets, and reports.
 
     Raises:
-      UserError: files that cannot be used.
+      UserError: files that cannot be used, or batches that cannot be divided.
     """
+    unit = devices.count * config.gradient_accumulation_steps
+    if not config.batch_tokens:
+        check_divides(config.batch_size, devices.count, config.gradient_accumulation_steps)
     tokenizers = workdir.tokenizers(config) or _make_tokenizers(config)
     text = prepare_pairs(config, "input_pipeline_train", tokenizers)
     vocabularies = workdir.vocabularies() or _make_vocabularies(config, text)
@@ -66,23 +79,31 @@ def prepare_data(config: ConfigDict, workdir: Workdir) -> TrainingData:
         corpus.target.lengths,
         batch_size=config.batch_size,
         batch_tokens=config.batch_tokens,
+        unit=unit,
     )
-    dev_set = None
-    if config.eval_every_n_steps:
-        dev_set = load_dev_set(config, tokenizers, vocabularies)
+    pipeline = config.input_pipeline_train.params
+    batches = TrainBatches(
+        corpus,
+        buckets,
+        seed=config.seed,
+        shuffle=pipeline.shuffle,
+        num_epochs=pipeline.num_epochs,
+        share=devices.share,
+    )
     report = [
         f"vocabulary {vocabularies.source.size:,} source and {vocabularies.target.size:,} target"
         " tokens, special ones included",
         data_report(corpus, buckets),
     ]
-    if dev_set is not None:
+    dev = None
+    if config.eval_every_n_steps:
+        dev_set = load_dev_set(config, tokenizers, vocabularies)
+        dev = make_dev_data(config, dev_set, devices)
         report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
-    return TrainingData(tokenizers, vocabularies, corpus, buckets, dev_set, "\n".join(report))
+    return TrainingData(tokenizers, vocabularies, batches, len(buckets), dev, "\n".join(report))
 
 
-def load_dev_set(
-    config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocabularies
-) -> DevSet:
+def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocabularies) -> DevSet:
     """The pairs of `input_pipeline_dev`.
 
     Raises:
@@ -91,6 +112,27 @@ def load_dev_set(
     text = prepare_pairs(config, "input_pipeline_dev", tokenizers)
     corpus = _corpus(config, text, vocabularies, "input_pipeline_dev")
     return make_dev_set(corpus, make_pipeline(config, "input_pipeline_dev"), tokenizers)
+
+
+def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
+    """The dev set in batches that divide by the devices."""
+    batch_size = devices.whole(max(config.batch_size, config.inference.batch_size))
+    return text_dev_data(dev_set, config.buckets, batch_size)
+
+
+def check_divides(batch_size: int, devices: int, accumulation_steps: int) -> None:
+    """Raises UserError at `batch_size` if its rows cannot be shared out equally."""
+    unit = devices * accumulation_steps
+    if batch_size % unit:
+        parts = f"{devices} devices" + (
+            f" times {accumulation_steps} gradient_accumulation_steps"
+            if accumulation_steps > 1
+            else ""
+        )
+        raise UserError(
+            "batch_size",
+            f"must divide by {parts}; got {batch_size}; {-(-batch_size // unit) * unit} would do",
+        )
 
 
 def prepare_pairs(config: ConfigDict, key: str, tokenizers: Tokenizers) -> PreparedText:
@@ -126,9 +168,7 @@ def _make_tokenizers(config: ConfigDict) -> Tokenizers:
     )
 
 
-def _corpus(
-    config: ConfigDict, text: PreparedText, vocabularies: Vocabularies, key: str
-) -> Corpus:
+def _corpus(config: ConfigDict, text: PreparedText, vocabularies: Vocabularies, key: str) -> Corpus:
     return make_corpus(
         text,
         *vocabularies,

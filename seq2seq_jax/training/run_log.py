@@ -27,11 +27,10 @@ def report_training(
 
 def report_evaluation(
     writer: MetricWriter, step: int, train_steps: int, evaluation: Evaluation
-) -> dict[str, Any]:
-    """Writes and logs results on the dev set, and samples; returns the results that are numbers."""
-    results = evaluation.results
-    numbers = {name: value for name, value in results.items() if not isinstance(value, str)}
-    texts = {name: value for name, value in results.items() if isinstance(value, str)}
+) -> None:
+    """Writes and logs results on the dev set, and samples."""
+    numbers = evaluation.numbers
+    texts = {name: text for name, text in evaluation.results.items() if isinstance(text, str)}
     if evaluation.samples:
         texts["samples"] = describe_samples(evaluation.samples)
         _log.info("%s", texts["samples"])
@@ -40,7 +39,6 @@ def report_evaluation(
         writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
     summary = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
     _log.info("step %d/%d  dev  %s", step, train_steps, summary)
-    return numbers
 
 
 _LOGGED = (

@@ -9,50 +9,117 @@ import optax
 from flax import linen as nn
 from flax import struct
 
+from seq2seq_jax.devices import Across
 from seq2seq_jax.models.losses import Batch, loss_sums
 
 Array = jax.Array
 
 
 class TrainState(struct.PyTreeNode):
-    """All that changes while training, the position in the data apart."""
+    """All that changes while training, the position in the data apart.
+
+    Attributes:
+      step: updates done.
+      params, opt_state: of the model and the optimizer.
+      averaged: the moving average of the parameters; None without one.
+      rate_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
+    """
 
     step: Array
     params: Any
     opt_state: optax.OptState
+    averaged: Any
+    rate_scale: Array
+
+    @property
+    def best_params(self) -> Any:
+        """What is evaluated and used: the average, if there is one."""
+        return self.params if self.averaged is None else self.averaged
 
 
-def create_train_state(params: Any, optimizer: optax.GradientTransformation) -> TrainState:
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+def create_train_state(
+    params: Any, optimizer: optax.GradientTransformation, ema_decay: float = 0.0
+) -> TrainState:
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state=optimizer.init(params),
+        averaged=jax.tree.map(jnp.copy, params) if ema_decay else None,
+        rate_scale=jnp.ones((), jnp.float32),
+    )
 
 
 def make_train_step(
-    model: nn.Module, optimizer: optax.GradientTransformation, seed: int
-) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]:
-    """The jitted update; it consumes the state that it is given.
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    *,
+    label_smoothing: float = 0.0,
+    accumulation_steps: int = 1,
+    ema_decay: float = 0.0,
+) -> Callable[[TrainState, Batch, Across], tuple[TrainState, dict[str, Array]]]:
+    """The update, to be compiled by `Devices.compile_step`.
 
-    The gradient is that of the token mean, sum(loss) / sum(tokens). Dropout draws from the seed and
-    the step alone. Metrics are sums of the batch: loss, target_tokens, source_tokens; and its
-    grad_norm, before clipping.
+    The gradient is that of the token mean, sum(loss) / sum(tokens), over all devices and all parts
+    of the batch. Dropout draws from the seed, the step, the part and the device. Metrics are sums
+    of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping.
+
+    Args:
+      label_smoothing: see `losses.cross_entropy`.
+      accumulation_steps: parts in which a batch is worked through, one after the other, so that a
+        part is all that has to fit into memory.
+      ema_decay: d of the moving average  a <- a + (1 - d') (params - a)  of the parameters, where
+        d' = min(d, (1 + step) / (10 + step)) lets it start quickly; 0: none.
     """
     root = jax.random.key(seed)
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
-        dropout_key = jax.random.fold_in(root, state.step)
+    def sums_and_gradient(params: Any, batch: Batch, key: Array) -> Any:
+        def loss(params: Any) -> tuple[Array, Array]:
+            return loss_sums(model, params, batch, key, label_smoothing=label_smoothing)
 
-        def mean_loss(params):
-            loss, tokens = loss_sums(model, params, batch, dropout_key)
-            return loss / tokens, (loss, tokens)
-
-        grads, (loss, tokens) = jax.grad(mean_loss, has_aux=True)(state.params)
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        metrics = {
-            "loss": loss,
+        (loss_sum, tokens), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        sums = {
+            "loss": loss_sum,
             "target_tokens": tokens,
             "source_tokens": jnp.sum(batch["source_len"]),
-            "grad_norm": optax.tree.norm(grads),
         }
-        return TrainState(state.step + 1, params, opt_state), metrics
+        return sums, grads
 
-    return jax.jit(train_step, donate_argnums=0)
+    def of_all_parts(params: Any, batch: Batch, key: Array) -> Any:
+        if accumulation_steps == 1:
+            return sums_and_gradient(params, batch, key)
+
+        def add_part(so_far: Any, part: Any) -> tuple[Any, None]:
+            index, batch = part
+            new = sums_and_gradient(params, batch, jax.random.fold_in(key, index))
+            return jax.tree.map(jnp.add, so_far, new), None
+
+        # Part i takes rows i, i + n, ...: whichever way rows are spread over devices, each
+        # device then has an equal share of every part.
+        parts = jax.tree.map(
+            lambda x: x.reshape(-1, accumulation_steps, *x.shape[1:]).swapaxes(0, 1), dict(batch)
+        )
+        first = jax.tree.map(lambda x: x[0], parts)
+        zeros = jax.tree.map(
+            lambda x: jnp.zeros(x.shape, x.dtype),
+            jax.eval_shape(sums_and_gradient, params, first, key),
+        )
+        return jax.lax.scan(add_part, zeros, (jnp.arange(accumulation_steps), parts))[0]
+
+    def train_step(
+        state: TrainState, batch: Batch, across: Across
+    ) -> tuple[TrainState, dict[str, Array]]:
+        key = jax.random.fold_in(jax.random.fold_in(root, state.step), across.index())
+        sums, grads = across.total(of_all_parts(state.params, batch, key))
+        grads = jax.tree.map(lambda grad: grad / sums["target_tokens"], grads)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        updates = jax.tree.map(lambda update: state.rate_scale * update, updates)
+        params = optax.apply_updates(state.params, updates)
+        averaged = None
+        if state.averaged is not None:
+            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            averaged = optax.incremental_update(params, state.averaged, 1 - decay)
+        metrics = {**sums, "grad_norm": optax.tree.norm(grads)}
+        return TrainState(state.step + 1, params, opt_state, averaged, state.rate_scale), metrics
+
+    return train_step

@@ -93,7 +93,6 @@ def test_unknown_classes_of_every_slot(key, name, start):
     [
         ("encoder.class", "InceptionV3Encoder"),
         ("model", "Image2Seq"),
-        ("input_pipeline_train.class", "TFRecordInputPipeline"),
         ("input_pipeline_dev.class", "ImageCaptioningInputPipeline"),
         ("hooks", "TrainSampleHook"),
         ("tasks", "DumpBeams"),

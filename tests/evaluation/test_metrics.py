@@ -8,6 +8,7 @@ from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.metrics import (
     AccuracyMetricSpec,
     BleuMetricSpec,
+    ChrfMetricSpec,
     ErrorRateMetricSpec,
     LogPerplexityMetricSpec,
     RougeMetricSpec,
@@ -62,6 +63,32 @@ def test_rouge_by_hand(rouge_type, expected):
     # Shared: the, ., 笑 (counted once); pairs: "the .".
     results = RougeMetricSpec(rouge_type)(words("笑 the . x"), single("the . 笑 a b c"))
     assert results == {rouge_type: pytest.approx(expected)}
+
+
+def test_bleu_of_lower_orders_counts_short_n_grams_alone():
+    hypotheses, references = words("a b c d e x"), single("a b c d e f")
+    assert BleuMetricSpec(max_ngram_order=1)(hypotheses, references)["bleu_1"] == pytest.approx(
+        100 * 5 / 6
+    )
+    assert BleuMetricSpec(max_ngram_order=2)(hypotheses, references)["bleu_2"] == pytest.approx(
+        100 * (5 / 6 * 4 / 5) ** 0.5
+    )
+
+
+def test_chrf_gives_credit_for_nearly_right_words_and_takes_the_nearest_reference():
+    spec = ChrfMetricSpec()
+    score = {
+        text: spec(words(text), [words("smiling face", "a face")])["chrf"]
+        for text in ("smiling face", "smiling faces", "a cat", "xyz")
+    }
+    assert score["smiling face"] == pytest.approx(100)
+    assert 80 < score["smiling faces"] < 100
+    assert 0 < score["a cat"] < 50
+    assert score["xyz"] == 0
+    # One character against one: the F-score is that of single characters, precision 1 / 2 and
+    # recall 1, with recall counted twice.
+    assert spec(words("ab"), single("a"))["chrf"] == pytest.approx(100 * 5 * 0.5 / (4 * 0.5 + 1))
+    assert "nc:6" in spec(words("ab"), single("a"))["chrf_signature"]
 
 
 def test_rouge_is_a_mean_over_sentences_of_the_best_reference():

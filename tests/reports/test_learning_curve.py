@@ -1,7 +1,15 @@
+import math
+
 import pytest
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.reports.learning_curve import plot_learning_curve, sparkline
+from seq2seq_jax.reports.learning_curve import (
+    plot_learning_curve,
+    plot_learning_curves,
+    smoothed,
+    sparkline,
+    write_learning_curves,
+)
 from seq2seq_jax.training.metric_writers import MetricWriter
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -30,6 +38,47 @@ def test_a_run_without_dev_metrics_has_a_curve_too(tmp_path):
 def test_a_run_that_has_logged_nothing_is_said_in_one_line(tmp_path):
     with pytest.raises(UserError, match="no losses or dev metrics logged yet"):
         plot_learning_curve(tmp_path)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two workdirs of the same name in different folders."""
+    workdirs = []
+    for folder, loss in (("small", 3.0), ("large", math.nan)):
+        workdirs.append(tmp_path / folder / "g2p")
+        writer = MetricWriter(workdirs[-1], 0)
+        writer.write_scalars(10, {"train/loss": loss, "train/learning_rate": 1e-3})
+        writer.write_scalars(10, {"dev/log_perplexity": 1.0, "dev/bleu": 20.0})
+        writer.close()
+    return workdirs
+
+
+def test_several_runs_are_drawn_over_each_other(runs, tmp_path):
+    path = plot_learning_curves(runs, tmp_path / "plots" / "curves.svg")
+    text = path.read_text(encoding="utf-8")
+    assert "small/g2p" in text
+    assert "large/g2p, dev" in text
+
+
+def test_a_page_has_all_metrics_of_all_runs(runs, tmp_path, data_of):
+    data = data_of(write_learning_curves(runs, tmp_path / "curves.html"))
+    assert [run["name"] for run in data["runs"]] == ["small/g2p", "large/g2p"]
+    assert [run["curves"]["train/loss"] for run in data["runs"]] == [[[10], [3]], [[10], [None]]]
+    panels = [names for _, names in data["panels"]]
+    assert panels == [["train/loss", "dev/log_perplexity"], ["dev/bleu"]]
+    assert [names for _, names in data["more"]] == [["train/learning_rate"]]
+
+
+def test_of_several_runs_the_one_that_has_logged_nothing_is_named(runs, tmp_path):
+    with pytest.raises(UserError, match=r"nothing/metrics\.jsonl: no losses"):
+        plot_learning_curves([*runs, tmp_path / "nothing"], tmp_path / "curves.png")
+
+
+def test_smoothing_is_a_mean_that_forgets():
+    assert smoothed([2.0, 2.0, 2.0], 0.9) == pytest.approx([2, 2, 2])
+    assert smoothed([0.0, 3.0], 0.5) == pytest.approx([0, 2])
+    assert smoothed([1.0, 5.0], 0.0) == [1, 5]
+    assert smoothed([math.nan, 4.0, math.nan], 0.5)[1:] == pytest.approx([4, 4])
 
 
 def test_a_sparkline_goes_from_lowest_to_highest():

@@ -3,11 +3,14 @@ import jax
 import numpy as np
 import pytest
 
+from seq2seq_jax.devices import Devices
 from seq2seq_jax.models.build import init_params
 from seq2seq_jax.training.optimizers import make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from tests.tiny_models import VOCABULARY, pair_batch, tiny_model
+
+ONE_DEVICE = Devices()
 
 UNITS = {
     "embedding__dim": 12,
@@ -30,8 +33,8 @@ def training():
     optimizer = make_optimizer("Adam", {}, make_schedule(0.02), clip_embed_gradients=0)
     params = jax.device_get(init_params(model, 0))
     chex.clear_trace_counter()
-    step = chex.assert_max_traces(make_train_step(model, optimizer, seed=0).__wrapped__, n=1)
-    return jax.jit(step, donate_argnums=0), lambda: create_train_state(
+    step = chex.assert_max_traces(make_train_step(model, optimizer, seed=0), n=1)
+    return ONE_DEVICE.compile_step(step), lambda: create_train_state(
         jax.tree.map(np.array, params), optimizer
     )
 
@@ -84,7 +87,7 @@ def test_dropout_depends_on_the_seed_and_the_step_alone():
     optimizer = make_optimizer("SGD", {}, make_schedule(0.0))  # a rate of 0: nothing moves
     params, batch = jax.device_get(init_params(model, 0)), copies(2, 3)
     params = jax.tree.map(lambda leaf: 20 * leaf, params)
-    step = make_train_step(model, optimizer, seed=0)
+    step = ONE_DEVICE.compile_step(make_train_step(model, optimizer, seed=0))
 
     def losses(start):
         state = create_train_state(jax.tree.map(np.array, params), optimizer)

@@ -1,0 +1,26 @@
+"""Prepares the data of a configuration, so that training begins at once."""
+
+import argparse
+from pathlib import Path
+
+from seq2seq_jax.commands.run_folder import add_workdir
+from seq2seq_jax.config.overrides import Overrides
+
+HELP = "read and split the data of a configuration once, and report on them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workdir(parser)
+    parser.add_argument("--config", metavar="FILE", required=True, help="as for train")
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import check_training, load_config, resolve
+    from seq2seq_jax.devices import Devices
+    from seq2seq_jax.training.preparation import prepare_data
+    from seq2seq_jax.workdir import Workdir
+
+    config = resolve(load_config(arguments.config), overrides)
+    check_training(config)
+    workdir = arguments.workdir or f"runs/{Path(arguments.config.split(',')[0]).stem}"
+    print(prepare_data(config, Workdir(workdir), Devices()).report)

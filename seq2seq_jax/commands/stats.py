@@ -1,0 +1,128 @@
+"""Statistics of a corpus."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from seq2seq_jax.data.text_pair import TextPair
+    from seq2seq_jax.reports.corpus_statistics import Split
+
+HELP = "show statistics of a corpus, and draw how long its texts are"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="read what a configuration trains on")
+    parser.add_argument(
+        "--part",
+        choices=("train", "dev"),
+        default="train",
+        help="of the configuration's corpora (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="FILES",
+        help="or source texts, with commas between files; without these and --config standard"
+        " input is read, which has a source, a tab and its target in each line",
+    )
+    parser.add_argument("--target", metavar="FILES", help="the target texts, line by line")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}_delimiter",
+            metavar="TEXT",
+            help=f"what separates {side} tokens; '' makes every character a token"
+            " (default: a blank)",
+        )
+    parser.add_argument("--lowercase", action="store_true", help="lower-case the sources first")
+    parser.add_argument(
+        "--picture",
+        metavar="PNG",
+        default="lengths.png",
+        help="where the picture goes; '' draws none (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    import sys
+
+    from seq2seq_jax.console import say
+    from seq2seq_jax.reports.corpus_statistics import corpus_statistics, describe_corpus
+
+    where, pairs, *splits = _corpus(arguments, overrides)
+    statistics = corpus_statistics(pairs, *splits)
+    if not len(statistics):
+        raise UserError(where, "holds no pairs")
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    print(describe_corpus(statistics))
+    if arguments.picture:
+        from seq2seq_jax.reports.length_plot import plot_lengths
+
+        lengths = statistics.source.lengths, statistics.target.lengths
+        say(f"picture: {plot_lengths(*lengths, arguments.picture)}")
+
+
+def _corpus(
+    arguments: argparse.Namespace, overrides: Overrides
+) -> tuple[str, Iterable["TextPair"], "Split", "Split"]:
+    """The name of the corpus, for errors, its pairs, and how both sides are split."""
+    from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+
+    delimiters = {side: " " for side in ("source", "target")}
+    lowercase = arguments.lowercase
+    if arguments.config:
+        from seq2seq_jax.config import load_config, resolve
+        from seq2seq_jax.training.preparation import make_pipeline
+
+        if arguments.source or arguments.target:
+            raise UserError("--config", "names a corpus, and so do --source and --target; which?")
+        config = resolve(load_config(arguments.config), overrides)
+        where = f"input_pipeline_{arguments.part}"
+        pairs = make_pipeline(config, where)
+        for side in delimiters:
+            delimiters[side] = config[where].params[f"{side}_delimiter"]
+        lowercase |= config.source.lowercase
+    elif overrides:
+        raise UserError(
+            f"--config.{overrides[0][0]}", "changes a configuration; name --config=FILE"
+        )
+    elif arguments.source or arguments.target:
+        where, pairs = "--source", _files(arguments)
+    else:
+        from seq2seq_jax.commands.text_files import STANDARD_INPUT
+
+        where, pairs = STANDARD_INPUT, _standard_input()
+    for side in delimiters:
+        given = getattr(arguments, f"{side}_delimiter")
+        delimiters[side] = delimiters[side] if given is None else given
+    return (
+        where,
+        pairs,
+        DelimiterTokenizer(delimiters["source"], lowercase).split,
+        DelimiterTokenizer(delimiters["target"]).split,
+    )
+
+
+def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
+    from seq2seq_jax.data.parallel_text import ParallelTextInputPipeline
+
+    for side in ("source", "target"):
+        if not getattr(arguments, side):
+            raise UserError(f"--{side}", "is missing: every source file needs its target file")
+    return ParallelTextInputPipeline(arguments.source, arguments.target, key="command line")
+
+
+def _standard_input() -> Iterator["TextPair"]:
+    from seq2seq_jax.commands.text_files import STANDARD_INPUT, standard_input
+    from seq2seq_jax.data.text_pair import TextPair
+
+    for number, line in enumerate(standard_input(), start=1):
+        columns = line.split("\t")
+        if len(columns) != 2:
+            raise UserError(
+                f"{STANDARD_INPUT}:{number}",
+                f"must be a source, a tab and its target; has {len(columns) - 1} tabs",
+            )
+        yield TextPair(*columns)

@@ -1,0 +1,81 @@
+"""Makes a toy corpus."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.data.toy import (
+    MAX_LENGTH,
+    MIN_LENGTH,
+    SEED,
+    SIZES,
+    TASKS,
+    VOCAB_SIZE,
+    toy_pairs,
+)
+from seq2seq_jax.errors import UserError
+
+HELP = "make toy data: sequences to be copied or reversed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", choices=TASKS, help="what the targets are")
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        help="gets train/, dev/ and test/, each with sources.txt and targets.txt; and"
+        " train/vocab.sources.txt, train/vocab.targets.txt",
+    )
+    numbers = {split: (size, "pairs in it") for split, size in SIZES.items()}
+    numbers |= {
+        "min_length": (MIN_LENGTH, "fewest tokens in a sequence"),
+        "max_length": (MAX_LENGTH, "most tokens in a sequence"),
+        "vocab_size": (VOCAB_SIZE, "different tokens"),
+        "seed": (SEED, "of the random numbers"),
+    }
+    for name, (default, what) in numbers.items():
+        what += " (default: %(default)s)"
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=what)
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.commands.text_files import write_lines
+    from seq2seq_jax.console import say
+    from seq2seq_jax.data.vocabulary import build_vocabulary
+
+    _check(arguments)
+    for split in SIZES:
+        size = getattr(arguments, split)
+        if not size:
+            continue
+        for side, name in enumerate(("sources", "targets")):
+            folder = Path(arguments.folder, split)
+            write_lines(folder / f"{name}.txt", _texts(arguments, split, side))
+            if split == "train":
+                texts = (text.split(" ") for text in _texts(arguments, split, side))
+                write_lines(folder / f"vocab.{name}.txt", build_vocabulary(texts).tokens)
+        say(f"{split}: {size:,} pairs of {arguments.min_length} to {arguments.max_length} tokens")
+    print(arguments.folder)
+
+
+def _texts(arguments: argparse.Namespace, split: str, side: int) -> Iterator[str]:
+    pairs = toy_pairs(
+        arguments.task,
+        split,
+        getattr(arguments, split),
+        vocab_size=arguments.vocab_size,
+        min_length=arguments.min_length,
+        max_length=arguments.max_length,
+        seed=arguments.seed,
+    )
+    return (pair[side] for pair in pairs)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    least = {split: 0 for split in SIZES}
+    least |= {"min_length": 1, "max_length": arguments.min_length, "vocab_size": 1, "seed": 0}
+    for name, bound in least.items():
+        given = getattr(arguments, name)
+        if given < bound:
+            raise UserError(f"--{name}", f"must be at least {bound}; got {given}")

@@ -1,0 +1,84 @@
+"""Captioned pictures that tensorflow-datasets has prepared, without TensorFlow: `coco_captions`,
+and what has its form."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from seq2seq_jax.data.captioned_image import CaptionedImage
+from seq2seq_jax.data.examples import parse_example, texts_of, values_of
+from seq2seq_jax.data.records import check_random_access, read_record_at, read_records
+from seq2seq_jax.data.tfds_folder import import_tfds, prepared_folder
+from seq2seq_jax.errors import UserError
+
+CAPTION_FEATURES = ("captions/text", "captions", "caption")
+"""Where data sets keep captions: `coco_captions` has the first."""
+
+
+class TFDSCaptions:
+    """Called, it yields the examples of one split, in the order in which they were prepared."""
+
+    def __init__(self, name: str, split: str, data_dir: str, key: str):
+        """
+        Args:
+          name: of the data set, with its configuration and version if it has several.
+          split: as tensorflow-datasets writes it: "train", "train[:1%]".
+          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
+          key: where these parameters stand in the configuration, for error messages.
+
+        Raises:
+          UserError: the data set is not prepared there, or has no such split, no feature `image` or
+            no captions.
+        """
+        folder = prepared_folder(name, data_dir, f"{key}.name")
+        try:
+            info = import_tfds(f"{key}.name").builder_from_directory(str(folder)).info
+        except UserError:
+            raise
+        except Exception as error:  # the library says in many ways that its files are damaged
+            what = f"no dataset as tensorflow-datasets prepares it ({type(error).__name__})"
+            raise UserError(str(folder), what) from error
+        names = set(_names(info.features.get_tensor_info()))
+        captions = [feature for feature in CAPTION_FEATURES if feature in names]
+        if "image" not in names or not captions:
+            raise UserError(
+                f"{key}.name",
+                f"{name} must have the feature image, and one of {', '.join(CAPTION_FEATURES)}; "
+                f"it has {', '.join(sorted(names))}",
+            )
+        self._captions = captions[0]
+        split = split or "train"
+        try:
+            self._files = info.splits[split].file_instructions
+        except Exception as error:  # no such split, or not the syntax of a part of one
+            there = f"there are {', '.join(info.splits)}, and parts such as train[:1%]"
+            raise UserError(f"{key}.split", f"no split {split!r} in {name}; {there}") from error
+        for file in self._files:
+            check_random_access(file.filename)
+
+    def __call__(self) -> Iterator[CaptionedImage]:
+        """Raises UserError (FILE record N) at a record that is damaged."""
+        for file in self._files:
+            for record in islice(read_records(file.filename), file.skip, file.skip + file.take):
+                features = parse_example(record.data, record.where)
+                texts = texts_of(features, self._captions, record.where)
+                yield CaptionedImage(
+                    record.where,
+                    partial(_image_at, record.file, record.position, record.number),
+                    [" ".join(text.split()) for text in texts],
+                )
+
+
+def _image_at(path: str, position: int, number: int) -> bytes:
+    where = f"{path} record {number}"
+    features = parse_example(read_record_at(path, position, number), where)
+    return b"".join(values_of(features, "image", bytes, where))
+
+
+def _names(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, feature in features.items():
+        if isinstance(feature, Mapping):
+            yield from _names(feature, f"{prefix}{name}/")
+        else:
+            yield prefix + name

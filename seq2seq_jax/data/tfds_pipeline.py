@@ -1,0 +1,152 @@
+"""Pairs of texts from a dataset that tensorflow-datasets has prepared, without TensorFlow."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seq2seq_jax.data.examples import parse_example, texts_of
+from seq2seq_jax.data.records import read_records
+from seq2seq_jax.data.text_lines import check_readable, file_digest
+from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.tfds_folder import import_tfds, preparation_command, prepared_folder
+from seq2seq_jax.errors import UserError
+
+
+class TFDSInputPipeline:
+    """Pairs of two text features of one split, in the order in which they were prepared.
+
+    Line feeds inside a text, as in summaries of several sentences, become blanks: a text is a line.
+    Nothing is downloaded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str = "train",
+        source_feature: str = "",
+        target_feature: str = "",
+        data_dir: str = "",
+        *,
+        key: str,
+    ):
+        """
+        Args:
+          name: of a dataset, with its configuration and version if it has several:
+            "wmt16_translate/de-en".
+          split: as tensorflow-datasets writes it: "train", "train[:1%]", "train+validation".
+          source_feature, target_feature: names of features, those inside others with slashes
+            ("translation/de"); empty: the input and output that the dataset itself names.
+          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
+          key: where these parameters stand in the configuration, for error messages.
+
+        Raises:
+          UserError: the dataset is not prepared there, is damaged, is neither array_record nor
+            TFRecord, or has no such split or features.
+        """
+        if not name:
+            raise UserError(f"{key}.name", "no dataset; wmt16_translate/de-en, for example")
+        info = _dataset_info(name, data_dir, f"{key}.name")
+        wanted = {"source_feature": source_feature, "target_feature": target_feature}
+        self._features = _features(info, wanted, key)
+        self._files = _files(info, split, f"{key}.split")
+        for file in self._files:
+            check_readable(file.filename)
+
+    def __iter__(self) -> Iterator[TextPair]:
+        """Raises UserError (FILE record N) at a record that is damaged or not UTF-8."""
+        for file in self._files:
+            end = file.skip + file.take
+            number = 0
+            for record in islice(read_records(file.filename), file.skip, end):
+                number = record.number
+                features = parse_example(record.data, record.where)
+                source, target = (
+                    _line(texts_of(features, feature, record.where)) for feature in self._features
+                )
+                yield TextPair(source, target)
+            if number < end:
+                what = f"ends before record {end}, though its dataset says that it has so many"
+                raise UserError(file.filename, f"{what}; prepare it anew")
+
+    def content_digest(self) -> str:
+        """Of the bytes of the split's files, which records of theirs it has, and the features."""
+        parts = [
+            (file_digest(file.filename), file.skip, file.take, self._features)
+            for file in self._files
+        ]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+_READABLE = ("array_record", "tfrecord")
+
+
+def _line(texts: list[str]) -> str:
+    """A feature that an example leaves out is the empty text."""
+    return "".join(texts).replace("\r\n", " ").replace("\n", " ")
+
+
+def _dataset_info(name: str, data_dir: str, key: str) -> Any:
+    """What tensorflow-datasets knows of a prepared dataset, a `tfds.core.DatasetInfo`."""
+    folder = prepared_folder(name, data_dir, key)
+    tfds = import_tfds(key)
+    try:
+        info = tfds.builder_from_directory(str(folder)).info
+    except Exception as error:  # the library says in many ways that its files are damaged
+        what = f"no dataset as tensorflow-datasets prepares it ({_first_line(error)})"
+        raise UserError(str(folder), what) from error
+    if info.file_format and info.file_format.value not in _READABLE:
+        raise UserError(
+            str(folder),
+            f"its files are {info.file_format.value}, and {' and '.join(_READABLE)} can be read;"
+            f" prepare it in another data_dir: {preparation_command(name, 'ANOTHER')}",
+        )
+    return info
+
+
+def _features(info: Any, wanted: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """The names as they stand in an example."""
+    texts = sorted(_text_features(info.features.get_tensor_info()))
+    own = info.supervised_keys or ()
+    defaults = own if len(own) == 2 and all(name in texts for name in own) else ("", "")
+    there = f"its text features are {', '.join(texts)}" if texts else "it has no text features"
+    chosen = []
+    for (parameter, name), default in zip(wanted.items(), defaults, strict=True):
+        name = name or default
+        if not name:
+            raise UserError(
+                f"{key}.{parameter}", f"which one? {info.name} does not say, and {there}"
+            )
+        if name not in texts:
+            raise UserError(f"{key}.{parameter}", f"{info.name} has no text {name!r}; {there}")
+        chosen.append(name)
+    return tuple(chosen)
+
+
+def _text_features(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, feature in features.items():
+        if isinstance(feature, Mapping):
+            yield from _text_features(feature, f"{prefix}{name}/")
+        elif feature.shape == () and feature.np_dtype in (np.str_, np.object_):
+            yield prefix + name
+
+
+def _files(info: Any, split: str, key: str) -> list[Any]:
+    """Which records of which files are the split's, as tensorflow-datasets' file instructions."""
+    try:
+        files = info.splits[split].file_instructions
+    except Exception as error:
+        there = f"there are {', '.join(info.splits)}, and slices such as train[:1%]"
+        reason = _first_line(error)
+        reason = "" if "Unknown split" in reason else f" ({reason})"
+        raise UserError(key, f"no split {split!r} in {info.name}{reason}; {there}") from error
+    if sum(file.take for file in files) <= 0 or any(file.take < 0 for file in files):
+        sizes = ", ".join(f"{name} {part.num_examples:,}" for name, part in info.splits.items())
+        raise UserError(key, f"{split!r} holds no example; {info.name} has {sizes}")
+    return files
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

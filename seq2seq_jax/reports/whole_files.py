@@ -1,0 +1,25 @@
+"""Files that are there whole, or as they were."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced_when_done(path: Path) -> Iterator[Path]:
+    """Yields a temporary name beside `path`, which takes the name `path` when the block ends.
+
+    The folder is made. If the block raises, nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(0o644)  # mkstemp's files are the owner's alone
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
