@@ -26,6 +26,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
 from seq2seq_jax.errors import UserError
 
@@ -63,6 +64,9 @@ class Checkpoints:
     ) -> None:
         """Writes one checkpoint and returns when it is complete; then drops those not to be kept.
 
+        Of several processes all have to call this: Orbax makes them wait for each other. The first
+        one writes, for every process holds the whole state; so any number of them can read it.
+
         Steps from `step` on that are already there are removed first: they are of a history that
         this run does not continue (it fell back to an earlier step), or are replaced.
 
@@ -79,20 +83,26 @@ class Checkpoints:
             "metrics": {k: float(v) for k, v in (metrics or {}).items() if not isinstance(v, str)},
             "data": dict(data),
         }
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for left_over in self.directory.glob("*.partial"):
-            shutil.rmtree(left_over)
+        writes = jax.process_index() == 0
         partial = self.directory / f"{step}.partial"
+        if writes:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for left_over in self.directory.glob("*.partial"):
+                shutil.rmtree(left_over)
+            partial.mkdir()
+        _wait_for_all("checkpoint begun")
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as writer:
             writer.save(partial / "state", args=ocp.args.StandardSave(named_arrays(state)))
-        (partial / "checkpoint.json").write_text(json.dumps(entry), encoding="utf-8")
-        _write_sums(partial)
-        for later in self.all_steps():
-            if later >= step:
-                self._delete(later)
-        os.replace(partial, self.directory / str(step))
-        for earlier in set(self.all_steps()) - self._steps_to_keep():
-            self._delete(earlier)
+        if writes:
+            (partial / "checkpoint.json").write_text(json.dumps(entry), encoding="utf-8")
+            _write_sums(partial)
+            for later in self.all_steps():
+                if later >= step:
+                    self._delete(later)
+            os.replace(partial, self.directory / str(step))
+            for earlier in set(self.all_steps()) - self._steps_to_keep():
+                self._delete(earlier)
+        _wait_for_all("checkpoint complete")
 
     def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict]:
         """Reads a checkpoint.
@@ -234,6 +244,12 @@ def digest(tree: Any) -> str:
         sha.update(f"{name} {array.shape} {array.dtype.name}\n".encode())
         sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
+
+
+def _wait_for_all(where: str) -> None:
+    """Of several processes none goes on before all have come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(where)
 
 
 def _sums(directory: Path) -> bytes:

@@ -19,11 +19,11 @@ console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 """Log lines and progress bars share it, so that neither tears the other."""
 
 
-def set_up_logging() -> None:
+def set_up_logging(level: int = logging.INFO) -> None:
     """Sends the package's log to the console: plain text, warnings marked as such."""
     logger = logging.getLogger("seq2seq_jax")
     logger.handlers = [_ConsoleHandler()]
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False
 
 

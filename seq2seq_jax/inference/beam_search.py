@@ -1,6 +1,6 @@
 """Beam search: the K best hypotheses at every step, for a whole batch at once.
 
-A step scores all K V continuations of a sentence's K hypotheses, keeps the K best, and notes only
+A step scores the continuations of a sentence's K hypotheses, keeps the K best, and notes only
 the chosen words and which hypothesis each came from (its parent). When the search is over, the
 sentences are read backwards along the parents. Nothing that has been written is moved again.
 
@@ -8,18 +8,29 @@ Finished hypotheses keep competing for the same K slots: they have one continuat
 SEQUENCE_END, which is free.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import lax
 
-from seq2seq_jax.inference.search import SearchResult, StepFn
+from seq2seq_jax.inference.beam_step import (
+    BeamState,
+    ChooseSuccessors,
+    beam_step,
+    choose_top_k,
+    coverage_penalty,
+    diverse_step,
+    initial_beam_state,
+    length_penalty,
+)
+from seq2seq_jax.inference.constraints import Constraint, SoFar, constrain, reads_words
+from seq2seq_jax.inference.search import BeamHistory, SearchResult, StepFn, tile_to_beams
 
 __all__ = [
     "BeamState",
+    "ChooseSuccessors",
     "beam_search",
     "beam_step",
     "choose_top_k",
@@ -30,32 +41,6 @@ __all__ = [
 ]
 
 Array = jax.Array
-
-# scores [B, K, V] -> [B, K] i32, distinct places in the flattened [K V] scores, in the order in
-# which the hypotheses are to stand (the first is the answer).
-ChooseSuccessors = Callable[[Array], Array]
-
-
-class BeamState(struct.PyTreeNode):
-    """Where B beams stand: what is known of each hypothesis without looking at its words.
-
-    Attributes:
-      log_probs: [B, K] f32; -inf marks an empty slot.
-      scores: [B, K] f32, log_probs / length penalty, best first.
-      lengths: [B, K] i32, words without SEQUENCE_END.
-      finished: [B, K] bool, whether the last word is SEQUENCE_END.
-    """
-
-    log_probs: Array
-    scores: Array
-    lengths: Array
-    finished: Array
-
-
-def choose_top_k(scores: Array) -> Array:
-    """scores [B, K, V] -> the places [B, K] of the K best, best first; of equals the first."""
-    batch_size, beam_width, _ = scores.shape
-    return lax.top_k(scores.reshape(batch_size, -1), beam_width)[1]
 
 
 def beam_search(
@@ -70,8 +55,18 @@ def beam_search(
     max_length: int,
     n_best: int = 1,
     choose_successors: ChooseSuccessors = choose_top_k,
+    coverage_penalty_weight: float = 0.0,
+    source_len: Array | None = None,
+    diversity_groups: int = 1,
+    diversity_strength: float = 0.0,
+    constraints: Sequence[Constraint] = (),
+    empty: Array | None = None,
+    want_attention: bool = False,
+    want_history: bool = False,
 ) -> SearchResult:
-    """Searches for the sentences with the best log-probability / length penalty.
+    """Searches for the sentences with the best score:
+
+      log-probability / length penalty + coverage_penalty_weight * coverage penalty
 
     A sentence's search is over when none of its live hypotheses can reach the `n_best` any more;
     from then on it is frozen, so that its result does not depend on the rest of the batch. The loop
@@ -91,48 +86,107 @@ def beam_search(
         The slots after them hold what was there when the search ended.
       choose_successors: which continuations survive. With a rule of your own a sentence is over
         when all of its hypotheses are finished, whatever `n_best`.
+      coverage_penalty_weight: at least 0; above it needs a model with attention, and `source_len`.
+      source_len: [B] i32, of the sources, for the coverage penalty.
+      diversity_groups: a divisor of K; above 1 see `diverse_step`, and a sentence is over as with a
+        rule of your own.
+      diversity_strength: at least 0, as in `diverse_step`.
+      constraints: rules on what may come next; see `constraints`.
+      empty: [B] bool, the sentences that are over before they begin; None: none.
+      want_attention: whether to keep the attention of every step.
+      want_history: whether to keep how the search came about.
 
     Returns:
       a `SearchResult`. To be called inside `jax.jit`.
     """
     if not 1 <= n_best <= beam_width:
         raise ValueError(f"n_best must lie between 1 and beam_width {beam_width}, not {n_best}")
-    if choose_successors is not choose_top_k:
+    if diversity_groups < 1 or beam_width % diversity_groups:
+        raise ValueError(f"diversity_groups must divide {beam_width}, not be {diversity_groups}")
+    diverse = diversity_groups > 1
+    if diverse or choose_successors is not choose_top_k:
         n_best = beam_width  # the bound of `_is_over` holds only where the best are kept
 
+    shape = (batch_size, beam_width)
     rows = batch_size * beam_width
     tokens = jnp.full([rows], start_id, jnp.int32)
     state = tile_to_beams(initial_state, beam_width)
     _, _, attention = jax.eval_shape(step_fn, tokens, state)
-    stay = jnp.broadcast_to(jnp.arange(beam_width), [batch_size, beam_width])
+    positions = attention.shape[-1]
+    covers = coverage_penalty_weight != 0
+    if covers and (not positions or source_len is None):
+        raise ValueError("a coverage penalty needs attention, and source_len")
+    over = jnp.zeros([batch_size], bool) if empty is None else empty
+    beams = initial_beam_state(batch_size, beam_width, diversity_groups)
+    stay = jnp.broadcast_to(jnp.arange(beam_width), shape)
+
+    def zeros(*dimensions: int) -> Array:
+        return jnp.zeros([max_length, *shape, *dimensions], jnp.float32)
+
     start = _Progress(
         step=jnp.int32(0),
-        over=jnp.zeros([batch_size], bool),
+        over=over,
         tokens=tokens,
         state=state,
-        beams=initial_beam_state(batch_size, beam_width),
-        words=jnp.full([max_length, batch_size, beam_width], end_id, jnp.int32),
-        parents=jnp.broadcast_to(stay, [max_length, batch_size, beam_width]),
-        attention=jnp.zeros([max_length, *attention.shape], attention.dtype),
+        beams=beams.replace(finished=jnp.broadcast_to(over[:, None], shape)),
+        words=jnp.full([max_length, *shape], end_id, jnp.int32),
+        parents=jnp.broadcast_to(stay, [max_length, *shape]),
+        attention=zeros(positions) if want_attention else None,
+        coverage=jnp.zeros([*shape, positions], jnp.float32) if covers else None,
+        so_far=jnp.full([*shape, max_length], end_id) if reads_words(constraints) else None,
+        history=_History(zeros(), zeros(), jnp.zeros([batch_size], jnp.int32))
+        if want_history
+        else None,
     )
 
     def unfinished(now: _Progress) -> Array:
         return (now.step < max_length) & ~jnp.all(now.over)
 
     def advance(now: _Progress) -> _Progress:
-        log_probs, state, attention = step_fn(now.tokens, now.state)
-        beams, words, parents = beam_step(
+        logits, state, attention = step_fn(now.tokens, now.state)
+        logits = logits.reshape(*shape, -1)
+        log_normalisers = jax.nn.logsumexp(logits, axis=-1)
+        logits = constrain(logits, SoFar(now.step, now.so_far), constraints, end_id=end_id)
+        coverage, bonus = now.coverage, None
+        if coverage is not None:
+            assert source_len is not None
+            seen = attention.reshape(*shape, -1)
+            coverage = coverage + jnp.where(now.beams.finished[..., None], 0.0, seen)
+            bonus = coverage_penalty_weight * coverage_penalty(coverage, source_len)
+
+        beams, words, parents = diverse_step(
             now.beams,
-            log_probs.reshape(batch_size, beam_width, -1),
+            logits,
             end_id=end_id,
             length_penalty_weight=length_penalty_weight,
             choose_successors=choose_successors,
+            log_normalisers=log_normalisers,
+            bonus=bonus,
+            groups=diversity_groups,
+            strength=diversity_strength,
         )
         frozen = now.over[:, None]
         beams = jax.tree.map(lambda old, new: jnp.where(frozen, old, new), now.beams, beams)
         words = jnp.where(frozen, end_id, words)
         parents = jnp.where(frozen, stay, parents)
         parent_rows = (jnp.arange(batch_size)[:, None] * beam_width + parents).reshape(rows)
+
+        def of_parents(leaf: Array) -> Array:
+            return leaf.reshape(rows, -1)[parent_rows].reshape(leaf.shape)
+
+        kept, so_far, history = now.attention, now.so_far, now.history
+        if kept is not None:
+            kept = kept.at[now.step].set(attention.reshape(*shape, -1))
+        if coverage is not None:
+            coverage = of_parents(coverage)
+        if so_far is not None:
+            so_far = of_parents(so_far).at[..., now.step].set(words)
+        if history is not None:
+            history = _History(
+                log_probs=history.log_probs.at[now.step].set(beams.log_probs),
+                scores=history.scores.at[now.step].set(beams.scores),
+                steps=history.steps + ~now.over,
+            )
         return _Progress(
             step=now.step + 1,
             over=now.over | _is_over(beams, n_best, length_penalty_weight, max_length),
@@ -141,81 +195,14 @@ def beam_search(
             beams=beams,
             words=now.words.at[now.step].set(words),
             parents=now.parents.at[now.step].set(parents),
-            attention=now.attention.at[now.step].set(attention),
+            attention=kept,
+            coverage=coverage,
+            so_far=so_far,
+            history=history,
         )
 
     end = lax.while_loop(unfinished, advance, start)
-    return _read_out(end, end_id)
-
-
-def beam_step(
-    state: BeamState,
-    log_probs: Array,
-    *,
-    end_id: int,
-    length_penalty_weight: float | Array,
-    choose_successors: ChooseSuccessors = choose_top_k,
-) -> tuple[BeamState, Array, Array]:
-    """Extends every hypothesis by one word and keeps the K best of the K V outcomes.
-
-    Args:
-      state: the K hypotheses of B sentences.
-      log_probs: [B, K, V] f32, log-probability of each next word.
-      end_id, length_penalty_weight, choose_successors: as in `beam_search`.
-
-    Returns:
-      the new state, the words chosen [B, K] i32, and the slots [B, K] i32 of their parents.
-    """
-    batch_size, _, vocabulary_size = log_probs.shape
-    is_end = jnp.arange(vocabulary_size) == end_id
-
-    after_end = jnp.where(is_end, 0.0, -jnp.inf)
-    log_probs = jnp.where(state.finished[..., None], after_end, log_probs)
-    totals = state.log_probs[..., None] + log_probs
-    # Only words lengthen a hypothesis. So a hypothesis has two penalties, not V of them.
-    penalty = length_penalty(state.lengths, length_penalty_weight)[..., None]
-    longer_penalty = length_penalty(state.lengths + 1, length_penalty_weight)[..., None]
-    scores = totals / jnp.where(is_end, penalty, longer_penalty)
-
-    chosen = choose_successors(scores)
-    parents = chosen // vocabulary_size
-    words = chosen % vocabulary_size
-
-    def of_chosen(values: Array) -> Array:
-        return jnp.take_along_axis(values.reshape(batch_size, -1), chosen, axis=1)
-
-    def of_parent(values: Array) -> Array:
-        return jnp.take_along_axis(values, parents, axis=1)
-
-    finished = words == end_id
-    new_state = BeamState(
-        log_probs=of_chosen(totals),
-        scores=of_chosen(scores),
-        lengths=of_parent(state.lengths) + ~finished,
-        finished=finished,
-    )
-    return new_state, words, parents
-
-
-def initial_beam_state(batch_size: int, beam_width: int) -> BeamState:
-    """The state before the first step: one hypothesis, the empty one, in slot 0.
-
-    The other slots are impossible; otherwise all K would spawn the same continuations.
-    """
-    first = jnp.where(jnp.arange(beam_width) == 0, 0.0, -jnp.inf).astype(jnp.float32)
-    log_probs = jnp.broadcast_to(first, [batch_size, beam_width])
-    return BeamState(
-        log_probs=log_probs,
-        scores=log_probs,
-        lengths=jnp.zeros([batch_size, beam_width], jnp.int32),
-        finished=jnp.zeros([batch_size, beam_width], bool),
-    )
-
-
-def length_penalty(lengths: Array, weight: float | Array) -> Array:
-    """((5 + length) / 6) ** weight, what log-probabilities are divided by (Wu et al. 2016,
-    arXiv:1609.08144, equation 14): longer sentences are less likely, and not worse for it."""
-    return ((5.0 + lengths) / 6.0) ** weight
+    return _read_out(end, end_id, sort=diverse)
 
 
 def gather_tree(values: Array, parents: Array) -> Array:
@@ -231,16 +218,17 @@ def gather_tree(values: Array, parents: Array) -> Array:
     return jnp.take_along_axis(values, _ancestors(parents), axis=-1)
 
 
-def tile_to_beams(tree: Any, beam_width: int) -> Any:
-    """Repeats every row K times: leaves [B, ...] -> [B K, ...], row b K + k being row b.
+class _History(NamedTuple):
+    """What a `BeamHistory` holds and a search does not need."""
 
-    For what a `step_fn` closes over and needs a row a hypothesis.
-    """
-    return jax.tree.map(lambda leaf: jnp.repeat(leaf, beam_width, axis=0), tree)
+    log_probs: Array  # [T, B, K]
+    scores: Array  # [T, B, K]
+    steps: Array  # [B]
 
 
 class _Progress(NamedTuple):
-    """What the loop carries. Histories are [T, ...]: a step writes one contiguous row."""
+    """What the loop carries. Histories are [T, ...]: a step writes one contiguous row. What is not
+    asked for is None, and costs nothing."""
 
     step: Array
     over: Array  # [B]
@@ -249,7 +237,10 @@ class _Progress(NamedTuple):
     beams: BeamState
     words: Array  # [T, B, K]
     parents: Array  # [T, B, K]
-    attention: Array  # [T, B K, S], in the slots before the step
+    attention: Array | None  # [T, B, K, S], in the slots before the step
+    coverage: Array | None  # [B, K, S]
+    so_far: Array | None  # [B, K, T], the words of each hypothesis, for constraints that read them
+    history: _History | None
 
 
 def _is_over(
@@ -259,8 +250,8 @@ def _is_over(
 
     They cannot if they are finished (or empty) and no live hypothesis can outdo the last of them.
     A live one can only lose log-probability, so its bound is today's divided by the largest penalty
-    ahead, that of max_length. (With a weight below 0 its score can only fall, and it already stands
-    below.) A tie is no threat: of equals the first slot wins.
+    ahead, that of max_length; a coverage penalty is never above 0. (With a weight below 0 its score
+    can only fall, and it already stands below.) A tie is no threat: of equals the first slot wins.
     """
     settled = beams.finished | jnp.isneginf(beams.log_probs)
     largest_penalty = length_penalty(jnp.int32(max_length), length_penalty_weight)
@@ -279,7 +270,7 @@ def _ancestors(parents: Array) -> Array:
     return lax.scan(one_step_back, last, parents, reverse=True)[1]
 
 
-def _read_out(end: _Progress, end_id: int) -> SearchResult:
+def _read_out(end: _Progress, end_id: int, *, sort: bool) -> SearchResult:
     """Turns the loop's histories into hypotheses."""
     beams = end.beams
     max_length, batch_size, beam_width = end.words.shape
@@ -291,15 +282,16 @@ def _read_out(end: _Progress, end_id: int) -> SearchResult:
     ids = jnp.moveaxis(gather_tree(end.words, end.parents), 0, -1)
     ids = jnp.where(times < lengths[..., None], ids, end_id)
 
-    # A token's attention was computed in its parent's slot.
-    sources = gather_tree(end.parents, end.parents)
-    attention = end.attention.reshape(max_length, batch_size, beam_width, -1)
-    attention = jnp.take_along_axis(attention, sources[..., None], axis=2)
-    attention = jnp.moveaxis(attention, 0, 2)
-    chosen_with = times < (lengths + finished)[..., None]
-    attention = jnp.where(chosen_with[..., None], attention, 0.0)
+    attention = end.attention
+    if attention is not None:
+        # A token's attention was computed in its parent's slot.
+        sources = gather_tree(end.parents, end.parents)
+        attention = jnp.take_along_axis(attention, sources[..., None], axis=2)
+        attention = jnp.moveaxis(attention, 0, 2)
+        chosen_with = times < (lengths + finished)[..., None]
+        attention = jnp.where(chosen_with[..., None], attention, 0.0)
 
-    return SearchResult(
+    result = SearchResult(
         ids=ids,
         lengths=lengths,
         finished=finished,
@@ -307,3 +299,14 @@ def _read_out(end: _Progress, end_id: int) -> SearchResult:
         scores=beams.scores,
         attention=attention,
     )
+    slots = jnp.broadcast_to(jnp.arange(beam_width), [batch_size, beam_width])
+    if sort:
+        slots = jnp.argsort(-beams.scores, axis=1)
+        sentences = jnp.arange(batch_size)[:, None]
+        result = jax.tree.map(lambda leaf: leaf[sentences, slots], result)
+    if end.history is not None:
+        history = BeamHistory(
+            words=end.words, parents=end.parents, slots=slots, **end.history._asdict()
+        )
+        result = result.replace(history=history)
+    return result

@@ -60,7 +60,37 @@ def replay(model, row, ids, start_id):
     return total, np.array(attention)
 
 
+def all_sentences(model, row, max_length, may_follow=lambda words, word: True, weights=None):
+    """Every sentence that sentence `row` may become: {words: (log-probability, finished)}.
+
+    Args:
+      may_follow: whether a word may come after words; where none may, the end may.
+      weights: log-probabilities [V] -> those by which the total is counted; None: as they are.
+    """
+    step, end_id = step_of(model, np), len(model.words) - 1
+    found = {}
+
+    def extend(words, hidden, total):
+        if len(words) == max_length:
+            found[words] = (total, False)
+            return
+        previous = words[-1] if words else end_id - 1
+        log_probs, hidden, _ = step(np.array([previous]), hidden)
+        counted = log_probs[0] if weights is None else weights(log_probs[0])
+        nexts = [word for word in range(end_id + 1) if may_follow(words, word)] or [end_id]
+        for word in nexts:
+            if word == end_id:
+                found[words] = (total + counted[word], True)
+            else:
+                extend((*words, word), hidden, total + counted[word])
+
+    extend((), model.start[row : row + 1], 0.0)
+    return found
+
+
 @pytest.fixture(scope="session")
 def toy():
     """The helpers above; a fixture, because test modules cannot import from a conftest."""
-    return SimpleNamespace(random_model=random_model, step_of=step_of, replay=replay)
+    return SimpleNamespace(
+        random_model=random_model, step_of=step_of, replay=replay, all_sentences=all_sentences
+    )

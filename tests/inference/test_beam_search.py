@@ -19,10 +19,12 @@ from seq2seq_jax.inference.beam_search import (
     length_penalty,
     tile_to_beams,
 )
+from seq2seq_jax.inference.beam_step import coverage_penalty
 from seq2seq_jax.inference.greedy import greedy_search
 
 MAX_LENGTH = 6
 BRUTE_FORCE_LENGTH = 4
+BRUTE_FORCE_WIDTH = sum(3**length for length in range(BRUTE_FORCE_LENGTH + 1))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,7 @@ def search(toy):
             max_length=max_length,
             n_best=n_best,
             choose_successors=rule,
+            want_attention=True,
         )
 
     return lambda *args, **kwargs: jax.device_get(run(*args, **kwargs))
@@ -91,6 +94,13 @@ def test_the_length_penalty_is_that_of_the_paper():
     np.testing.assert_allclose(length_penalty(lengths, 0.0), [1, 1, 1])
     np.testing.assert_allclose(length_penalty(lengths, 1.0), [1, 2, 4])
     np.testing.assert_allclose(length_penalty(lengths, 0.5), [1, np.sqrt(2), 2], rtol=1e-6)
+
+
+def test_the_coverage_penalty_is_that_of_the_paper():
+    coverage = jnp.array([[[0.5, 1.5, 0.2], [0.1, 0.1, 0.2]], [[0.0, 1.0, 1.0], [1.0, 2.0, 3.0]]])
+    penalty = coverage_penalty(coverage, jnp.array([2, 3]))
+    tiny = np.log(np.finfo(np.float32).tiny)
+    np.testing.assert_allclose(penalty, [[np.log(0.5), 2 * np.log(0.1)], [tiny, 0.0]], rtol=1e-5)
 
 
 def test_gather_tree_reads_along_the_parents():
@@ -145,6 +155,7 @@ def test_width_one_equals_greedy(toy, search, seed):
         start_id=3,
         end_id=4,
         max_length=MAX_LENGTH,
+        want_attention=True,
     )
     chex.assert_trees_all_close(search(model, width=1), jax.device_get(greedy), rtol=1e-5)
 
@@ -171,6 +182,75 @@ def test_a_wide_beam_equals_brute_force(toy, search, seed, weight):
         expected.sort(key=lambda hypothesis: -hypothesis[0])
         assert_same_hypotheses(result, row, expected[:20])
         np.testing.assert_allclose(result.scores[row], [best for best, *_ in expected], rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_best", [1, BRUTE_FORCE_WIDTH])
+def test_a_wide_beam_with_a_coverage_penalty_equals_brute_force(toy, n_best):
+    """Here attention is a distribution, made of the state that the toy model shows. Of three places
+    of the source the last is padding."""
+
+    def attending(model, xp):
+        def step(tokens, hidden):
+            log_probs, hidden, seen = toy.step_of(model, xp)(tokens, hidden)
+            weights = xp.exp(3 * seen[:, :3])
+            return log_probs, hidden, weights / weights.sum(-1, keepdims=True)
+
+        return step
+
+    @jax.jit
+    def search(model):
+        return beam_search(
+            attending(model, jnp),
+            model.start,
+            batch_size=2,
+            beam_width=BRUTE_FORCE_WIDTH,
+            n_best=n_best,
+            length_penalty_weight=0.6,
+            coverage_penalty_weight=3.0,
+            source_len=jnp.array([2, 2]),
+            start_id=2,
+            end_id=3,
+            max_length=BRUTE_FORCE_LENGTH,
+        )
+
+    best_differ = False
+    for seed in range(4):
+        model = toy.random_model(seed, vocabulary_size=4, batch_size=2)
+        result = jax.device_get(search(model))
+        for row in range(2):
+            expected = []
+            sentences = toy.all_sentences(model, row, BRUTE_FORCE_LENGTH)
+            for words, (log_prob, finished) in sentences.items():
+                hidden, coverage = model.start[row : row + 1], 0.0
+                for word in [2, *words][: BRUTE_FORCE_LENGTH if not finished else None]:
+                    _, hidden, weights = attending(model, np)(np.array([word]), hidden)
+                    coverage += weights[0]
+                penalty = 3 * np.log(np.minimum(coverage, 1))[:2].sum()
+                total = score(log_prob, words, 0.6) + penalty
+                expected.append((total, words, finished, log_prob))
+            expected.sort(key=lambda hypothesis: -hypothesis[0])
+            assert_same_hypotheses(result, row, expected[:n_best][:20])
+            best_differ |= max(sentences, key=lambda w: sentences[w][0]) != expected[0][1]
+    assert best_differ
+
+
+def test_a_coverage_penalty_needs_attention(toy):
+    def step(tokens, state):
+        return jnp.zeros([len(tokens), 5]), state, jnp.zeros([len(tokens), 0])
+
+    with pytest.raises(ValueError, match="needs attention, and source_len"):
+        beam_search(
+            step,
+            jnp.zeros(1),
+            batch_size=1,
+            beam_width=2,
+            length_penalty_weight=0.0,
+            coverage_penalty_weight=0.1,
+            source_len=jnp.array([2]),
+            start_id=3,
+            end_id=4,
+            max_length=2,
+        )
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.6, 2.0, -0.5])
