@@ -42,16 +42,16 @@ def make_dev_set(corpus: Corpus, pairs: Iterable[TextPair], tokenizers: Tokenize
     sources: list[str] = []
     references: list[dict[tuple[str, ...], str]] = []
     row = 0
-    for pair in pairs:
-        source = tuple(tokenizers.source.split(pair.source))
-        target = tuple(tokenizers.target.split(pair.target))
+    for source_text, target_text in pairs:
+        source = tuple(tokenizers.source.split(source_text))
+        target = tuple(tokenizers.target.split(target_text))
         if not source or not target:
             continue
         index = indices.setdefault(source, len(rows))
         if index == len(rows):
             rows.append(row)
-            sources.append(pair.source)
+            sources.append(source_text)
             references.append({})
-        references[index].setdefault(target, pair.target)
+        references[index].setdefault(target, target_text)
         row += 1
     return DevSet(corpus, np.array(rows), sources, [list(each.values()) for each in references])
