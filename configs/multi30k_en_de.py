@@ -24,35 +24,35 @@ def get_config() -> ConfigDict:
     config.subwords.size = 8000
     config.vocab_min_frequency = 1
     config.source.reverse = False
-    config.embedding.dim = 256
+    config.embedding.dim = 192
 
     config.encoder["class"] = "BidirectionalRNNEncoder"
     config.encoder.params = {
         "rnn_cell": {
             "cell_class": "BasicLSTMCell",
-            "cell_params": {"num_units": 384},
-            "dropout_input_keep_prob": 0.7,
-            "dropout_output_keep_prob": 0.7,
+            "cell_params": {"num_units": 192},
+            "dropout_input_keep_prob": 0.8,
+            "dropout_output_keep_prob": 0.8,
         },
     }
     config.attention["class"] = "AttentionLayerBahdanau"
-    config.attention.params = {"num_units": 256}
+    config.attention.params = {"num_units": 192}
     config.decoder["class"] = "AttentionDecoder"
     config.decoder.params = {
         "rnn_cell": {
             "cell_class": "BasicLSTMCell",
-            "cell_params": {"num_units": 512},
-            "dropout_input_keep_prob": 0.7,
-            "dropout_output_keep_prob": 0.7,
+            "cell_params": {"num_units": 256},
+            "dropout_input_keep_prob": 0.8,
+            "dropout_output_keep_prob": 0.8,
         },
     }
 
     config.optimizer.name = "Adam"
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 3000
+    config.optimizer.lr_start_decay_at = 1200
     config.optimizer.lr_decay_steps = 100
-    config.optimizer.lr_decay_rate = 0.87
+    config.optimizer.lr_decay_rate = 0.75
     config.optimizer.clip_embed_gradients = 0.0
 
     config.inference.beam_search.beam_width = 0
@@ -61,6 +61,6 @@ def get_config() -> ConfigDict:
     config.best_metric = "bleu"
     config.buckets = "14,19,27"
     config.batch_size = 64
-    config.train_steps = 5400
-    config.eval_every_n_steps = 900
+    config.train_steps = 2000
+    config.eval_every_n_steps = 1000
     return config

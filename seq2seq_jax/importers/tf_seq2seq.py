@@ -61,7 +61,12 @@ def import_tf(
     workdir.checkpoints(config).save(
         0,
         state,
-        {"batches": None, "window": {}, "vocabulary_sizes": vocabulary_sizes(vocabularies)},
+        {
+            "batches": None,
+            "window": {},
+            "plateaus": [],
+            "vocabulary_sizes": vocabulary_sizes(vocabularies),
+        },
     )
     workdir.write_vocabularies(vocabularies)
     write_config(config, workdir.config_file)

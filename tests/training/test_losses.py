@@ -23,6 +23,17 @@ def test_uniform_logits_cost_the_logarithm_of_the_vocabulary_each():
     np.testing.assert_allclose(loss / tokens, np.log(8), rtol=1e-6)
 
 
+def test_label_smoothing_spreads_a_share_of_the_target_over_all_words():
+    logits = RANDOM.normal(size=(1, 2, 5)).astype(np.float32)
+    targets, share = np.array([[3, 1]]), 0.1
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    wanted = np.full((2, 5), share / 5)
+    wanted[[0, 1], targets[0]] += 1 - share
+    loss, tokens = cross_entropy(logits, targets, np.array([2]), label_smoothing=share)
+    np.testing.assert_allclose(loss, -(wanted * log_probs[0]).sum(), rtol=1e-6)
+    assert tokens == 2
+
+
 def test_padding_counts_for_nothing_whatever_is_in_it():
     logits = RANDOM.normal(size=(2, 3, 4)).astype(np.float32)
     targets, lengths = np.zeros((2, 3), int), np.array([2, 0])

@@ -1,0 +1,101 @@
+"""An encoder of pictures."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.models.encoder_output import EncoderOutput
+from seq2seq_jax.models.inception_v3 import InceptionV3
+
+Array = jax.Array
+
+SCALINGS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+"""How weights expect red, green and blue: (x / 255 - mean) / deviation.
+
+"inception", that is x / 127.5 - 1, is what the weights of Keras and of torchvision expect: the
+latter's `transform_input` undoes its scaling by "imagenet"'s means and deviations.
+"""
+
+
+class InceptionV3Encoder(nn.Module):
+    """The map of one of InceptionV3's blocks: attention looks at its cells, row by row from the top
+    left, S = h w of them, and the final state is their mean, [B, C].
+
+    Attributes:
+      resize_height, resize_width: images of another size are resized to these, pixels.
+      block: whose map it is, a name of `inception_v3.BLOCKS`. Of small pictures the last ones say
+        little: mixed10 is one cell of an image of 75 x 75, mixed2 has 7 x 7, mixed4 3 x 3.
+      trainable: the first block that is trained, "all" or "none". The weights before it are in the
+        collection `frozen`, the others in `params`.
+      scaling: of uint8 images, a name of `SCALINGS`.
+      pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
+    """
+
+    resize_height: int = 299
+    resize_width: int = 299
+    block: str = "mixed10"
+    trainable: str = "none"
+    scaling: str = "inception"
+    pools_count_padding: bool = False
+    batch_norm_scale: bool = False
+    batch_norm_momentum: float = 0.99
+
+    def setup(self):
+        self.network = InceptionV3(
+            block=self.block,
+            trainable=self.trainable,
+            pools_count_padding=self.pools_count_padding,
+            batch_norm_scale=self.batch_norm_scale,
+            batch_norm_momentum=self.batch_norm_momentum,
+        )
+
+    def __call__(self, images: Array, *, train: bool = False) -> EncoderOutput:
+        """images [B, H, W, 3], uint8, or floats that are scaled as the weights expect"""
+        return self.read(self.cells(images, train=train), train=train)
+
+    def read(self, cells: Array, *, train: bool = False) -> EncoderOutput:
+        """cells [B, S, C], just computed or kept from before"""
+        return encoded_cells(cells)
+
+    def cells(self, images: Array, *, train: bool = False) -> Array:
+        """images as in `__call__` -> [B, S, C]; of an image always the same if nothing is trained,
+        so that they can be computed once and kept."""
+        images = self._resized(scale_images(images, self.scaling))
+        feature_map = self.network(images, train=train)
+        return feature_map.reshape(feature_map.shape[0], -1, feature_map.shape[-1])
+
+    def _resized(self, images: Array) -> Array:
+        """By bilinear interpolation; where it shrinks, each pixel is a mean of all that it
+        covers."""
+        size = (self.resize_height, self.resize_width)
+        if images.shape[1:3] == size:
+            return images
+        shape = (images.shape[0], *size, images.shape[3])
+        return jax.image.resize(images, shape, "bilinear", antialias=True)
+
+
+def encoded_cells(cells: Array) -> EncoderOutput:
+    """cells [B, S, C], just computed or kept from before -> what attention and bridge take"""
+    lengths = jnp.full(cells.shape[0], cells.shape[1], jnp.int32)
+    return EncoderOutput(cells, jnp.mean(cells, axis=1), cells, lengths)
+
+
+def scale_images(images: Array, scaling: str) -> Array:
+    """uint8 [..., 3] -> floats as the weights expect; floats stay what they are.
+
+    Raises:
+      UserError: images of another type.
+    """
+    if jnp.issubdtype(images.dtype, jnp.floating):
+        return images
+    if images.dtype != jnp.uint8:
+        raise UserError(
+            "images", f"must be uint8, or floats that are scaled already; got {images.dtype}"
+        )
+    mean, deviation = (jnp.asarray(numbers, jnp.float32) for numbers in SCALINGS[scaling])
+    return images.astype(jnp.float32) / (255 * deviation) - mean / deviation
