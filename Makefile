@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all lint fmt type bench
+.PHONY: help install run test test-all lint fmt type bench bench-peers
 
 # A Python of 3.11 or later to make the environment with.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +13,7 @@ RUN := runs/g2p
 WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed  ## make .venv with all that running and testing need
 
@@ -47,5 +47,10 @@ fmt: install  ## format, and mend what can be mended
 type: install  ## check types
 	$(PY) -m mypy
 
-bench: install  ## measure tokens per second and peak memory of training
-	$(PY) -m seq2seq_jax.bench
+# BENCH: options, such as BENCH="--cases A,B --threads 1,2 --seconds 5".
+bench: install  ## measure speed and memory of training and decoding
+	@$(PY) -m seq2seq_jax.benchmarks speed $(BENCH)
+
+bench-peers: install  ## the same, and OpenNMT-py, JoeyNMT, fairseq and PyTorch in turn with it
+	@$(PY) -m seq2seq_jax.benchmarks install
+	@$(PY) -m seq2seq_jax.benchmarks speed --cases A,B,C,R --peers all --rounds 3 $(BENCH)

@@ -25,6 +25,8 @@ def get_config() -> ConfigDict:
     config.vocab_min_frequency = 1
     config.source.reverse = False
     config.embedding.dim = 192
+    # Larger than the default: rare words are seen too seldom to grow from nearly nothing.
+    config.embedding.init_scale = 1.0
 
     config.encoder["class"] = "BidirectionalRNNEncoder"
     config.encoder.params = {
@@ -34,7 +36,10 @@ def get_config() -> ConfigDict:
             "dropout_input_keep_prob": 0.8,
             "dropout_output_keep_prob": 0.8,
         },
+        "init_scale": 0.08,
     }
+    config.bridge["class"] = "InitialStateBridge"
+    config.bridge.params = {"activation_fn": "tanh"}
     config.attention["class"] = "AttentionLayerBahdanau"
     config.attention.params = {"num_units": 192}
     config.decoder["class"] = "AttentionDecoder"
@@ -45,14 +50,15 @@ def get_config() -> ConfigDict:
             "dropout_input_keep_prob": 0.8,
             "dropout_output_keep_prob": 0.8,
         },
+        "init_scale": 0.08,
     }
 
     config.optimizer.name = "Adam"
     config.optimizer.learning_rate = 2e-3
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 1200
+    config.optimizer.lr_start_decay_at = 700
     config.optimizer.lr_decay_steps = 100
-    config.optimizer.lr_decay_rate = 0.75
+    config.optimizer.lr_decay_rate = 0.7
     config.optimizer.clip_embed_gradients = 0.0
 
     config.inference.beam_search.beam_width = 0
@@ -61,6 +67,6 @@ def get_config() -> ConfigDict:
     config.best_metric = "bleu"
     config.buckets = "14,19,27"
     config.batch_size = 64
-    config.train_steps = 2000
-    config.eval_every_n_steps = 1000
+    config.train_steps = 1200
+    config.eval_every_n_steps = 600
     return config

@@ -153,11 +153,15 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The best step by `best_metric` (of equals the later); None without any metrics."""
+        return next(iter(self.best_steps()), None)
+
+    def best_steps(self) -> list[int]:
+        """The steps that have `best_metric`, the best first (of equals the later)."""
         values = {step: _rank(self.metrics(step), self.best_metric) for step in self.all_steps()}
-        return max(
+        return sorted(
             (step for step, value in values.items() if value > -math.inf),
             key=lambda step: (values[step], step),
-            default=None,
+            reverse=True,
         )
 
     def metrics(self, step: int) -> dict[str, float]:

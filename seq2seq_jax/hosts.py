@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+from typing import Any
 
 from seq2seq_jax.errors import UserError
 
@@ -39,7 +40,7 @@ def join_hosts(arguments: argparse.Namespace) -> None:
     Raises:
       UserError: some of what is needed is missing, or the others are not found.
     """
-    given = {name: _given(arguments, name) for name in _VARIABLES}
+    given: dict[str, Any] = {name: _given(arguments, name) for name in _VARIABLES}
     if not arguments.distributed and all(value is None for value in given.values()):
         return
     missing = [name for name, value in given.items() if value is None]

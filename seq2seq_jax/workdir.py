@@ -1,18 +1,23 @@
 """The folder of one run: its configuration, vocabularies, checkpoints and metrics.
 
 config.json                          the resolved configuration
-vocab.source.txt, vocab.target.txt   one token a line
+vocab.source.txt, vocab.target.txt   one token a line; pictures have no source vocabulary
 subwords.source.*, subwords.target.* see `data.tokenizers`; none for words and characters
+encoder.npz                          an encoder's weights that are not trained: here once, and not
+                                     in each checkpoint; with its statistics of batches at the start
 checkpoints/<step>/                  see `checkpoints`
 metrics.jsonl, events.out.tfevents.* see `training.metric_writers`
 """
 
+import os
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.checkpoints import Checkpoints
+from seq2seq_jax.checkpoints import Checkpoints, digest, into_template, named_arrays
 from seq2seq_jax.config import read_config
 from seq2seq_jax.data.tokenizers import Tokenizers, read_tokenizers, write_tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
@@ -20,8 +25,13 @@ from seq2seq_jax.errors import UserError
 
 
 class Vocabularies(NamedTuple):
+    """That of the source is empty where sources are pictures."""
+
     source: Vocabulary
     target: Vocabulary
+
+
+NO_WORDS = Vocabulary(())
 
 
 class Workdir:
@@ -31,6 +41,7 @@ class Workdir:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
+        self.encoder_file = self.path / "encoder.npz"
         self._vocabulary_files = (
             self.path / "vocab.source.txt",
             self.path / "vocab.target.txt",
@@ -50,13 +61,56 @@ class Workdir:
 
     def vocabularies(self) -> Vocabularies | None:
         """The vocabularies of the run, None if it has not stored them yet."""
-        if not all(file.exists() for file in self._vocabulary_files):
+        source, target = self._vocabulary_files
+        if not target.exists():
             return None
-        return Vocabularies(*map(Vocabulary.read, self._vocabulary_files))
+        if source.exists():
+            return Vocabularies(Vocabulary.read(source), Vocabulary.read(target))
+        if self.config_file.exists() and "vocab_source" not in self.config():
+            return Vocabularies(NO_WORDS, Vocabulary.read(target))
+        return None
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
-            vocabulary.write(file)
+            if vocabulary.tokens:
+                vocabulary.write(file)
+
+    def collections(self, template: Any, saved_digest: str | None = None) -> Any:
+        """What the model has besides parameters, as it was at the start of the run.
+
+        Args:
+          template: its structure (see `checkpoints.into_template`).
+          saved_digest: by which a checkpoint knows it (`collections_digest`).
+
+        Raises:
+          UserError: its file is missing or damaged, or is not the one of the checkpoint.
+        """
+        if not named_arrays(template):
+            return template
+        where = str(self.encoder_file)
+        try:
+            with np.load(self.encoder_file) as file:
+                arrays = dict(file)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            reason = getattr(error, "strerror", None) or "it is damaged"
+            raise UserError(
+                where, f"has the encoder's weights, but: {reason}; restore a copy of it"
+            ) from error
+        tree = into_template(template, arrays, where)
+        if saved_digest is not None and collections_digest(tree) != saved_digest:
+            raise UserError(
+                where, "has other weights than the checkpoint was trained with; restore a copy"
+            )
+        return tree
+
+    def write_collections(self, tree: Any) -> None:
+        """Writes what `collections` reads, whole or not at all; without any, no file."""
+        arrays = named_arrays(tree)
+        if not arrays:
+            return
+        part = self.encoder_file.with_name("encoder.part.npz")
+        np.savez(part, **arrays)  # type: ignore[arg-type]
+        os.replace(part, self.encoder_file)
 
     def tokenizers(self, config: ConfigDict) -> Tokenizers | None:
         """The tokenizers of the run, None if it has not stored their subwords yet.
@@ -66,10 +120,11 @@ class Workdir:
         """
         if not self.config_file.exists():
             return None
+        subwords = config.get("subwords", {"kind": "", "sides": "both"})
         return read_tokenizers(
             self.path,
-            kind=config.subwords.kind,
-            sides=config.subwords.sides,
+            kind=subwords["kind"],
+            sides=subwords["sides"],
             **text_splitting(config),
         )
 
@@ -88,11 +143,11 @@ class Workdir:
 def text_splitting(config: ConfigDict) -> dict[str, Any]:
     """How texts are split where they are not split into subwords."""
     pipeline = config.input_pipeline_train.params
-    return {
-        "source_delimiter": pipeline.source_delimiter,
-        "target_delimiter": pipeline.target_delimiter,
-        "lowercase": config.source.lowercase,
-    }
+    splitting = {"target_delimiter": pipeline.target_delimiter}
+    if "source" in config:
+        splitting["source_delimiter"] = pipeline.source_delimiter
+        splitting["lowercase"] = config.source.lowercase
+    return splitting
 
 
 def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -> None:
@@ -114,3 +169,8 @@ def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -
 def vocabulary_sizes(vocabularies: Vocabularies) -> dict[str, int]:
     """What `check_vocabularies_fit` compares; goes into each checkpoint."""
     return {side: vocabulary.size for side, vocabulary in vocabularies._asdict().items()}
+
+
+def collections_digest(tree: Any) -> str:
+    """Names what a model has besides parameters; goes into each checkpoint. Empty if nothing."""
+    return digest(tree) if named_arrays(tree) else ""

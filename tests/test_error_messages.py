@@ -78,7 +78,7 @@ def test_training_needs_a_configuration(refused):
     assert line.startswith("error: --config: no configuration; --config=")
 
 
-@pytest.mark.parametrize("name", ["eval", "infer", "inspect"])
+@pytest.mark.parametrize("name", ["eval", "infer", "score", "inspect"])
 def test_the_other_commands_need_a_workdir(refused, name, tmp_path):
     assert refused(name).startswith("error: --workdir: which run?")
     line = refused(name, f"--workdir={tmp_path}/none")

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.data.emoji import fetch_emoji
+    from seq2seq_jax.data.pictures.emoji import fetch_emoji
     from seq2seq_jax.user_cache import cache_folder
 
     for table in fetch_emoji(arguments.folder or cache_folder("emoji")).values():

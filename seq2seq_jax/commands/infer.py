@@ -2,32 +2,84 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
+from seq2seq_jax.commands import caption
 from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.errors import UserError
 
-HELP = "read lines, write one line for each"
+HELP = "read lines, write one line for each; or say what is in pictures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workdir(parser)
     parser.add_argument("--input", metavar="FILE", help="read this in place of standard input")
+    parser.add_argument("--json", action="store_true", help="write a JSON object for each line")
+    parser.add_argument(
+        "--attention", action="store_true", help="put where the model looked into the JSON"
+    )
+    parser.add_argument(
+        "--tasks",
+        metavar="NAMES",
+        help="what else to do, with commas between: DecodeText, DumpAttention, DumpBeams, or the"
+        " path of a class of your own; --config.tasks.NAME.params.KEY=VALUE sets their parameters",
+    )
+    parser.add_argument(
+        "--beam_tree", metavar="DIR", help="draw the search of each line as a page in this folder"
+    )
+    caption.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.data.text_lines import check_readable
-    from seq2seq_jax.inference.line_stream import answer_lines
+    from seq2seq_jax.config import resolve
+    from seq2seq_jax.inference.beam_trees import BeamTrees
+    from seq2seq_jax.inference.condition_files import read_conditions
+    from seq2seq_jax.inference.json_lines import prediction_line
+    from seq2seq_jax.inference.line_stream import answer_lines, input_windows
+    from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
+    from seq2seq_jax.inference.tasks import begin_tasks, make_tasks, run_tasks
+    from seq2seq_jax.workdir import Workdir
 
-    if arguments.input:
-        check_readable(arguments.input, once=True)
-    predictor = Predictor.from_workdir(required_workdir(arguments), overrides)
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    with open(arguments.input, "rb") if arguments.input else sys.stdin.buffer as source:
-        answer_lines(
-            lambda texts: [prediction.text for prediction in predictor.predict(texts)],
-            source,
-            sys.stdout,
-            name=arguments.input or "<stdin>",
-            window=16 * predictor.config.inference.batch_size,
+    if arguments.attention and not arguments.json:
+        what = "goes into JSON; add --json, or --tasks=DumpAttention, which writes files"
+        raise UserError("--attention", what)
+    workdir = Workdir(required_workdir(arguments))
+    if "pictures" in workdir.config():
+        return caption.run(arguments, overrides, str(workdir.path))
+    caption.refuse_arguments(arguments)
+    if arguments.tasks is not None:
+        overrides = [*overrides, ("tasks", arguments.tasks)]
+    config = resolve(workdir.config(), overrides)
+    tasks = make_tasks(config)
+    if arguments.beam_tree:
+        tasks["--beam_tree"] = BeamTrees(arguments.beam_tree)
+    windows = input_windows(arguments.input, 16 * config.inference.batch_size)
+    predictor = Predictor(load_ensemble(workdir, config), config)
+    if arguments.attention and not predictor.has_attention:
+        raise UserError("--attention", f"{config.model} has none; leave it out")
+    conditions = read_conditions(config.inference, predictor.tokenizers.target)
+    begin_tasks(tasks, predictor)
+    attention = arguments.attention or any(task.attention for task in tasks.values())
+    history = any(task.history for task in tasks.values())
+    number = 0
+
+    def answer(texts: Sequence[str]) -> list[str]:
+        nonlocal number
+        prefixes, allowed = conditions(len(texts))
+        predictions = predictor.predict(
+            texts, prefixes=prefixes, allowed=allowed, attention=attention, history=history
         )
+        written = run_tasks(tasks.values(), number, predictions)
+        number += len(texts)
+        if arguments.json:
+            return [prediction_line(one, attention=arguments.attention) for one in written]
+        return [prediction.text for prediction in written]
+
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    try:
+        answer_lines(answer, windows, sys.stdout)
+    finally:
+        for task in tasks.values():
+            task.end()

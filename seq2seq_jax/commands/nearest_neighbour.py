@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.data.caption_corpus import check_images
-    from seq2seq_jax.data.decoded_images import DecodedImages
-    from seq2seq_jax.data.image_captions import ImageCaptioningInputPipeline
+    from seq2seq_jax.data.pictures.caption_corpus import check_images
+    from seq2seq_jax.data.pictures.decoded_images import DecodedImages
+    from seq2seq_jax.data.pictures.image_captions import ImageCaptioningInputPipeline
     from seq2seq_jax.errors import UserError
     from seq2seq_jax.reports.nearest_neighbour import caption_scores, nearest_neighbour_captions
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from seq2seq_jax.config import defaults
 from seq2seq_jax.config.keys import UNSET, Key, Table
-from seq2seq_jax.config.names import did_you_mean, listing, short_name, unknown
+from seq2seq_jax.config.names import did_you_mean, short_name, unknown
 from seq2seq_jax.errors import UserError
 
 SLOTS: dict[str, dict[str, Table]] = {
@@ -30,17 +30,6 @@ SLOTS: dict[str, dict[str, Table]] = {
     "hook": defaults.HOOKS,
     "task": defaults.TASKS,
 }
-
-# Their names and defaults are part of the configuration, the classes are still to come.
-NOT_THERE_YET = frozenset(
-    {
-        "Image2Seq",
-        "InceptionV3Encoder",
-        "ImageCaptioningInputPipeline",
-        *defaults.HOOKS,
-        *defaults.TASKS,
-    }
-)
 
 
 def class_name(slot: str, name: str) -> str:
@@ -58,19 +47,29 @@ def parameters(slot: str, name: str, where: str) -> Table:
       where: the dotted key that names the class, for errors.
 
     Raises:
-      UserError: the class is unknown, is not there yet, or cannot be imported.
+      UserError: the class is unknown, or cannot be imported.
     """
-    if name in NOT_THERE_YET:
-        there = [other for other in SLOTS[slot] if other not in NOT_THERE_YET]
-        what = f"{name} is not there yet"
-        raise UserError(where, f"{what}; valid: {listing(there)}" if there else what)
-    return _parameters(slot, name, where)
+    if name in SLOTS[slot]:
+        return SLOTS[slot][name]
+    if slot == "optimizer" and "." not in name:
+        found = _optax_optimizer(name)
+        if found is not None:
+            return _keywords(found, name)
+    elif slot != "model" and "." in name and short_name(name) == name:
+        keywords = _keywords(import_dotted(name, where), name)
+        return {**defaults.EVERY_PIPELINE, **keywords} if slot == "pipeline" else keywords
+    others = {
+        "model": "",
+        "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
+    }
+    what = unknown(slot, name, SLOTS[slot])
+    raise UserError(where, what + others.get(slot, ", or the path of your own class"))
 
 
 def parameters_or_none(slot: str, name: str) -> Table | None:
     """As `parameters`, for a class that will not be built: None if it is unknown."""
     try:
-        return _parameters(slot, name, "")
+        return parameters(slot, name, "")
     except UserError:
         return None
 
@@ -93,24 +92,6 @@ def import_dotted(path: str, where: str) -> Any:
         names = [other for other in vars(module) if not other.startswith("_")]
         raise UserError(where, f"{module_name} has no class {name}{did_you_mean(name, names)}")
     return found
-
-
-def _parameters(slot: str, name: str, where: str) -> Table:
-    if name in SLOTS[slot]:
-        return SLOTS[slot][name]
-    if slot == "optimizer" and "." not in name:
-        found = _optax_optimizer(name)
-        if found is not None:
-            return _keywords(found, name)
-    elif slot != "model" and "." in name and short_name(name) == name:
-        keywords = _keywords(import_dotted(name, where), name)
-        return {**defaults.EVERY_PIPELINE, **keywords} if slot == "pipeline" else keywords
-    others = {
-        "model": "",
-        "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
-    }
-    what = unknown(slot, name, SLOTS[slot])
-    raise UserError(where, what + others.get(slot, ", or the path of your own class"))
 
 
 def _optax_optimizer(name: str) -> Any:

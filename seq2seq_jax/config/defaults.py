@@ -98,6 +98,9 @@ _POSITION_EMBEDDINGS: Table = {
     "num_positions": Key(100, "Number of positions that have an embedding.", at_least(1)),
 }
 
+INCEPTION_BLOCKS = ("stem", *(f"mixed{i}" for i in range(11)))
+_BLOCK = one_of(*INCEPTION_BLOCKS)
+
 ENCODERS: dict[str, Table] = {
     "UnidirectionalRNNEncoder": {"rnn_cell": _RNN_CELL, "init_scale": _INIT_SCALE},
     "BidirectionalRNNEncoder": {"rnn_cell": _RNN_CELL, "init_scale": _INIT_SCALE},
@@ -130,6 +133,38 @@ ENCODERS: dict[str, Table] = {
     "InceptionV3Encoder": {
         "resize_height": Key(299, "Images are resized to this height, pixels.", at_least(75)),
         "resize_width": Key(299, "Images are resized to this width, pixels.", at_least(75)),
+        "block": Key(
+            "mixed10", "The block whose map is looked at; for small images an early one.", _BLOCK
+        ),
+        "trainable": Key(
+            "none", "The first block that is trained.", one_of("none", "all", *INCEPTION_BLOCKS)
+        ),
+        "weights": Key(
+            "",
+            "File of trained weights, of Keras, torchvision or timm; empty: drawn from the seed.",
+        ),
+        "scaling": Key(
+            "",
+            "Of red, green and blue: inception is x / 127.5 - 1, imagenet that by ImageNet's means"
+            " and deviations, unit x / 255; empty: as the weights expect.",
+            one_of("", "inception", "imagenet", "unit"),
+        ),
+        "pools_count_padding": Key(
+            False, "Average pools divide as torchvision's do; set by the weights."
+        ),
+        "batch_norm_scale": Key(
+            False, "Batch norm has a factor, as torchvision's; set by the weights."
+        ),
+        "batch_norm_momentum": Key(0.99, "Of the moving averages of batch norm.", FRACTION),
+        "num_units": Key(
+            0, "Width of a dense layer over the features of each place; 0: none.", at_least(0)
+        ),
+        "dropout_keep_prob": Key(1.0, "Keep probability on the features.", PROBABILITY),
+        "final_state": Key(
+            "mean",
+            "What the bridge is given: the mean of the places' features, or cells: all of them.",
+            one_of("mean", "cells"),
+        ),
     },
 }
 
@@ -310,6 +345,26 @@ PIPELINES: dict[str, Table] = {
         "image_format": Key("jpg", "Format of the images.", NON_EMPTY),
         "caption_ids_field": Key("image/caption_ids", "Feature with the token ids.", NON_EMPTY),
         "caption_tokens_field": Key("image/caption", "Feature with the tokens.", NON_EMPTY),
+        "captions": Key(
+            "", "File of captions: a table, or JSON of COCO or of Karpathy's splits; not for files."
+        ),
+        "image_dir": Key("", "Folder of the pictures that captions names."),
+        "image_column": Key("", "Column of a table with the pictures; empty: the first."),
+        "caption_column": Key("", "Column of a table with the captions; empty: the second."),
+        "name": Key("", "Dataset of tensorflow-datasets, as in coco_captions."),
+        "split": Key("", "Of the dataset, or of Karpathy's JSON; empty: train, or all."),
+        "data_dir": Key(
+            "", "Where it was prepared; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
+        ),
+        "on_error": Key(
+            "fail",
+            "A picture that cannot be used is an error, or is left out and counted.",
+            one_of("fail", "skip"),
+        ),
+        "max_pixels": Key(50_000_000, "Larger pictures cannot be used.", at_least(1)),
+        "target_delimiter": Key(
+            " ", "Between tokens of captions; empty: every character is a token."
+        ),
         "shuffle": _SHUFFLE,
         "num_epochs": _NUM_EPOCHS,
     },
@@ -344,7 +399,10 @@ METRICS: dict[str, Table] = {
 
 HOOKS: dict[str, Table] = {
     "PrintModelAnalysisHook": {},
-    "MetadataCaptureHook": {"step": Key(10, "The step that is traced.", at_least(0))},
+    "MetadataCaptureHook": {
+        "step": Key(10, "The first step that is traced.", at_least(1)),
+        "num_steps": Key(1, "How many steps are.", at_least(1)),
+    },
     "TrainSampleHook": {
         "every_n_secs": Key(0, "Seconds between samples; 0: go by steps.", at_least(0)),
         "every_n_steps": Key(1000, "Steps between samples.", at_least(1)),
@@ -364,6 +422,7 @@ TASKS: dict[str, Table] = {
         "output_dir": Key("", "Folder for the attention scores and plots."),
         "dump_plots": Key(True, "Write a plot for every sentence."),
         "dump_atts": Key(True, "Write the scores."),
+        "plot_format": Key("png", "Of the plots.", one_of("png", "svg")),
     },
     "DumpBeams": {"file": Key("", "File for the beams.")},
 }
@@ -423,6 +482,12 @@ _COMMON: Table = {
             ),
             "seed": Key(0, "Seed of the draws.", at_least(0)),
         },
+        "prefix_file": Key(
+            "", "File whose line i says how --mode=infer's output i begins; empty: nothing does."
+        ),
+        "allowed_words_file": Key(
+            "", "File whose line i has the tokens that output i may use; empty: all may."
+        ),
         "n_best": Key(1, "Outputs for a source: the best of a beam, or samples.", at_least(1)),
         "max_decode_length": Key(
             100, "Decoding stops here or at SEQUENCE_END; steps, the end included.", at_least(1)
@@ -557,5 +622,28 @@ MODELS: dict[str, Table] = {
         **_COMMON,
         **_ATTENTION,
         "encoder": slot("encoder", "InceptionV3Encoder", "The encoder."),
+        "input_pipeline_train": slot(
+            "pipeline", "ImageCaptioningInputPipeline", "Where training examples come from."
+        ),
+        "input_pipeline_dev": slot(
+            "pipeline",
+            "ImageCaptioningInputPipeline",
+            "Where dev examples come from.",
+            shuffle=False,
+        ),
+        "pictures": {
+            "variants": Key(
+                0,
+                "Training pictures also come in so many variants: moved, recoloured, blurred.",
+                at_least(0),
+            ),
+            "cache_features": Key(
+                True, "Of an encoder that is not trained, compute the features once and keep them."
+            ),
+            "features_dtype": Key(
+                "float32", "How they are kept; float16 takes half the room.",
+                one_of("float32", "float16"),
+            ),
+        },
     },
 }

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from seq2seq_jax.config.classes import NOT_THERE_YET, SLOTS
+from seq2seq_jax.config.classes import SLOTS
 from seq2seq_jax.config.defaults import MODELS
 from seq2seq_jax.config.files import RESUMABLE
 from seq2seq_jax.config.keys import ClassList, ClassName, Key, Params, Table, expected
@@ -44,11 +44,9 @@ def reference() -> str:
     for slot, title in _TITLES.items():
         lines += ["", f"## {title}"]
         for names, table in _groups(SLOTS[slot]):
-            heading = ", ".join(
-                f"{name} (not there yet)" if name in NOT_THERE_YET else name for name in names
-            )
             rows = [_row(*entry) for entry in _entries(table)]
-            lines += ["", f"### {heading}", "", *([*_HEAD, *rows] if rows else ["No keys."])]
+            table_of_keys = [*_HEAD, *rows] if rows else ["No keys."]
+            lines += ["", f"### {', '.join(names)}", "", *table_of_keys]
     return "\n".join(lines) + "\n"
 
 
@@ -115,9 +113,7 @@ def _value(value: Any) -> str:
 
 def _link(slot: str) -> str:
     if slot == "model":
-        return ", ".join(
-            f"{name} (not there yet)" if name in NOT_THERE_YET else name for name in SLOTS[slot]
-        )
+        return ", ".join(SLOTS[slot])
     title = _TITLES[slot]
     return f"[{title}](#{title.lower().replace(' ', '-')})"
 

@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.classes import NOT_THERE_YET
 from seq2seq_jax.config.names import short_name
 from seq2seq_jax.errors import UserError
 
@@ -34,8 +33,8 @@ def read_tf_config(paths: Sequence[str]) -> ConfigDict:
     """Merges configuration files of google/seq2seq, later ones over earlier ones.
 
     Keys may be flat (`encoder.params: ...`) at any depth, the model's stand under `model_params`
-    (or, as once, `hparams`), class names have its module's path. Hooks that are not there yet are
-    left out with a line in the log.
+    (or, as once, `hparams`), class names have its module's path. The hook that joins replicas'
+    updates is left out with a line in the log: here that is no hook's affair.
 
     Returns:
       A configuration to be given to `resolve`: what the files say and no more.
@@ -112,7 +111,7 @@ def _plain(value: Any) -> Any:
 
 def _is_there(hook: Any) -> bool:
     name = short_name(str(hook["class"] if isinstance(hook, Mapping) else hook))
-    if name in NOT_THERE_YET or name == "SyncReplicasOptimizerHook":
+    if name == "SyncReplicasOptimizerHook":
         _log.warning("left out %s, which is not there", name)
         return False
     return True

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, MODELS, PIPELINES
+from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, ENCODERS, MODELS, PIPELINES
 from seq2seq_jax.config.names import did_you_mean, listing
 from seq2seq_jax.errors import UserError
 
@@ -12,6 +12,7 @@ _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
 
 def check(config: dict[str, Any]) -> None:
     """Raises UserError at the first key of a filled configuration that does not go with another."""
+    _check_pictures(config)
     _check_decoder(config)
     _check_residuals(config)
     _check_positions(config)
@@ -76,6 +77,22 @@ def _older_decode_length(config: dict[str, Any]) -> int:
     """0, which is unset, for a decoder of the user's own: what it takes is its own affair."""
     decoder = config["decoder"]
     return decoder["params"]["max_decode_length"] if decoder["class"] in DECODERS else 0
+
+
+def _check_pictures(config: dict[str, Any]) -> None:
+    """What is made for pictures goes with Image2Seq, and nothing else does."""
+    model = config["model"]
+    groups = (
+        ("encoder", ENCODERS, "InceptionV3Encoder"),
+        ("input_pipeline_train", PIPELINES, "ImageCaptioningInputPipeline"),
+        ("input_pipeline_dev", PIPELINES, "ImageCaptioningInputPipeline"),
+    )
+    for slot, ours, for_pictures in groups:
+        name = config[slot]["class"]
+        if name in ours and (name == for_pictures) != (model == "Image2Seq"):
+            valid = [other for other in ours if (other == for_pictures) == (model == "Image2Seq")]
+            what = f"{name} does not go with {model}; valid: {listing(valid)}"
+            raise UserError(f"{slot}.class", what)
 
 
 def _check_decoder(config: dict[str, Any]) -> None:
@@ -211,6 +228,8 @@ def _check_input(config: Mapping[str, Any]) -> None:
 def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
     """Returns what the pipeline reads: `files`, `builtin`, or `other` for a user's own pipeline."""
     params = pipeline["params"]
+    if pipeline["class"] == "ImageCaptioningInputPipeline":
+        return "other"  # which of its sources it reads, it says itself
     if pipeline["class"] in PIPELINES and params.get("files") == "":
         raise UserError(f"{where}.params.files", "is empty; name one file or several")
     if pipeline["class"] != "ParallelTextInputPipeline":

@@ -13,13 +13,14 @@ makes its share of the rows of every batch.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
+from seq2seq_jax.data.epoch_order import BatchExamples, epoch_order, filled_up, in_order
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.errors import UserError
 
@@ -114,7 +115,9 @@ class TrainBatches:
 
     def _start_epoch(self, epoch: int, position: int) -> None:
         self._epoch, self._position = epoch, position
-        self._rows = _epoch_rows(self._assigned, self._buckets, self._seed, epoch, self._shuffle)
+        self._rows = epoch_order(
+            self._assigned, self._buckets.rows, seed=self._seed, epoch=epoch, shuffle=self._shuffle
+        )
 
     def _compute_fingerprint(self) -> str:
         settings = (self._corpus.digest, self._buckets, self._seed, self._shuffle)
@@ -135,7 +138,8 @@ def epoch_batches(
     The order of the examples, and of the batches, is a permutation that depends on the seed and
     the epoch alone. Without `shuffle` examples come in their own order, as far as buckets allow.
     """
-    for rows in _epoch_rows(_assign(corpus, buckets), buckets, seed, epoch, shuffle):
+    assigned = _assign(corpus, buckets)
+    for rows in epoch_order(assigned, buckets.rows, seed=seed, epoch=epoch, shuffle=shuffle):
         yield _pair_batch(corpus, buckets, rows, share)
 
 
@@ -148,77 +152,50 @@ def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.nd
       Batches, each with [B] int32: the index of each row's example, -1 for rows that fill up.
     """
     buckets = buckets.covering(int(corpus.source.lengths.max()), int(corpus.target.lengths.max()))
-    for rows in _in_order(_assign(corpus, buckets), buckets.rows):
+    for rows in in_order(_assign(corpus, buckets), buckets.rows):
         batch = _pair_batch(corpus, buckets, rows, WHOLE)
-        yield batch, _filled_up(rows.examples, len(batch["source_ids"]))
+        yield batch, filled_up(rows.examples, len(batch["source_ids"]))
 
 
 def source_batches(
-    sources: Rows, widths: Sequence[int], batch_size: int, rows: np.ndarray | None = None
+    sources: Rows, batch_size: int, rows: np.ndarray | None = None
 ) -> Iterator[tuple[Batch, np.ndarray]]:
-    """As `dev_batches`, of sources alone, to be decoded: `source_ids` and `source_len`.
+    """Yields batches of sources alone, to be decoded: `source_ids` and `source_len`.
 
     Args:
       sources: rows of ids.
-      widths: increasing; what batches are padded to. Sources wider than all get one more.
       rows: [M], those to be decoded, if not all; indices are then those into `rows`.
+
+    Returns:
+      As `dev_batches`.
     """
     if rows is None:
         rows = np.arange(len(sources))
-    if not len(rows):
-        return
-    lengths = sources.lengths[rows]
-    places = np.unique([*widths, max(*widths, int(lengths.max()))])
-    for batch in _in_order(np.searchsorted(places, lengths), [batch_size] * len(places)):
-        ids, row_lengths = sources.padded(
-            rows[batch.examples], int(places[batch.bucket]), batch_size
-        )
-        yield {"source_ids": ids, "source_len": row_lengths}, _filled_up(batch.examples, batch_size)
+    for examples, width in batches_by_length(sources.lengths[rows], batch_size):
+        ids, lengths = sources.padded(rows[examples], width, batch_size)
+        yield {"source_ids": ids, "source_len": lengths}, filled_up(examples, batch_size)
 
 
-class _Examples(NamedTuple):
-    bucket: int
-    examples: np.ndarray  # at most batch_size indices
+def batches_by_length(lengths: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields indices, sorted by their length and at most `batch_size` at once, so that little is
+    padded; and what to pad them to (see `padded_length`)."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        examples = order[start : start + batch_size]
+        yield examples, padded_length(int(lengths[examples[-1]]))
 
 
-def _epoch_rows(
-    assigned: np.ndarray, buckets: Buckets, seed: int, epoch: int, shuffle: bool
-) -> list[_Examples]:
-    """What each batch of an epoch holds."""
-    if not shuffle:
-        batches = _in_order(assigned, buckets.rows)
-        return sorted(batches, key=lambda rows: int(rows.examples[0]))
-    # Raw random bits, sorted: unlike numpy's `permutation` these never change between versions,
-    # so that a run can be resumed after numpy was upgraded.
-    random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
-    order = np.argsort(random.random_raw(len(assigned)), kind="stable")
-    batches = [
-        _Examples(rows.bucket, order[rows.examples])
-        for rows in _in_order(assigned[order], buckets.rows)
-    ]
-    return [batches[i] for i in np.argsort(random.random_raw(len(batches)), kind="stable")]
-
-
-def _in_order(assigned: np.ndarray, rows: Sequence[int]) -> list[_Examples]:
-    """Cuts the examples of each bucket into batches.
-
-    Args:
-      assigned: [N], the bucket of each example.
-      rows: of a batch, by bucket.
-    """
-    return [
-        _Examples(int(bucket), examples[start : start + rows[bucket]])
-        for bucket in np.unique(assigned)
-        for examples in [np.flatnonzero(assigned == bucket)]
-        for start in range(0, len(examples), rows[bucket])
-    ]
+def padded_length(length: int) -> int:
+    """The width to which rows of a length are padded where no buckets were chosen: few widths, so
+    that little is compiled, and little padding."""
+    return 8 * -(-length // 8) if length <= 64 else 32 * -(-length // 32)
 
 
 def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
     return buckets.assign(corpus.source.lengths, corpus.target.lengths)
 
 
-def _pair_batch(corpus: Corpus, buckets: Buckets, rows: _Examples, share: Share) -> Batch:
+def _pair_batch(corpus: Corpus, buckets: Buckets, rows: BatchExamples, share: Share) -> Batch:
     source_width, target_width = buckets.shapes[rows.bucket]
     count = share.size(buckets.rows[rows.bucket])
     examples = rows.examples[share.index * count : (share.index + 1) * count]
@@ -230,9 +207,3 @@ def _pair_batch(corpus: Corpus, buckets: Buckets, rows: _Examples, share: Share)
         "target_ids": target_ids,
         "target_len": target_len,
     }
-
-
-def _filled_up(examples: np.ndarray, batch_size: int) -> np.ndarray:
-    indices = np.full(batch_size, -1, np.int32)
-    indices[: len(examples)] = examples
-    return indices

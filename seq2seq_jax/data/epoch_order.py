@@ -49,3 +49,10 @@ def in_order(assigned: np.ndarray, rows: Sequence[int]) -> list[BatchExamples]:
         for examples in [np.flatnonzero(assigned == bucket)]
         for start in range(0, len(examples), rows[bucket])
     ]
+
+
+def filled_up(examples: np.ndarray, rows: int) -> np.ndarray:
+    """[rows] int32: the indices, then -1 for the rows that only fill a batch up."""
+    indices = np.full(rows, -1, np.int32)
+    indices[: len(examples)] = examples
+    return indices

@@ -15,11 +15,13 @@ Ours are also told the dotted `key` of their params, for error messages, and say
 """
 
 from seq2seq_jax.data.parallel_text import ParallelTextInputPipeline
+from seq2seq_jax.data.pictures.image_captions import ImageCaptioningInputPipeline
 from seq2seq_jax.data.tabular_text import TSVInputPipeline
 from seq2seq_jax.data.tfds_pipeline import TFDSInputPipeline
 from seq2seq_jax.data.tfrecord_pipeline import TFRecordInputPipeline
 
 __all__ = [
+    "ImageCaptioningInputPipeline",
     "ParallelTextInputPipeline",
     "TFDSInputPipeline",
     "TFRecordInputPipeline",

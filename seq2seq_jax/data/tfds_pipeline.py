@@ -11,7 +11,7 @@ from seq2seq_jax.data.examples import parse_example, texts_of
 from seq2seq_jax.data.records import read_records
 from seq2seq_jax.data.text_lines import check_readable, file_digest
 from seq2seq_jax.data.text_pair import TextPair
-from seq2seq_jax.data.tfds_folder import import_tfds, preparation_command, prepared_folder
+from seq2seq_jax.data.tfds_info import dataset_info, split_files
 from seq2seq_jax.errors import UserError
 
 
@@ -48,10 +48,10 @@ class TFDSInputPipeline:
         """
         if not name:
             raise UserError(f"{key}.name", "no dataset; wmt16_translate/de-en, for example")
-        info = _dataset_info(name, data_dir, f"{key}.name")
+        info = dataset_info(name, data_dir, f"{key}.name")
         wanted = {"source_feature": source_feature, "target_feature": target_feature}
         self._features = _features(info, wanted, key)
-        self._files = _files(info, split, f"{key}.split")
+        self._files = split_files(info, split, f"{key}.split")
         for file in self._files:
             check_readable(file.filename)
 
@@ -80,30 +80,9 @@ class TFDSInputPipeline:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-_READABLE = ("array_record", "tfrecord")
-
-
 def _line(texts: list[str]) -> str:
     """A feature that an example leaves out is the empty text."""
     return "".join(texts).replace("\r\n", " ").replace("\n", " ")
-
-
-def _dataset_info(name: str, data_dir: str, key: str) -> Any:
-    """What tensorflow-datasets knows of a prepared dataset, a `tfds.core.DatasetInfo`."""
-    folder = prepared_folder(name, data_dir, key)
-    tfds = import_tfds(key)
-    try:
-        info = tfds.builder_from_directory(str(folder)).info
-    except Exception as error:  # the library says in many ways that its files are damaged
-        what = f"no dataset as tensorflow-datasets prepares it ({_first_line(error)})"
-        raise UserError(str(folder), what) from error
-    if info.file_format and info.file_format.value not in _READABLE:
-        raise UserError(
-            str(folder),
-            f"its files are {info.file_format.value}, and {' and '.join(_READABLE)} can be read;"
-            f" prepare it in another data_dir: {preparation_command(name, 'ANOTHER')}",
-        )
-    return info
 
 
 def _features(info: Any, wanted: Mapping[str, str], key: str) -> tuple[str, ...]:
@@ -131,22 +110,3 @@ def _text_features(features: Mapping[str, Any], prefix: str = "") -> Iterator[st
             yield from _text_features(feature, f"{prefix}{name}/")
         elif feature.shape == () and feature.np_dtype in (np.str_, np.object_):
             yield prefix + name
-
-
-def _files(info: Any, split: str, key: str) -> list[Any]:
-    """Which records of which files are the split's, as tensorflow-datasets' file instructions."""
-    try:
-        files = info.splits[split].file_instructions
-    except Exception as error:
-        there = f"there are {', '.join(info.splits)}, and slices such as train[:1%]"
-        reason = _first_line(error)
-        reason = "" if "Unknown split" in reason else f" ({reason})"
-        raise UserError(key, f"no split {split!r} in {info.name}{reason}; {there}") from error
-    if sum(file.take for file in files) <= 0 or any(file.take < 0 for file in files):
-        sizes = ", ".join(f"{name} {part.num_examples:,}" for name, part in info.splits.items())
-        raise UserError(key, f"{split!r} holds no example; {info.name} has {sizes}")
-    return files
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

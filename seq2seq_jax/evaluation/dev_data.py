@@ -28,17 +28,16 @@ class DevData(NamedTuple):
 
 def text_dev_data(dev_set: DevSet, boundaries: str, batch_size: int) -> DevData:
     """Args:
-    boundaries: of buckets, as in `buckets.make_buckets`.
+    boundaries: of buckets for the pairs, as in `buckets.make_buckets`.
     batch_size: rows of every batch.
     """
     corpus = dev_set.corpus
     buckets = make_buckets(
         boundaries, corpus.source.lengths, corpus.target.lengths, batch_size=batch_size
     )
-    widths = sorted({width for width, _ in buckets.shapes})
     return DevData(
         pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),
-        sources=lambda: source_batches(corpus.source, widths, batch_size, dev_set.rows),
+        sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
         names=dev_set.sources,
         references=dev_set.references,
     )

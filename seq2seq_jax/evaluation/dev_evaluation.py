@@ -1,11 +1,12 @@
 """A model on a dev set: log perplexity by teacher forcing, text metrics by free decoding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
@@ -18,7 +19,11 @@ from seq2seq_jax.evaluation import metrics as metric_classes
 from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.decoding import make_decode
+from seq2seq_jax.inference.predictor import text_seeds
+from seq2seq_jax.inference.scoring import make_score
+from seq2seq_jax.inference.search_options import search_options
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.models.sources import Batch, Collections, make_with_features, source_of
 
 
 class Sample(NamedTuple):
@@ -41,54 +46,67 @@ class Evaluation(NamedTuple):
         return {name: v for name, v in self.results.items() if not isinstance(v, str)}
 
 
+class Evaluate(Protocol):
+    """What `make_evaluate` returns."""
+
+    def __call__(self, params: Any, collections: Collections = ...) -> Evaluation: ...
+
+
 def make_evaluate(
-    model: nn.Module,
+    models: nn.Module | Sequence[nn.Module],
     config: ConfigDict,
     target_tokenizer: Tokenizer,
     target_vocabulary: Vocabulary,
     dev: DevData,
     devices: Devices,
     num_samples: int = 5,
-) -> Callable[[Any], Evaluation]:
-    """A function from parameters to their results on the dev set; it compiles once a bucket.
+) -> Evaluate:
+    """A function from parameters, and what else the model has, to their results on the dev set; it
+    compiles once a bucket.
+
+    Args:
+      models: one, or several that decide together; then the parameters are a sequence too.
 
     Text is decoded with the search of `inference.*`, and is compared as people read it: joined
     again if it was in pieces, then split by the target's delimiter. Each pair counts once, and each
     source is decoded once, however many references it has.
     """
     specs = [_make_metric(label, entry) for label, entry in config.metrics.items()]
-    sums = jax.jit(lambda params, batch: loss_sums(model, params, batch))
-    decode = make_decode(
-        model,
-        target_vocabulary,
-        beam_width=config.inference.beam_search.beam_width,
-        length_penalty_weight=config.inference.beam_search.length_penalty_weight,
-        max_length=config.inference.max_decode_length,
-    )
+    options = search_options(config.inference)
+    sums = _make_loss_sums(models, options["ensemble_mean"])
+    decode = make_decode(models, target_vocabulary, **options)
+    seeds = None
+    if options.get("sampling"):
+        seeds = text_seeds(config.inference.sampling.seed, dev.names)
+    with_features = make_with_features(models if isinstance(models, nn.Module) else models[0])
     readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)
     references = [[readable.split(text) for text in texts] for texts in dev.references]
 
-    def evaluate(params: Any) -> Evaluation:
+    def evaluate(params: Any, collections: Collections = MappingProxyType({})) -> Evaluation:
         results: dict[str, float | str] = {}
         for spec in specs:
             if isinstance(spec, LogPerplexityMetricSpec):
-                results.update(spec(*total_loss(params)))
+                results.update(spec(*total_loss(params, collections)))
         if not any(map(needs_text, specs)):
             return Evaluation(results, [])
-        hypotheses = decode_all(params)
+        hypotheses = decode_all(params, collections)
         results.update(text_metrics(specs, list(map(readable.split, hypotheses)), references))
         return Evaluation(results, samples_of(hypotheses))
 
-    def total_loss(params: Any) -> tuple[float, float]:
-        batches = (devices.spread_whole(batch) for batch in dev.pairs())
+    def total_loss(params: Any, collections: Collections) -> tuple[float, float]:
+        batches = (
+            with_features(params, collections, devices.spread_whole(batch)) for batch in dev.pairs()
+        )
         totals = devices.fetch([sums(params, batch) for batch in batches])
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
-    def decode_all(params: Any) -> list[str]:
+    def decode_all(params: Any, collections: Collections) -> list[str]:
         hypotheses = [""] * len(dev.names)
         for batch, indices in dev.sources():
-            batch = devices.spread_whole(batch)
-            result = decode(params, batch["source_ids"], batch["source_len"])
+            if seeds is not None:
+                batch["seeds"] = seeds[indices]
+            spread = with_features(params, collections, devices.spread_whole(batch))
+            result = decode(params, *source_of(spread), seeds=spread.get("seeds"))
             ids, lengths = devices.fetch((result.ids[:, 0], result.lengths[:, 0]))
             for index, row, length in zip(indices, ids, lengths, strict=True):
                 if index >= 0:
@@ -112,6 +130,23 @@ def describe_samples(samples: list[Sample]) -> str:
         lines += [f"  reference   {reference}" for reference in sample.references]
         lines.append("")
     return "\n".join(lines[:-1])
+
+
+def _make_loss_sums(
+    models: nn.Module | Sequence[nn.Module], ensemble_mean: str
+) -> Callable[[Any, Batch], tuple[jax.Array, jax.Array]]:
+    """As `losses.loss_sums`, of all models together."""
+    if isinstance(models, nn.Module):
+        model = models
+        return jax.jit(lambda params, batch: loss_sums(model, params, batch))
+    score = make_score(models, ensemble_mean=ensemble_mean)
+
+    @jax.jit
+    def sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        scores = score(params, *source_of(batch), batch["target_ids"], batch["target_len"])
+        return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
+
+    return sums
 
 
 def _make_metric(label: str, entry: Mapping[str, Any]) -> Any:

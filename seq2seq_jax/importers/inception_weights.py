@@ -90,7 +90,8 @@ def inception_variables(
                 f"must be {weights.settings[name]} for the weights of {weights.path}",
             )
     image = jnp.zeros((1, encoder.resize_height, encoder.resize_width, 3))
-    shapes = flatten_dict(jax.eval_shape(encoder.init, jax.random.key(0), image))
+    variables = flatten_dict(jax.eval_shape(encoder.init, jax.random.key(0), image))
+    shapes = {path: shape for path, shape in variables.items() if path[1] == "network"}
     arrays = weights.found.arrays
     # A path is (collection, "network", block, convolution, leaf).
     missing = [path[-3:] for path in shapes if path[-3:] not in arrays]

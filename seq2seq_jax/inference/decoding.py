@@ -130,14 +130,15 @@ def make_decode(
                 top_p=wanted.top_p,
                 **common,
             )
-        if wanted.beam_width <= 1:
+        greedy = wanted.beam_width <= 1
+        if greedy and not wanted.want_history:  # which a beam of one has, and is as greedy
             return greedy_search(step, state, **common)
         return beam_search(
             step,
             state,
-            beam_width=wanted.beam_width,
+            beam_width=max(1, wanted.beam_width),
             n_best=wanted.n_best,
-            length_penalty_weight=wanted.length_penalty_weight,
+            length_penalty_weight=0.0 if greedy else wanted.length_penalty_weight,
             choose_successors=wanted.choose_successors,
             coverage_penalty_weight=wanted.coverage_penalty_weight,
             source_len=source_len,

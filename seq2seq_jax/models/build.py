@@ -6,11 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
+from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
 
 Params = Mapping[str, Any]
 
@@ -29,18 +31,23 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
             " one joint vocabulary for both sides would do",
         )
     model_class = find_class(seq2seq, "model", config.model)
+    of_text = {}
+    if "source" in config:
+        of_text = {
+            "source_vocab_size": source_vocab_size,
+            "share_embedding": config.embedding.share,
+            "reverse_source": config.source.reverse,
+        }
     model = model_class(
-        encoder=_build_encoder(config),
+        encoder=build_encoder(config),
         bridge=find_class(bridges, "bridge.class", config.bridge["class"])(
             **config.bridge.params.to_dict()
         ),
         decoder=_build_decoder(config, target_vocab_size),
-        source_vocab_size=source_vocab_size,
         target_vocab_size=target_vocab_size,
         embedding_dim=config.embedding.dim,
         embedding_init_scale=config.embedding.init_scale,
-        share_embedding=config.embedding.share,
-        reverse_source=config.source.reverse,
+        **of_text,
     )
     jax.eval_shape(lambda: init_params(model, seed=0))
     return model
@@ -51,15 +58,34 @@ def init_params(model: nn.Module, seed: int) -> Params:
 
     @jax.jit  # compiling only the draws is quicker than running the whole model op by op
     def init(key: jax.Array) -> Params:
-        ids, length = jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
-        return model.init(key, ids, length, ids)["params"]
+        return _init(model, key)["params"]
 
     return init(jax.random.key(seed))
 
 
-def _build_encoder(config: ConfigDict) -> nn.Module:
+def variable_shapes(model: nn.Module) -> dict[str, Any]:
+    """All that a model has, by the collection it is in: the trees of `params` and, in some models,
+    of weights that are not trained (`frozen`) and of statistics of batches (`batch_stats`)."""
+    return jax.eval_shape(lambda: _init(model, jax.random.key(0)))
+
+
+def updated(params: Params, given: Params) -> Params:
+    """The parameters with those that are given in the place of their own."""
+    return unflatten_dict({**flatten_dict(params), **flatten_dict(given)})
+
+
+def build_encoder(config: ConfigDict) -> nn.Module:
+    """The encoder alone.
+
+    Raises:
+      UserError: its class cannot be imported.
+    """
     encoder_class = find_class(encoders, "encoder.class", config.encoder["class"])
-    return encoder_class(**_with_cell_class(config.encoder.params, "encoder"))
+    params = _with_cell_class(config.encoder.params, "encoder")
+    if encoder_class is InceptionV3Encoder:
+        params.pop("weights")  # are loaded into it
+        params["scaling"] = params["scaling"] or "inception"
+    return encoder_class(**params)
 
 
 def _build_decoder(config: ConfigDict, vocab_size: int) -> nn.Module:
@@ -81,3 +107,7 @@ def _with_cell_class(params: ConfigDict, slot: str) -> dict[str, Any]:
         rnn_cell = kwargs["rnn_cell"]
         rnn_cell["cell_class"] = find_class(cells, key, rnn_cell["cell_class"])
     return kwargs
+
+
+def _init(model: Any, key: jax.Array) -> dict[str, Any]:
+    return dict(model.init(key, *model.example(), jnp.zeros((1, 2), jnp.int32)))

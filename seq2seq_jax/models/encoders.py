@@ -1,6 +1,7 @@
 """All encoders."""
 
 from seq2seq_jax.models.conv_encoder import ConvEncoder
+from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.models.pooling_encoder import PoolingEncoder
 from seq2seq_jax.models.rnn_encoders import (
     BidirectionalRNNEncoder,
@@ -11,6 +12,7 @@ from seq2seq_jax.models.rnn_encoders import (
 __all__ = [
     "BidirectionalRNNEncoder",
     "ConvEncoder",
+    "InceptionV3Encoder",
     "PoolingEncoder",
     "StackBidirectionalRNNEncoder",
     "UnidirectionalRNNEncoder",

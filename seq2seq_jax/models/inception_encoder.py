@@ -7,6 +7,7 @@ from flax import linen as nn
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.inception_v3 import InceptionV3
+from seq2seq_jax.models.initializers import xavier_uniform
 
 Array = jax.Array
 
@@ -22,6 +23,34 @@ latter's `transform_input` undoes its scaling by "imagenet"'s means and deviatio
 """
 
 
+class CellReader(nn.Module):
+    """What attention and the bridge are given of a map's cells: always trained.
+
+    Attributes:
+      num_units: width of a dense layer over the features of each cell; 0: there is none.
+      dropout_keep_prob: keep probability on the features; one that is dropped is so in all cells of
+        a picture, as neighbours tell the same.
+      final_state: what the bridge is given: the cells' "mean", [B, C], or all "cells" side by side,
+        [B, S C].
+    """
+
+    num_units: int = 0
+    dropout_keep_prob: float = 1.0
+    final_state: str = "mean"
+
+    @nn.compact
+    def __call__(self, cells: Array, *, train: bool = False) -> EncoderOutput:
+        """cells [B, S, C]"""
+        dropout = nn.Dropout(1 - self.dropout_keep_prob, broadcast_dims=(1,))
+        cells = dropout(cells, deterministic=not train)
+        if self.num_units:
+            cells = nn.Dense(self.num_units, kernel_init=xavier_uniform, name="project")(cells)
+        together = cells.reshape(len(cells), -1)
+        final_state = jnp.mean(cells, axis=1) if self.final_state == "mean" else together
+        lengths = jnp.full(len(cells), cells.shape[1], jnp.int32)
+        return EncoderOutput(cells, final_state, cells, lengths)
+
+
 class InceptionV3Encoder(nn.Module):
     """The map of one of InceptionV3's blocks: attention looks at its cells, row by row from the top
     left, S = h w of them, and the final state is their mean, [B, C].
@@ -34,6 +63,7 @@ class InceptionV3Encoder(nn.Module):
         collection `frozen`, the others in `params`.
       scaling: of uint8 images, a name of `SCALINGS`.
       pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
+      num_units, dropout_keep_prob, final_state: as in `CellReader`.
     """
 
     resize_height: int = 299
@@ -44,8 +74,12 @@ class InceptionV3Encoder(nn.Module):
     pools_count_padding: bool = False
     batch_norm_scale: bool = False
     batch_norm_momentum: float = 0.99
+    num_units: int = 0
+    dropout_keep_prob: float = 1.0
+    final_state: str = "mean"
 
     def setup(self):
+        self.reader = CellReader(self.num_units, self.dropout_keep_prob, self.final_state)
         self.network = InceptionV3(
             block=self.block,
             trainable=self.trainable,
@@ -60,7 +94,7 @@ class InceptionV3Encoder(nn.Module):
 
     def read(self, cells: Array, *, train: bool = False) -> EncoderOutput:
         """cells [B, S, C], just computed or kept from before"""
-        return encoded_cells(cells)
+        return self.reader(cells, train=train)
 
     def cells(self, images: Array, *, train: bool = False) -> Array:
         """images as in `__call__` -> [B, S, C]; of an image always the same if nothing is trained,
@@ -77,12 +111,6 @@ class InceptionV3Encoder(nn.Module):
             return images
         shape = (images.shape[0], *size, images.shape[3])
         return jax.image.resize(images, shape, "bilinear", antialias=True)
-
-
-def encoded_cells(cells: Array) -> EncoderOutput:
-    """cells [B, S, C], just computed or kept from before -> what attention and bridge take"""
-    lengths = jnp.full(cells.shape[0], cells.shape[1], jnp.int32)
-    return EncoderOutput(cells, jnp.mean(cells, axis=1), cells, lengths)
 
 
 def scale_images(images: Array, scaling: str) -> Array:

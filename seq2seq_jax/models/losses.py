@@ -1,6 +1,6 @@
 """What training minimises, and evaluation reports."""
 
-from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -8,36 +8,47 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-Array = jax.Array
+from seq2seq_jax.models.sources import Batch, Collections, source_of
 
-Batch = Mapping[str, Any]
-"""source_ids [B, S], source_len [B], target_ids [B, T] from SEQUENCE_START to SEQUENCE_END,
-target_len [B]; a row of length 0 fills the batch and counts for nothing."""
+Array = jax.Array
 
 
 def loss_sums(
     model: nn.Module,
     params: Any,
     batch: Batch,
-    dropout_key: Array | None = None,
+) -> tuple[Array, Array]:
+    """Summed cross-entropy of a batch under teacher forcing, and its number of target tokens."""
+    output: Any = model.apply({"params": params}, *source_of(batch), batch["target_ids"][:, :-1])
+    return _of_batch(output.logits, batch)
+
+
+def training_loss_sums(
+    model: nn.Module,
+    params: Any,
+    batch: Batch,
+    dropout_key: Array,
     *,
     label_smoothing: float = 0.0,
-) -> tuple[Array, Array]:
-    """Summed cross-entropy of a batch under teacher forcing, and its number of target tokens.
+    collections: Collections = MappingProxyType({}),
+) -> tuple[Array, tuple[Array, Any]]:
+    """As `loss_sums`, of a model in training.
 
-    With a `dropout_key` the model is in training, without one in evaluation.
+    Returns:
+      The loss; and the number of tokens with the new `batch_stats`, which are the old ones moved a
+      little towards this batch's.
     """
-    target_ids = batch["target_ids"]
-    output: Any = model.apply(
-        {"params": params},
-        batch["source_ids"],
-        batch["source_len"],
-        target_ids[:, :-1],
-        train=dropout_key is not None,
-        rngs={} if dropout_key is None else {"dropout": dropout_key},
+    output: Any
+    output, moved = model.apply(
+        {"params": params, **collections},
+        *source_of(batch),
+        batch["target_ids"][:, :-1],
+        train=True,
+        rngs={"dropout": dropout_key},
+        mutable=["batch_stats"],
     )
-    lengths = jnp.maximum(batch["target_len"] - 1, 0)  # SEQUENCE_START is given, not predicted
-    return cross_entropy(output.logits, target_ids[:, 1:], lengths, label_smoothing)
+    loss, tokens = _of_batch(output.logits, batch, label_smoothing)
+    return loss, (tokens, moved.get("batch_stats", {}))
 
 
 def cross_entropy(
@@ -61,3 +72,8 @@ def cross_entropy(
         of_all_words = jax.nn.logsumexp(logits, axis=-1) - jnp.mean(logits, axis=-1)
         losses = (1 - label_smoothing) * losses + label_smoothing * of_all_words
     return jnp.sum(jnp.where(real, losses, 0)), jnp.sum(lengths)
+
+
+def _of_batch(logits: Array, batch: Batch, label_smoothing: float = 0.0) -> tuple[Array, Array]:
+    lengths = jnp.maximum(batch["target_len"] - 1, 0)  # SEQUENCE_START is given, not predicted
+    return cross_entropy(logits, batch["target_ids"][:, 1:], lengths, label_smoothing)

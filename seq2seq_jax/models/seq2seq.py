@@ -12,7 +12,7 @@ from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import symmetric_uniform
 
-__all__ = ["AttentionSeq2Seq", "BasicSeq2Seq"]
+__all__ = ["AttentionSeq2Seq", "BasicSeq2Seq", "Image2Seq"]
 
 Array = jax.Array
 State = Any
@@ -36,10 +36,10 @@ class BasicSeq2Seq(nn.Module):
     encoder: nn.Module
     bridge: nn.Module
     decoder: nn.Module
-    source_vocab_size: int
     target_vocab_size: int
     embedding_dim: int = 100
     embedding_init_scale: float = 0.04
+    source_vocab_size: int = 0
     share_embedding: bool = False
     reverse_source: bool = True
 
@@ -55,15 +55,16 @@ class BasicSeq2Seq(nn.Module):
 
     def __call__(
         self,
-        source_ids: Array,
+        source: Array,
         source_len: Array,
         target_inputs: Array,
         *,
         train: bool = False,
     ) -> ModelOutput:
-        """Teacher forcing: source_ids [B, S], source_len [B], target_inputs [B, T] (SEQUENCE_START
-        first, the last target left out) -> the next word's logits at each of the T positions."""
-        memory, state = self.start(source_ids, source_len, train=train)
+        """Teacher forcing: source and source_len as in `encode`, target_inputs [B, T]
+        (SEQUENCE_START first, the last target left out) -> the next word's logits at each of the
+        T positions."""
+        memory, state = self.start(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
         def step(decoder, state, inputs_t):
@@ -80,19 +81,23 @@ class BasicSeq2Seq(nn.Module):
         return ModelOutput(self.decoder.logits(steps), scores)
 
     def start(
-        self, source_ids: Array, source_len: Array, *, train: bool = False
+        self, source: Array, source_len: Array, *, train: bool = False
     ) -> tuple[Memory | None, State]:
         """Encodes and bridges: what the decoder attends to at every step, and its first state."""
-        encoded = self.encode(source_ids, source_len, train=train)
+        encoded = self.encode(source, source_len, train=train)
         memory = self._memory(encoded)
-        zero_state = self.decoder.zero_state(source_ids.shape[0])
+        zero_state = self.decoder.zero_state(source.shape[0])
         return memory, self.decoder.first_state(self.bridge(encoded, zero_state), memory)
 
-    def encode(self, source_ids: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
-        """source_ids [B, S], source_len [B]"""
+    def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
+        """source [B, S] ids, source_len [B]"""
         if self.reverse_source:
-            source_ids = reverse_sequences(source_ids, source_len)
-        return self.encoder(self.source_embedding(source_ids), source_len, train=train)
+            source = reverse_sequences(source, source_len)
+        return self.encoder(self.source_embedding(source), source_len, train=train)
+
+    def example(self) -> tuple[Array, Array]:
+        """A source and its length, of the least size: what the model can be initialised with."""
+        return jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
 
     def step(
         self, tokens: Array, state: State, memory: Memory | None, source_len: Array
@@ -132,6 +137,45 @@ class AttentionSeq2Seq(BasicSeq2Seq):
         return self.decoder.attention.memory(
             encoded.outputs, encoded.attention_values, encoded.attention_values_length
         )
+
+
+class Image2Seq(AttentionSeq2Seq):
+    """The source is a picture, and the decoder looks at its places (Xu et al. 2015,
+    arXiv:1502.03044).
+
+    Its `encoder` makes a map of features, the cells, of pictures (`cells`), and of cells what a
+    decoder needs (`read`). Where nothing of `cells` is trained, they can be computed beforehand and
+    given in the pictures' place. There are no words in the source: `source_vocab_size` is 0, and
+    nothing is reversed or shared.
+    """
+
+    reverse_source: bool = False
+
+    def setup(self):
+        init = symmetric_uniform(self.embedding_init_scale)
+        self.target_embedding = nn.Embed(
+            self.target_vocab_size, self.embedding_dim, embedding_init=init
+        )
+
+    def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
+        """source [B, H, W, 3] uint8, or cells [B, S, C]; source_len [B], S, or 0 for a row that
+        fills the batch"""
+        cells = source if source.ndim == 3 else self.cells(source, train=train)
+        return self.encoder.read(cells.astype(jnp.float32), train=train)  # kept as halves, perhaps
+
+    def cells(self, images: Array, *, train: bool = False) -> Array:
+        """[B, H, W, 3] uint8 -> [B, S, C]"""
+        return self.encoder.cells(images, train=train)
+
+    def example(self) -> tuple[Array, Array]:
+        images = jnp.zeros((1, *image_size(self.encoder), 3), jnp.uint8)
+        return images, jnp.ones(1, jnp.int32)
+
+
+def image_size(encoder: nn.Module) -> tuple[int, int]:
+    """The height and width that an encoder of pictures resizes to; one that has none is given
+    pictures of 299 x 299."""
+    return getattr(encoder, "resize_height", 299), getattr(encoder, "resize_width", 299)
 
 
 def reverse_sequences(x: Array, lengths: Array) -> Array:

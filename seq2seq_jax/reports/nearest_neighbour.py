@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seq2seq_jax.data.captioned_image import CaptionedImage
-from seq2seq_jax.data.image_batches import Images
+from seq2seq_jax.data.pictures.captioned_image import CaptionedImage
+from seq2seq_jax.data.pictures.image_batches import Images
 from seq2seq_jax.evaluation.metrics import (
     AccuracyMetricSpec,
     BleuMetricSpec,

@@ -17,17 +17,26 @@ from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
-from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.models.build import build_model, init_params, updated
+from seq2seq_jax.training.encoder_weights import as_weights_expect
+from seq2seq_jax.training.hooks.configured import end_at_last, make_hooks
+from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.interruption import catch_interruption
 from seq2seq_jax.training.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.training.metric_window import MetricWindow
 from seq2seq_jax.training.metric_writers import MetricWriter
 from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.picture_preparation import prepare_pictures
 from seq2seq_jax.training.plateau import Plateau
 from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
 from seq2seq_jax.training.run_log import report_evaluation, report_training
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
-from seq2seq_jax.workdir import Workdir, check_vocabularies_fit, vocabulary_sizes
+from seq2seq_jax.workdir import (
+    Workdir,
+    check_vocabularies_fit,
+    collections_digest,
+    vocabulary_sizes,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +58,9 @@ def train(config: ConfigDict, path: str | Path) -> bool:
         the data or the workdir; later if the loss is no longer a number, or memory is short.
     """
     check_training(config)
+    workdir = Workdir(path)
     with explain_out_of_memory():
-        return _Run(config, Workdir(path)).to_the_end()
+        return _Run(as_weights_expect(config, workdir), workdir).to_the_end()
 
 
 class _Run:
@@ -60,15 +70,23 @@ class _Run:
         self.config = config
         self.devices = devices = Devices(config.parallel)
         check_same_configuration(workdir, config)
-        self.data = data = prepare_data(config, workdir, devices)
+        hooks = make_hooks(config)
+        prepare = prepare_pictures if "pictures" in config else prepare_data
+        self.data = data = prepare(config, workdir, devices)
         model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
         self.schedule, optimizer = build_optimizer(config.optimizer)
         self.checkpoints = workdir.checkpoints(config)
         self.step, self.window = 0, MetricWindow()
         patience = config.early_stopping_patience, config.optimizer.lr_plateau_patience
         self.plateaus = [Plateau(config.best_metric, each) for each in patience]
+        self.encoder_file = workdir.encoder_file
+        self.collections = {k: tree for k, tree in data.variables.items() if k != "params"}
+        self.collections_digest = collections_digest(self.collections)
         state = create_train_state(
-            init_params(model, config.seed), optimizer, ema_decay=config.ema_decay
+            updated(init_params(model, config.seed), data.variables.get("params", {})),
+            optimizer,
+            ema_decay=config.ema_decay,
+            collections=self.collections,
         )
         if self.checkpoints.latest_step() is not None:
             state = self._resume(state)
@@ -78,11 +96,19 @@ class _Run:
         if self.step:
             _log.info("going on from step %d", self.step)
         self.writer = None
+        self.hooks: list[Hook] = []
         if devices.is_main:
             write_config(config, workdir.config_file)
             workdir.write_tokenizers(data.tokenizers)
             workdir.write_vocabularies(data.vocabularies)
+            workdir.write_collections(self.collections)
             self.writer = MetricWriter(workdir.path, self.step)
+            self.hooks = hooks
+            run = TrainingRun(
+                config, workdir.path, model, data.vocabularies, self.step + 1, self.writer
+            )
+            for hook in hooks:
+                hook.begin(run, self.state)
         self.train_step = devices.compile_step(
             make_train_step(
                 model,
@@ -109,6 +135,7 @@ class _Run:
         with (
             catch_interruption() as signalled,
             progress_bar("training", config.train_steps, self.step) as show,
+            end_at_last(self.hooks),
         ):
             interrupted = signalled() and not finished
             while not finished and not interrupted:
@@ -124,6 +151,8 @@ class _Run:
 
     def _take_step(self) -> bool:
         """Returns False where the data end."""
+        for hook in self.hooks:
+            hook.before_step(self.step + 1, self.state)
         batch = next(self.data.batches, None)
         if batch is None:
             if self.step == 0:
@@ -135,6 +164,8 @@ class _Run:
         self.state, metrics = self.train_step(self.state, self.devices.spread(batch))
         self.window.add(metrics)
         self.step += 1
+        for hook in self.hooks:
+            hook.after_step(self.step, self.state, batch)
         return True
 
     def _after_step(self, last: bool, interrupted: bool) -> bool:
@@ -181,7 +212,7 @@ class _Run:
 
     def _evaluate(self) -> dict[str, float]:
         assert self.evaluate is not None
-        evaluation = self.evaluate(self.state.best_params)
+        evaluation = self.evaluate(self.state.best_params, self.state.collections)
         if self.writer:
             report_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
         results = evaluation.numbers
@@ -196,12 +227,13 @@ class _Run:
         self._check_finite(sums.get("loss", 0.0))
         self.checkpoints.save(
             self.step,
-            self.state,
+            self.state.saved,
             {
                 "batches": self.data.batches.state(),
                 "window": sums,
                 "plateaus": [plateau.state() for plateau in self.plateaus],
                 "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
+                "collections": self.collections_digest,
             },
             results,
         )
@@ -216,7 +248,10 @@ class _Run:
         self.window = MetricWindow(saved["window"])
         for plateau, counted in zip(self.plateaus, saved["plateaus"], strict=False):
             plateau.restore(counted)
-        return into_template(state, arrays, where)
+        if saved.get("collections", "") != self.collections_digest:
+            what = "has other weights than the run began with; restore a copy"
+            raise UserError(str(self.encoder_file), what)
+        return into_template(state.saved, arrays, where).replace(frozen=state.frozen)
 
     def _save_due(self, log_due: bool) -> bool:
         config = self.config

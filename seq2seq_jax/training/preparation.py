@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -14,6 +15,7 @@ from seq2seq_jax.data.batches import TrainBatches
 from seq2seq_jax.data.buckets import make_buckets
 from seq2seq_jax.data.corpus import Corpus, make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
+from seq2seq_jax.data.pictures.image_batches import ImageTrainBatches
 from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
 from seq2seq_jax.data.report import data_report
 from seq2seq_jax.data.text_pair import TextPair
@@ -32,14 +34,16 @@ class TrainingData(NamedTuple):
       num_shapes: of batches; each is compiled once.
       dev: None if nothing is to be evaluated.
       report: what the data are like, for people.
+      variables: those of the model that are given and not drawn, by collection.
     """
 
     tokenizers: Tokenizers
     vocabularies: Vocabularies
-    batches: TrainBatches
+    batches: TrainBatches | ImageTrainBatches
     num_shapes: int
     dev: DevData | None
     report: str
+    variables: Mapping[str, Any] = MappingProxyType({})
 
 
 def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:

@@ -1,6 +1,7 @@
 """One update of the parameters."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.devices import Across
-from seq2seq_jax.models.losses import Batch, loss_sums
+from seq2seq_jax.models.losses import training_loss_sums
+from seq2seq_jax.models.sources import Batch, Collections
 
 Array = jax.Array
 
@@ -23,6 +25,9 @@ class TrainState(struct.PyTreeNode):
       params, opt_state: of the model and the optimizer.
       averaged: the moving average of the parameters; None without one.
       rate_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
+      batch_stats: statistics of batches, of models that have some.
+      frozen: weights that are not trained, of models that have some. They never change, and are not
+        in checkpoints (`saved`).
     """
 
     step: Array
@@ -30,6 +35,19 @@ class TrainState(struct.PyTreeNode):
     opt_state: optax.OptState
     averaged: Any
     rate_scale: Array
+    batch_stats: Any
+    frozen: Any
+
+    @property
+    def saved(self) -> "TrainState":
+        """What a checkpoint holds of it."""
+        return self.replace(frozen={})
+
+    @property
+    def collections(self) -> Collections:
+        """What the model has besides parameters."""
+        found = {"batch_stats": self.batch_stats, "frozen": self.frozen}
+        return {name: tree for name, tree in found.items() if tree}
 
     @property
     def best_params(self) -> Any:
@@ -38,7 +56,11 @@ class TrainState(struct.PyTreeNode):
 
 
 def create_train_state(
-    params: Any, optimizer: optax.GradientTransformation, ema_decay: float = 0.0
+    params: Any,
+    optimizer: optax.GradientTransformation,
+    ema_decay: float = 0.0,
+    *,
+    collections: Collections = MappingProxyType({}),
 ) -> TrainState:
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -46,6 +68,8 @@ def create_train_state(
         opt_state=optimizer.init(params),
         averaged=jax.tree.map(jnp.copy, params) if ema_decay else None,
         rate_scale=jnp.ones((), jnp.float32),
+        batch_stats=collections.get("batch_stats", {}),
+        frozen=collections.get("frozen", {}),
     )
 
 
@@ -62,7 +86,8 @@ def make_train_step(
 
     The gradient is that of the token mean, sum(loss) / sum(tokens), over all devices and all parts
     of the batch. Dropout draws from the seed, the step, the part and the device. Metrics are sums
-    of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping.
+    of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping. Statistics
+    of batches are those of a part on a device; the state's move towards their mean.
 
     Args:
       label_smoothing: see `losses.cross_entropy`.
@@ -73,25 +98,30 @@ def make_train_step(
     """
     root = jax.random.key(seed)
 
-    def sums_and_gradient(params: Any, batch: Batch, key: Array) -> Any:
-        def loss(params: Any) -> tuple[Array, Array]:
-            return loss_sums(model, params, batch, key, label_smoothing=label_smoothing)
+    def of_part(state: TrainState, batch: Batch, key: Array) -> Any:
+        """What is summed over parts and devices: of the batch, the gradient, the statistics."""
 
-        (loss_sum, tokens), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        def loss(params: Any) -> Any:
+            return training_loss_sums(
+                model, params, batch, key, label_smoothing=label_smoothing, collections=collections
+            )
+
+        collections = state.collections
+        (loss_sum, (tokens, stats)), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
         sums = {
             "loss": loss_sum,
             "target_tokens": tokens,
             "source_tokens": jnp.sum(batch["source_len"]),
         }
-        return sums, grads
+        return sums, grads, (stats, jnp.ones(()))
 
-    def of_all_parts(params: Any, batch: Batch, key: Array) -> Any:
+    def of_all_parts(state: TrainState, batch: Batch, key: Array) -> Any:
         if accumulation_steps == 1:
-            return sums_and_gradient(params, batch, key)
+            return of_part(state, batch, key)
 
         def add_part(so_far: Any, part: Any) -> tuple[Any, None]:
             index, batch = part
-            new = sums_and_gradient(params, batch, jax.random.fold_in(key, index))
+            new = of_part(state, batch, jax.random.fold_in(key, index))
             return jax.tree.map(jnp.add, so_far, new), None
 
         # Part i takes rows i, i + n, ...: whichever way rows are spread over devices, each
@@ -102,7 +132,7 @@ def make_train_step(
         first = jax.tree.map(lambda x: x[0], parts)
         zeros = jax.tree.map(
             lambda x: jnp.zeros(x.shape, x.dtype),
-            jax.eval_shape(sums_and_gradient, params, first, key),
+            jax.eval_shape(of_part, state, first, key),
         )
         return jax.lax.scan(add_part, zeros, (jnp.arange(accumulation_steps), parts))[0]
 
@@ -110,7 +140,7 @@ def make_train_step(
         state: TrainState, batch: Batch, across: Across
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(root, state.step), across.index())
-        sums, grads = across.total(of_all_parts(state.params, batch, key))
+        sums, grads, (stats, parts) = across.total(of_all_parts(state, batch, key))
         grads = jax.tree.map(lambda grad: grad / sums["target_tokens"], grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         updates = jax.tree.map(lambda update: state.rate_scale * update, updates)
@@ -120,6 +150,13 @@ def make_train_step(
             decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
             averaged = optax.incremental_update(params, state.averaged, 1 - decay)
         metrics = {**sums, "grad_norm": optax.tree.norm(grads)}
-        return TrainState(state.step + 1, params, opt_state, averaged, state.rate_scale), metrics
+        new = state.replace(
+            step=state.step + 1,
+            params=params,
+            opt_state=opt_state,
+            averaged=averaged,
+            batch_stats=jax.tree.map(lambda total: total / parts, stats),
+        )
+        return new, metrics
 
     return train_step

@@ -88,20 +88,6 @@ def test_unknown_classes_of_every_slot(key, name, start):
     assert error(config_of(), (key, name)).startswith(start)
 
 
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [
-        ("encoder.class", "InceptionV3Encoder"),
-        ("model", "Image2Seq"),
-        ("input_pipeline_dev.class", "ImageCaptioningInputPipeline"),
-        ("hooks", "TrainSampleHook"),
-        ("tasks", "DumpBeams"),
-    ],
-)
-def test_what_is_not_there_yet_says_so(key, name):
-    assert error(config_of(), (key, name)).startswith(f"{key}: {name} is not there yet")
-
-
 def test_params_of_the_file_are_kept_where_the_new_class_has_them(caplog):
     config = config_of()
     config.encoder.params = {

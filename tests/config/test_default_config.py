@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.config.classes import NOT_THERE_YET, SLOTS
+from seq2seq_jax.config.classes import SLOTS
 from seq2seq_jax.config.keys import ClassList, ClassName, Key, checked
 from seq2seq_jax.errors import UserError
 
@@ -216,7 +216,3 @@ def test_every_default_class_exists():
                     assert entry.default in SLOTS[entry.slot]
                 if isinstance(entry, ClassList):
                     assert set(entry.default) <= set(SLOTS[entry.slot])
-
-
-def test_what_is_not_there_yet_has_a_name():
-    assert {name for table in SLOTS.values() for name in table} >= NOT_THERE_YET

@@ -70,8 +70,8 @@ def test_flat_keys_legacy_names_and_lists_become_a_configuration(files):
     assert config.input_pipeline_train.params.source_files == "a.de,b.de"
 
 
-def test_hooks_that_are_not_there_are_left_out(files):
-    assert resolve(read_tf_config(files)).hooks.to_dict() == {}
+def test_the_hook_of_replicas_is_left_out(files):
+    assert list(resolve(read_tf_config(files)).hooks) == ["PrintModelAnalysisHook"]
 
 
 def test_a_later_file_wins(files, tmp_path):

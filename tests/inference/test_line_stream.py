@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.line_stream import answer_lines
+from seq2seq_jax.inference.line_stream import answer_lines, in_windows, text_windows
 
 PATIENCE = 20  # seconds until a test gives up
 
@@ -24,7 +24,7 @@ def answers_to(content, answer=shout, window=100):
     with open(reading, "rb") as source:
         writer = threading.Thread(target=_write_all, args=(writing, content))
         writer.start()
-        count = answer_lines(answer, source, sink, name="<stdin>", window=window)
+        count = answer_lines(answer, text_windows(source, "<stdin>", window), sink)
         writer.join()
     return count, sink.getvalue()
 
@@ -44,7 +44,7 @@ def test_a_line_is_answered_before_the_next_one_comes():
         open(reading, "rb", buffering=0) as screen,
     ):
         answering = threading.Thread(
-            target=answer_lines, args=(shout, source, sink), kwargs={"name": "-", "window": 9}
+            target=answer_lines, args=(shout, text_windows(source, "-", 9), sink)
         )
         answering.start()
         for typed, answered in ((b"one\n", b"ONE\n"), (b"\n", b"\n"), (b"two\n", b"TWO\n")):
@@ -67,9 +67,7 @@ def test_half_a_line_is_not_answered_until_it_is_whole():
 
     with open(source_end, "rb") as source, open(typing, "wb", buffering=0) as keyboard:
         answering = threading.Thread(
-            target=answer_lines,
-            args=(answer, source, io.StringIO()),
-            kwargs={"name": "-", "window": 9},
+            target=answer_lines, args=(answer, text_windows(source, "-", 9), io.StringIO())
         )
         answering.start()
         keyboard.write(b"tran")
@@ -118,7 +116,7 @@ def test_a_file_is_read_as_well_as_a_pipe(tmp_path):
     (tmp_path / "in").write_bytes(b"a\n\nb")
     sink = io.StringIO()
     with open(tmp_path / "in", "rb") as source:
-        answer_lines(shout, source, sink, name="in", window=2)
+        answer_lines(shout, text_windows(source, "in", 2), sink)
     assert sink.getvalue() == "A\n\nB\n"
 
 
@@ -130,5 +128,32 @@ def test_a_line_that_is_not_utf8_is_named_after_the_lines_before_it_are_answered
         open(reading, "rb") as source,
         pytest.raises(UserError, match=r"^<stdin>:3: not UTF-8 \(byte 0xff at column 2\)"),
     ):
-        answer_lines(shout, source, sink, name="<stdin>", window=2)
+        answer_lines(shout, text_windows(source, "<stdin>", 2), sink)
     assert sink.getvalue() == "A\nB\n"
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(monkeypatch):
+    monkeypatch.setattr("seq2seq_jax.inference.line_stream.LONGEST_LINE", 100_000)
+    sink = io.StringIO()
+    reading, writing = os.pipe()
+    with open(reading, "rb") as source:
+        writer = threading.Thread(target=_write_all, args=(writing, b"a\n" + b"b" * 200_000))
+        writer.start()
+        with pytest.raises(UserError, match=r"^<stdin>:2: longer than 100,000 bytes"):
+            answer_lines(shout, text_windows(source, "<stdin>", 2), sink)
+        while os.read(reading, 1 << 16):  # the writer waits for it
+            pass
+        writer.join(PATIENCE)
+    assert sink.getvalue() == "A\n"
+
+
+def test_windows_end_where_lines_do_and_where_an_error_comes():
+    def lines():
+        yield from "abc"
+        raise UserError("x", "y")
+
+    windows = in_windows(lines(), 2)
+    assert [next(windows), next(windows)] == [["a", "b"], ["c"]]
+    with pytest.raises(UserError):
+        next(windows)
+    assert list(in_windows("abcd", 2)) == [["a", "b"], ["c", "d"]]

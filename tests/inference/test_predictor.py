@@ -1,37 +1,52 @@
 """A model with random parameters: what it says makes no sense, and always the same."""
 
 import logging
+import math
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 import pytest
 
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
-from seq2seq_jax.inference.predictor import EMPTY, LoadedModel, Predictor, padded_length
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.inference.loading import LoadedModel
+from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.workdir import Vocabularies
 from tests.tiny_models import VOCABULARY, model_params, tiny_config
 
-WORDS = DelimiterTokenizer(" ")
 SOURCES = ["a b c", "", "f", "e e e e e e e", "b", "unheard of", "c d"]
 
 
-def predictor_of(seed=6, source_tokenizer=WORDS, target_tokenizer=WORDS, **overrides):
-    config = tiny_config(
-        encoder__class="UnidirectionalRNNEncoder",
-        inference__max_decode_length=6,
-        inference__batch_size=3,
-        source__max_seq_len=8,
-        **overrides,
-    )
+def loaded_model(seed=6, **overrides):
+    overrides = {
+        "encoder__class": "UnidirectionalRNNEncoder",
+        "inference__max_decode_length": 6,
+        "inference__batch_size": 3,
+        "source__max_seq_len": 8,
+    } | overrides
+    config = tiny_config(**overrides)
     model = build_model(config, VOCABULARY.size, VOCABULARY.size)
     params = model_params(model, seed)
     # Larger, so that sentences are about something; some are found only by a beam.
     params = jax.tree.map(lambda leaf: 2 * leaf, params)
     params["decoder"]["project_logits"]["bias"][VOCABULARY.sequence_start_id] = -100
-    tokenizers = Tokenizers(source_tokenizer, target_tokenizer)
-    vocabularies = Vocabularies(VOCABULARY, VOCABULARY)
-    return Predictor(LoadedModel(model, params, tokenizers, vocabularies, step=0), config)
+    loaded = LoadedModel(
+        model,
+        params,
+        Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" ")),
+        Vocabularies(VOCABULARY, VOCABULARY),
+        steps=[0],
+        has_attention="attention" in config,
+        collections={},
+    )
+    return loaded, config
+
+
+def predictor_of(**kwargs):
+    loaded, config = loaded_model(**kwargs)
+    return Predictor([loaded], config)
 
 
 @pytest.fixture(scope="module")
@@ -44,36 +59,90 @@ def predictions(predictor):
     return predictor.predict(SOURCES)
 
 
+@pytest.fixture(scope="module")
+def beam(predictor):
+    return predictor.searching(beam_width=4, n_best=3, length_penalty_weight=0.7)
+
+
+@pytest.fixture(scope="module")
+def beams(beam):
+    return beam.predict(SOURCES, attention=True, history=True)
+
+
+def contents(prediction):
+    return [(one.text, round(one.log_prob, 3)) for one in prediction.n_best]
+
+
 def test_there_is_a_prediction_for_each_source(predictions):
-    assert len(predictions) == len(SOURCES)
+    assert [prediction.source for prediction in predictions] == SOURCES
     assert len({prediction.text for prediction in predictions}) > 3
     for prediction in predictions:
         assert prediction.text == " ".join(prediction.tokens)
-        assert len(prediction.tokens) <= 6
+        assert len(prediction.tokens) == prediction.length <= 6
         assert "SEQUENCE_END" not in prediction.tokens
         assert prediction.score == prediction.log_prob <= 0
+        assert prediction.attention is prediction.history is None
 
 
-def test_an_empty_source_gives_an_empty_prediction(predictor, predictions):
-    assert predictions[1] == EMPTY
-    assert predictor.predict([""]) == [EMPTY]
-    assert predictor.predict(["   "]) == [EMPTY]
-    assert predictor.predict([]) == []
+@pytest.mark.parametrize("texts", [[""], ["   "], []])
+def test_an_empty_source_gives_an_empty_prediction(predictor, texts):
+    found = predictor.predict(texts)
+    assert [prediction.source for prediction in found] == texts
+    for prediction in found:
+        assert (prediction.n_best, prediction.text, prediction.tokens) == ([], "", [])
+        assert (prediction.log_prob, prediction.score, prediction.length) == (0, 0, 0)
 
 
 def test_predictions_do_not_depend_on_order_or_company(predictor, predictions):
     backwards = predictor.predict(SOURCES[::-1])[::-1]
     alone = [predictor.predict([source])[0] for source in SOURCES]
     for others in (backwards, alone):
-        assert [other.tokens for other in others] == [p.tokens for p in predictions]
-        np.testing.assert_allclose(
-            [other.log_prob for other in others], [p.log_prob for p in predictions], atol=1e-4
-        )
+        assert list(map(contents, others)) == list(map(contents, predictions))
+
+
+def test_samples_depend_on_their_text_and_the_seed_alone(predictor):
+    drawing = predictor.searching(sampling=True, n_best=3, temperature=1.5)
+    found = drawing.predict(SOURCES)
+    backwards = drawing.predict(SOURCES[::-1])[::-1]
+    assert list(map(contents, backwards)) == list(map(contents, found))
+    assert len(found[0].n_best) == 3
+    assert found[0].score == max(one.score for one in found[0].n_best)
+    others = predictor.searching(sampling=True, n_best=3, temperature=1.5, seed=1)
+    assert list(map(contents, others.predict(SOURCES))) != list(map(contents, found))
+
+
+def test_any_number_of_threads_may_ask_at_once(predictions):
+    predictor = predictor_of()  # has compiled nothing yet
+    asked = [SOURCES[i:] + SOURCES[:i] for i in range(len(SOURCES))] * 4
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(predictor.predict, asked))
+    expected = dict(zip(SOURCES, map(contents, predictions), strict=True))
+    for texts, found in zip(asked, answers, strict=True):
+        assert list(map(contents, found)) == [expected[text] for text in texts]
+
+
+def test_all_devices_are_used_and_say_the_same(use_devices, predictions):
+    use_devices(8)
+    predictor = predictor_of()
+    assert list(map(contents, predictor.predict(SOURCES))) == list(map(contents, predictions))
+    assert contents(predictor.predict(SOURCES[:1])[0]) == contents(predictions[0])
+    leaf = jax.tree.leaves(predictor._params)[0]
+    assert len(leaf.sharding.device_set) == predictor._batch_size == 8
+
+
+def test_each_shape_is_compiled_once(predictor):
+    predictor.warm_up()
+    search = predictor._search(attention=False, history=False)
+    assert search._cache_size() == 2  # one row and a whole batch, of width 8
+    predictor.predict(SOURCES)
+    predictor.predict(SOURCES[:1])
+    assert search._cache_size() == 2
 
 
 def test_words_that_are_not_in_the_vocabulary_are_unknown(predictor):
     unheard, unknown = predictor.predict(["unheard of", "UNK UNK"])
     assert unheard.tokens == unknown.tokens
+    assert unheard.source_tokens == ["unheard", "of", "SEQUENCE_END"]
 
 
 def test_a_source_that_is_too_long_is_cut_with_a_warning(predictor, caplog):
@@ -84,27 +153,126 @@ def test_a_source_that_is_too_long_is_cut_with_a_warning(predictor, caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert cut.tokens == same.tokens
+    assert cut.source_tokens == ["a", "b", "c", "d", "e", "f", "a", "b"]
     assert "2 of 2 sources cut to source.max_seq_len=8 tokens" in caplog.text
 
 
-def test_a_beam_is_at_least_as_likely_as_the_greedy_way(predictions):
-    beams = predictor_of(inference__beam_search__beam_width=4).predict(SOURCES)
-    for beam, greedy in zip(beams, predictions, strict=True):
-        assert beam.log_prob >= greedy.log_prob - 1e-4
-    assert any(
-        beam.tokens != greedy.tokens for beam, greedy in zip(beams, predictions, strict=True)
+def test_n_best_are_ranked_by_their_normalised_scores(beams):
+    for prediction in beams:
+        assert len(prediction.n_best) == (3 if prediction.source else 0)
+        scores = [one.score for one in prediction.n_best]
+        assert scores == sorted(scores, reverse=True)
+        assert len({one.text for one in prediction.n_best}) == len(scores)
+        for one in prediction.n_best:
+            penalty = ((5 + one.length) / 6) ** 0.7
+            assert math.isclose(one.score, one.log_prob / penalty, rel_tol=1e-5)
+
+
+def test_a_beam_without_so_many_hypotheses_gives_those_there_are(predictor):
+    few = predictor.searching(max_decode_length=1, beam_width=40, n_best=40)
+    (found,) = few.predict(["a"])
+    assert len(found.n_best) == VOCABULARY.size
+    assert math.isclose(sum(math.exp(one.log_prob) for one in found.n_best), 1, rel_tol=1e-4)
+
+
+def test_attention_has_a_row_a_token_and_a_column_a_source_token(beams):
+    for prediction in beams:
+        for one in prediction.n_best:
+            rows, columns = one.attention.shape
+            assert columns == len(prediction.source_tokens)
+            assert rows == min(one.length + 1, 6)
+            np.testing.assert_allclose(one.attention.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_history_leads_to_the_hypotheses(beams):
+    for prediction in beams:
+        if not prediction.source:
+            assert prediction.history is None
+            continue
+        history = prediction.history
+        for one, slot in zip(prediction.n_best, history.slots, strict=False):
+            words = []
+            for step_words, parents in zip(history.words[::-1], history.parents[::-1], strict=True):
+                words.append(step_words[slot])
+                slot = parents[slot]
+            tokens = VOCABULARY.decode(words[::-1])
+            assert tokens[: one.length] == one.tokens
+            assert set(tokens[one.length :]) <= {"SEQUENCE_END"}
+
+
+def test_the_history_of_greedy_search_has_one_slot(predictor, predictions):
+    found = predictor.predict(SOURCES, history=True)
+    assert list(map(contents, found)) == list(map(contents, predictions))
+    assert found[0].history.words.shape[1] == 1
+
+
+def test_an_output_begins_with_its_prefix_and_keeps_to_its_words(predictor):
+    prefixes = ["f f", None, "a", "", "", "", ""]
+    allowed = [None, None, None, {"b", "nothing"}, ["a", "c"], None, []]
+    free = predictor.predict(SOURCES)
+    found = predictor.predict(SOURCES, prefixes=prefixes, allowed=allowed)
+    assert found[0].tokens[:2] == ["f", "f"]
+    assert found[2].tokens[0] == "a"
+    assert set(found[3].tokens) <= {"b"}
+    assert set(found[4].tokens) <= {"a", "c"}
+    assert contents(found[5]) == contents(free[5])
+    assert found[6].tokens == []
+
+
+def test_targets_are_scored_as_the_search_scores_them(predictor, predictions):
+    finished = [p for p in predictions if 0 < p.length < 6]
+    found = predictor.score(
+        [p.source for p in finished], [p.text for p in finished], attention=True
     )
+    for score, prediction in zip(found, finished, strict=True):
+        assert (score.source, score.target) == (prediction.source, prediction.text)
+        assert score.tokens == [*prediction.tokens, "SEQUENCE_END"]
+        assert len(score.token_log_probs) == len(score.tokens)
+        assert math.isclose(score.log_prob, prediction.log_prob, rel_tol=1e-4)
+        assert score.attention.shape == (len(score.tokens), len(score.source_tokens))
+        np.testing.assert_allclose(score.attention.sum(axis=1), 1, atol=1e-5)
+
+
+def test_any_target_can_be_scored_even_none_and_a_long_one(predictor):
+    empty, long = predictor.score(["a", ""], ["", "a " * 20])
+    assert empty.tokens == ["SEQUENCE_END"]
+    assert empty.attention is None
+    assert len(long.token_log_probs) == 21
+    assert (long.token_log_probs < 0).all()
+
+
+def test_several_models_decide_together(predictions):
+    (one, config), (other, _) = loaded_model(), loaded_model(seed=9, model="BasicSeq2Seq")
+    together = Predictor([one, other], config).predict(SOURCES, attention=True)
+    assert together[0].attention.shape[1] == 4
+    for found, alone in zip(together, predictions, strict=True):
+        if found.text == alone.text and found.text:
+            assert found.log_prob != alone.log_prob
 
 
 def test_characters_go_in_and_come_out_without_a_delimiter(predictor, predictions):
-    by_character = predictor_of(
-        source_tokenizer=DelimiterTokenizer("", lowercase=True),
-        target_tokenizer=DelimiterTokenizer(""),
+    by_character = predictor.searching()
+    by_character.tokenizers = Tokenizers(
+        DelimiterTokenizer("", lowercase=True), DelimiterTokenizer("")
     )
     (prediction,) = by_character.predict(["ABC"])
     assert prediction.tokens == predictions[0].tokens
     assert prediction.text == "".join(prediction.tokens)
 
 
-def test_sources_are_padded_to_few_widths():
-    assert [padded_length(n) for n in (1, 8, 9, 64, 65, 96, 97)] == [8, 8, 16, 64, 96, 96, 128]
+def test_wrong_options_are_one_line(predictor):
+    with pytest.raises(UserError, match=r"^inference\.beam_widht: unknown key .* did you mean"):
+        predictor.searching(beam_widht=3)
+    with pytest.raises(UserError, match=r"^inference\.n_best: must be 1 in greedy search; got 3"):
+        predictor.searching(n_best=3)
+
+
+def test_wrong_calls_say_what_is_wrong(predictor):
+    with pytest.raises(TypeError, match="a list of texts"):
+        predictor.predict("a b c")
+    with pytest.raises(ValueError, match="1 prefixes for 2 texts"):
+        predictor.predict(["a", "b"], prefixes=["c"])
+    with pytest.raises(ValueError, match="samples come from no search"):
+        predictor.searching(sampling=True).predict(["a"], history=True)
+    with pytest.raises(ValueError, match="without attention"):
+        predictor_of(model="BasicSeq2Seq").predict(["a"], attention=True)

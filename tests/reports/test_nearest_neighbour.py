@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from seq2seq_jax.data.decoded_images import DecodedImages
+from seq2seq_jax.data.pictures.decoded_images import DecodedImages
 from seq2seq_jax.reports.nearest_neighbour import (
     caption_scores,
     nearest,
     nearest_neighbour_captions,
 )
-from tests.data.tiny_images import grey
+from tests.data.pictures.tiny_images import grey
 
 
 def test_the_nearest_row_is_the_one_by_euclid():

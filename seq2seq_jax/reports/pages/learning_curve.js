@@ -1,6 +1,6 @@
 // Metrics of runs over steps, a panel a metric; all panels share the range of steps.
 const COLOURS = ["#3b82d6", "#e07b00", "#2f9e58", "#d1495b", "#8d6cc9", "#a1785c", "#d765a8", "#7f8790", "#a3a51b", "#17a2b0"];
-const WIDTH = 640, HEIGHT = 270, LEFT = 58, RIGHT = 12, TOP = 8, BOTTOM = 30;
+const WIDTH = 640, HEIGHT = 270, LEFT = 58, RIGHT = 22, TOP = 8, BOTTOM = 30;
 
 const runs = data.runs.map((run, i) => ({
   ...run, shown: true, colour: COLOURS[i % COLOURS.length], dash: i < COLOURS.length ? null : "6 3",

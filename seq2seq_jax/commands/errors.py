@@ -1,0 +1,62 @@
+"""Shows what a trained model gets wrong."""
+
+import argparse
+from pathlib import Path
+
+from seq2seq_jax.commands.run_folder import add_workdir
+from seq2seq_jax.commands.text_run import open_text_run
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.errors import UserError
+
+HELP = "show what a trained model gets wrong on its dev set (input_pipeline_dev)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workdir(parser)
+    parser.add_argument(
+        "--output", metavar="FILE", help="the page; default: error_report.html in the run's folder"
+    )
+    parser.add_argument(
+        "--worst",
+        type=int,
+        default=300,
+        metavar="N",
+        help="how many sentences the page shows (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.console import say
+    from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+    from seq2seq_jax.inference.loading import load_ensemble
+    from seq2seq_jax.inference.predictor import Predictor
+    from seq2seq_jax.reports.error_report import (
+        error_report,
+        terminal_summary,
+        write_error_report,
+    )
+    from seq2seq_jax.training.preparation import load_dev_set
+
+    if arguments.worst < 0:
+        raise UserError("--worst", f"must be at least 0; got {arguments.worst}")
+    workdir, config = open_text_run(arguments, overrides)
+    members = load_ensemble(workdir, config)
+    dev_set = load_dev_set(config, members[0].tokenizers, members[0].vocabularies)
+    which = ", ".join(member.which for member in members)
+    say(f"decoding {len(dev_set)} sources of the dev set with {which}")
+    predictions = Predictor(members, config).predict(dev_set.sources)
+
+    # Compared as people read it, as the metrics do: subwords are joined.
+    params = config.input_pipeline_dev.params
+    source = DelimiterTokenizer(params.source_delimiter, config.source.lowercase)
+    target = DelimiterTokenizer(params.target_delimiter)
+    report = error_report(
+        [source.split(text) for text in dev_set.sources],
+        [target.split(prediction.text) for prediction in predictions],
+        [[target.split(text) for text in texts] for texts in dev_set.references],
+        scores=[prediction.score for prediction in predictions],
+    )
+    page = arguments.output or workdir.path / "error_report.html"
+    title = f"Errors of {Path(workdir.path).resolve().name}, {which}"
+    print(terminal_summary(report))
+    say(f"sentence by sentence in {write_error_report(report, page, title, arguments.worst)}")

@@ -1,0 +1,91 @@
+"""Tells how likely a trained model thinks given targets are."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from seq2seq_jax.data.text_pair import TextPair
+
+HELP = "read sources and targets, write how likely each target is"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workdir(parser)
+    parser.add_argument(
+        "--input", metavar="FILE", help="lines of source, tab, target; default: standard input"
+    )
+    parser.add_argument("--source", metavar="FILE", help="sources; then --target has the targets")
+    parser.add_argument("--target", metavar="FILE", help="targets, line i that of source i")
+    parser.add_argument("--json", action="store_true", help="write a JSON object for each pair")
+    parser.add_argument(
+        "--attention", action="store_true", help="put where the model looked into the JSON"
+    )
+    parser.add_argument("--total", action="store_true", help="write only what holds for all pairs")
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.config import resolve
+    from seq2seq_jax.console import say
+    from seq2seq_jax.data.vocabulary import UNK
+    from seq2seq_jax.inference.json_lines import score_line
+    from seq2seq_jax.inference.loading import load_ensemble
+    from seq2seq_jax.inference.predictor import Predictor
+    from seq2seq_jax.workdir import Workdir
+
+    if arguments.attention and not arguments.json:
+        raise UserError("--attention", "goes into JSON; add --json")
+    workdir = Workdir(required_workdir(arguments))
+    config = resolve(workdir.config(), overrides)
+    windows = _windows(arguments, 16 * config.inference.batch_size)
+    predictor = Predictor(load_ensemble(workdir, config), config)
+    if arguments.attention and not predictor.has_attention:
+        raise UserError("--attention", f"{config.model} has none; leave it out")
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    totals = {"pairs": 0, "tokens": 0, "unknown": 0, "log_prob": 0.0}
+    for pairs in windows:
+        sources, targets = zip(*pairs, strict=True)
+        for score in predictor.score(sources, targets, attention=arguments.attention):
+            totals["pairs"] += 1
+            totals["tokens"] += len(score.tokens)
+            totals["unknown"] += score.tokens.count(UNK)
+            totals["log_prob"] += score.log_prob
+            if arguments.json and not arguments.total:
+                print(score_line(score))
+            elif not arguments.total:
+                each = " ".join(f"{value:.4f}" for value in score.token_log_probs)
+                print(f"{score.log_prob:.4f}\t{each}")
+        sys.stdout.flush()
+    totals["perplexity"] = math.exp(-totals["log_prob"] / max(1, totals["tokens"]))
+    if arguments.total:
+        print(json.dumps(totals) if arguments.json else _described(totals))
+    else:
+        say(_described(totals))
+
+
+def _described(totals: dict[str, float]) -> str:
+    return (
+        f"{totals['pairs']:,} pairs, {totals['tokens']:,} target tokens with SEQUENCE_END,"
+        f" {totals['unknown']:,} of them unknown; log probability {totals['log_prob']:.4f},"
+        f" perplexity {totals['perplexity']:.4f}"
+    )
+
+
+def _windows(arguments: argparse.Namespace, limit: int) -> "Iterator[list[TextPair]]":
+    from seq2seq_jax.inference.pair_stream import column_windows, file_windows
+
+    if arguments.source is None and arguments.target is None:
+        return column_windows(arguments.input, limit)
+    for flag, other in (("source", "target"), ("target", "source")):
+        if getattr(arguments, flag) is None:
+            raise UserError(f"--{other}", f"is given, which needs --{flag} as well")
+    if arguments.input is not None:
+        raise UserError("--input", "is given, but so are --source and --target; leave it out")
+    return file_windows(arguments.source, arguments.target, limit)

@@ -1,0 +1,172 @@
+import gzip
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from seq2seq_jax.errors import UserError
+from tests.tiny_workdir import tiny_run
+
+LINES = ["a b c", "", "f", "e e e e e e e", "b", "unheard of", "c d"]
+BEAM = ("--config.inference.beam_search.beam_width=3", "--config.inference.n_best=2")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    tiny_run(folder / "one", {10: 6})
+    tiny_run(folder / "two", {10: 9}, model="BasicSeq2Seq")
+    (folder / "lines").write_text("\n".join(LINES) + "\n", "utf-8")
+    return folder
+
+
+@pytest.fixture
+def infer(command, runs):
+    """Runs it on the lines; returns what it wrote, line by line."""
+
+    def run(*flags, name="one"):
+        where = () if any(flag.startswith("--input") for flag in flags) else ("--input",)
+        where = where and (f"--input={runs / 'lines'}",)
+        return command("infer", f"--workdir={runs / name}", *where, *flags)[0].splitlines()
+
+    return run
+
+
+@pytest.fixture
+def plain(infer):
+    return infer()
+
+
+def test_a_line_of_json_for_each_line(infer, plain):
+    found = [json.loads(line) for line in infer("--json", *BEAM)]
+    assert [one["source"] for one in found] == LINES
+    assert found[1] == {"source": "", "text": "", "tokens": [], "n_best": []}
+    for one in (found[0], *found[2:]):
+        assert list(one) == ["source", "text", "tokens", "score", "log_prob", "n_best"]
+        best = {key: one[key] for key in ("text", "tokens", "score", "log_prob")}
+        assert one["n_best"][0] == best
+        assert len(one["n_best"]) == 2
+        assert one["n_best"][0]["score"] >= one["n_best"][1]["score"]
+        assert one["text"] == " ".join(one["tokens"])
+    greedy = [json.loads(line) for line in infer("--json")]
+    assert [one["text"] for one in greedy] == plain
+    assert all(len(one["n_best"]) == 1 for one in greedy if one["source"])
+
+
+def test_attention_in_json_has_rows_that_sum_to_one(infer):
+    for line in infer("--json", "--attention", *BEAM):
+        found = json.loads(line)
+        for one in (found, *found["n_best"]) if found["source"] else ():
+            rows = np.array(one["attention"])
+            assert len(rows) == min(6, len(one["tokens"]) + 1)
+            assert rows.shape[1] == min(8, len(found["source"].split()) + 1)
+            np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("beam", [(), BEAM], ids=["greedy", "beam"])
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "ensemble"])
+def test_several_tasks_at_once(infer, runs, tmp_path, beam, together):
+    ensemble = [f"--config.inference.ensemble={runs / 'two'}"] if together else []
+    expected = [json.loads(line) for line in infer("--json", *beam, *ensemble)]
+    written = infer(
+        *beam,
+        *ensemble,
+        "--tasks=DecodeText,DumpAttention,DumpBeams",
+        "--config.tasks.DecodeText.params.delimiter=_",
+        "--config.tasks.DecodeText.params.unk_replace=true",
+        f"--config.tasks.DumpAttention.params.output_dir={tmp_path}",
+        "--config.tasks.DumpAttention.params.dump_plots=false",
+        f"--config.tasks.DumpBeams.params.file={tmp_path}/beams.npz",
+    )
+    assert len(written) == len(LINES)
+    for text, one in zip(written, expected, strict=True):
+        for word, token in zip(text.split("_"), one["tokens"], strict=False):
+            assert word == token or (token == "UNK" and word in one["source"].split())
+    with np.load(tmp_path / "attention_scores.npz", allow_pickle=False) as scores:
+        for i, one in enumerate(expected):
+            rows = scores[f"arr_{i}"]
+            assert len(rows) == (min(6, len(one["tokens"]) + 1) if one["source"] else 0)
+            np.testing.assert_allclose(rows.sum(axis=-1), np.ones(len(rows)), atol=1e-5)
+    with np.load(tmp_path / "beams.npz", allow_pickle=False) as beams:
+        width = 3 if beam else 1
+        assert beams["predicted_ids"].shape == (len(LINES), beams["steps"].max(), width)
+        for i, one in enumerate(expected):
+            if one["source"]:
+                last = beams["scores"][i, beams["steps"][i] - 1, beams["slots"][i, 0]]
+                assert math.isclose(last, one["score"], rel_tol=1e-5)
+
+
+def test_searches_are_drawn(infer, plain, tmp_path):
+    assert infer(f"--beam_tree={tmp_path}") == plain
+    assert len(list(tmp_path.glob("0000*.html"))) == len(LINES) - 1
+
+
+def test_files_say_how_outputs_begin_and_what_they_are_made_of(infer, plain, tmp_path):
+    (tmp_path / "prefixes").write_text("f f\n\na\n" + "\n" * 4)
+    (tmp_path / "words").write_text("\n" * 3 + "b\nc\n\n\n")
+    found = infer(
+        f"--config.inference.prefix_file={tmp_path}/prefixes",
+        f"--config.inference.allowed_words_file={tmp_path}/words",
+    )
+    assert found[0].startswith("f f") and found[2].startswith("a")
+    assert set(found[3].split()) <= {"b"} and set(found[4].split()) <= {"c"}
+    assert found[5:] == plain[5:]
+    (tmp_path / "prefixes").write_text("f f\n")
+    with pytest.raises(UserError, match=r"prefixes: has 1 lines, and the input has more"):
+        infer(f"--config.inference.prefix_file={tmp_path}/prefixes")
+
+
+def test_a_packed_file_is_read_too(infer, plain, tmp_path):
+    with gzip.open(tmp_path / "lines.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(LINES))
+    assert infer(f"--input={tmp_path}/lines.gz") == plain
+
+
+def test_a_line_that_is_no_text_comes_after_all_that_was_done(infer, plain, runs, tmp_path, capsys):
+    (tmp_path / "bad").write_bytes(b"a b c\n\xff\n")
+    flags = ["--tasks=DumpBeams", f"--config.tasks.DumpBeams.params.file={tmp_path}/b.npz"]
+    with pytest.raises(UserError, match=r"bad:2: not UTF-8"):
+        infer(f"--input={tmp_path}/bad", *flags)
+    assert capsys.readouterr().out.splitlines() == plain[:1]
+    with np.load(tmp_path / "b.npz") as beams:
+        assert len(beams["steps"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        (
+            "one",
+            ["--attention"],
+            "--attention: goes into JSON; add --json, or --tasks=DumpAttention, which writes files",
+        ),
+        ("two", ["--json", "--attention"], "--attention: BasicSeq2Seq has none; leave it out"),
+        (
+            "two",
+            ["--tasks=DecodeText", "--config.tasks.DecodeText.params.unk_replace=true"],
+            "tasks.DecodeText: needs attention, which BasicSeq2Seq has not; leave it out",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line(infer, name, flags, message):
+    with pytest.raises(UserError) as error:
+        infer(*flags, name=name)
+    assert str(error.value) == message
+
+
+def test_the_user_can_import_a_successor_function(infer, plain, tmp_path, monkeypatch):
+    (tmp_path / "my_search.py").write_text(
+        "import jax.numpy as jnp\n"
+        "from seq2seq_jax.inference.beam_step import choose_top_k\n"
+        "def backwards(scores):\n"
+        "    return choose_top_k(scores)[:, ::-1]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = infer(
+        "--config.inference.beam_search.beam_width=2",
+        "--config.inference.beam_search.choose_successors_fn=my_search.backwards",
+    )
+    del sys.modules["my_search"]
+    assert len(found) == len(plain) and found != plain

@@ -1,0 +1,54 @@
+"""What docs/extending.md shows is run as it stands there."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq_jax.cli import main
+from seq2seq_jax.training.metric_writers import read_metrics
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The page's Python as one file, as the page says, and what its commands name."""
+    (tmp_path / "my_parts.py").write_text("\n\n".join(blocks("python")), encoding="utf-8")
+    (tmp_path / "questions.txt").write_text("1+2\n\n30+4\n", encoding="utf-8")
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.modules.pop("my_parts", None)
+
+
+def test_the_pages_classes_train_and_infer_together(folder, capsys):
+    commands = [shlex.split(block.replace("\\\n", " ")) for block in blocks("bash")]
+    assert [command[:2] for command in commands] == [
+        ["seq2seq-jax", "train"],
+        ["seq2seq-jax", "infer"],
+    ]
+    assert main(commands[0][1:]) == 0
+    err = capsys.readouterr().err
+    assert "step 4/4" in err and "8,571 read" in err
+    norms = [line for line in read_metrics("runs/sums") if "norm/encoder" in line]
+    assert [line["step"] for line in norms] == [2, 4]
+    assert main(commands[1][1:]) == 0
+    written = capsys.readouterr().out.split("\n")
+    assert written[1] == written[3] == ""
+    sure = (folder / "sure.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t") for line in sure] == [
+        [question, text] for question, text in zip(["1+2", "", "30+4"], written, strict=False)
+    ]
+
+
+def test_an_encoder_is_twenty_lines():
+    encoder = blocks("python")[0].partition("class")[2]
+    assert len(encoder.strip().splitlines()) <= 20

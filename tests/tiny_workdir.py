@@ -1,0 +1,58 @@
+"""A workdir as a training leaves it behind, without the training."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from seq2seq_jax.config import write_config
+from seq2seq_jax.models.build import build_model
+from seq2seq_jax.workdir import Vocabularies, Workdir, vocabulary_sizes
+from tests.tiny_models import VOCABULARY, model_params, tiny_config
+
+VOCABULARIES = Vocabularies(VOCABULARY, VOCABULARY)
+
+
+def tiny_run(
+    path: Path,
+    seeds: dict[int, int],
+    *,
+    averaged: int | None = None,
+    metrics: dict[int, float] | None = None,
+    vocabularies: Vocabularies = VOCABULARIES,
+    **overrides: Any,
+) -> Workdir:
+    """
+    Args:
+      seeds: of the random parameters, by the checkpoint's step.
+      averaged: seed of the parameters' moving average, in all checkpoints.
+      metrics: the log perplexity at a step.
+      overrides: as in `tiny_config`.
+    """
+    sizes = {
+        "encoder__class": "UnidirectionalRNNEncoder",
+        "inference__max_decode_length": 6,
+        "inference__batch_size": 3,
+        "source__max_seq_len": 8,
+    }
+    config = tiny_config(**sizes | overrides)
+    workdir = Workdir(path)
+    path.mkdir(parents=True)
+    write_config(config, workdir.config_file)
+    workdir.write_vocabularies(vocabularies)
+    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+    for step, seed in seeds.items():
+        state = {"params": tiny_run_params(model, seed)}
+        if averaged is not None:
+            state["averaged"] = tiny_run_params(model, averaged)
+        measured = {"log_perplexity": (metrics or {})[step]} if step in (metrics or {}) else {}
+        data = {"vocabulary_sizes": vocabulary_sizes(vocabularies)}
+        workdir.checkpoints(config).save(step, state, data, measured)
+    return workdir
+
+
+def tiny_run_params(model: Any, seed: int) -> Any:
+    """Large enough that outputs are about something; SEQUENCE_START is none of them."""
+    params = jax.tree.map(lambda leaf: 2 * leaf, model_params(model, seed))
+    params["decoder"]["project_logits"]["bias"][VOCABULARY.sequence_start_id] = -100
+    return params

@@ -1,0 +1,194 @@
+"""What hooks see and leave behind, and that training is the same with them."""
+
+import gzip
+import json
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from seq2seq_jax import devices
+from seq2seq_jax.config import resolve
+from seq2seq_jax.errors import UserError
+from seq2seq_jax.models.sources import source_of
+from seq2seq_jax.training.hooks.configured import TrainSampleHook, make_hooks
+from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
+from seq2seq_jax.training.loop import train
+from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.training.train_step import create_train_state
+from seq2seq_jax.workdir import Vocabularies, Workdir
+from tests.tiny_models import VOCABULARY, model_params, pair_batch, tiny_config, tiny_model
+
+HOOKS = "PrintModelAnalysisHook,MetadataCaptureHook,TrainSampleHook"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_in_haste():
+    """What runs once need not run fast."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def short_run(**overrides):
+    """A configuration of four steps without a dev set."""
+    settings = {"train_steps": 4, "batch_size": 4, "buckets": "25", "eval_every_n_steps": 0}
+    return tiny_config(**settings | overrides)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The workdir of a run with all hooks."""
+    workdir = tmp_path_factory.mktemp("runs") / "with_hooks"
+    config = short_run(hooks=HOOKS)
+    config.hooks.MetadataCaptureHook.params.update(step=2, num_steps=2)
+    config.hooks.TrainSampleHook.params.update(every_n_steps=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "available", lambda: jax.devices()[:1])
+        assert train(config, workdir)
+    return workdir
+
+
+def test_the_parameters_by_module_are_in_a_file(trained):
+    table = (trained / "model_analysis.txt").read_text()
+    assert "source_embedding" in table
+    total = int(table.splitlines()[-1].removeprefix("all parameters").replace(",", ""))
+    _, arrays, _ = Workdir(trained).checkpoints(Workdir(trained).config()).read()
+    assert total == sum(x.size for name, x in arrays.items() if name.startswith("params."))
+
+
+def test_a_trace_has_the_chosen_steps_from_the_batch_to_the_device(trained):
+    (path,) = (trained / "profile").glob("plugins/profile/*/*.trace.json.gz")
+    assert len(list(path.parent.glob("*.xplane.pb"))) == 1
+    events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    steps = [event for event in events if event.get("name") == "train"]
+    assert sorted(int(event["args"]["step_num"]) for event in steps) == [2, 3]
+    begin, end = min(s["ts"] for s in steps), max(s["ts"] + s["dur"] for s in steps)
+    work = [event for event in events if event.get("name") == "ThunkExecutor::Execute"]
+    assert len(work) >= 2
+    assert all(begin <= event["ts"] and event["ts"] + event["dur"] <= end for event in work)
+
+
+def test_samples_are_in_the_metrics(trained):
+    samples = {x["step"]: x["train/samples"] for x in read_metrics(trained) if len(x) == 2}
+    assert list(samples) == [1, 3]
+    source, prediction, target, _ = samples[1].split("\n")[:4]
+    assert target.split()[1:] == [*source.split()[1:], "SEQUENCE_END"]  # the task is to copy
+    assert len(prediction.split()) == len(target.split())
+
+
+def test_hooks_do_not_change_training(trained, tmp_path):
+    assert train(short_run(), tmp_path)
+    with_hooks, without = (
+        Workdir(path).checkpoints(Workdir(path).config()).read()[1] for path in (trained, tmp_path)
+    )
+    assert with_hooks.keys() == without.keys()
+    for name, array in without.items():
+        np.testing.assert_array_equal(with_hooks[name], array, err_msg=name)
+
+
+class _Lines:
+    """A writer that keeps what it gets."""
+
+    def __init__(self):
+        self.texts = {}
+
+    def write_texts(self, step, texts):
+        self.texts[step] = texts["train/samples"]
+
+
+def test_a_sample_is_the_likeliest_word_at_each_place_of_the_target(tmp_path, use_devices):
+    model, batch = tiny_model(), pair_batch([(3, 5), (2, 2), (0, 0), (4, 3)])
+    params = model_params(model)
+    use_devices(8)
+    state = devices.Devices().replicate(create_train_state(params, optax.sgd(0.1)))
+    lines = _Lines()
+    vocabularies = Vocabularies(VOCABULARY, VOCABULARY)
+    hook = TrainSampleHook(source_delimiter="", target_delimiter="-")
+    hook.begin(TrainingRun(tiny_config(), tmp_path, model, vocabularies, 1, lines), state)
+    for step in (1, 2, 1000):
+        hook.after_step(step, state, batch)
+
+    inputs = batch["target_ids"][:, :-1]
+    logits = jax.jit(model.apply)({"params": params}, *source_of(batch), inputs).logits
+    expected = []
+    for row, length in enumerate(batch["target_len"]):
+        if length:
+            source = batch["source_ids"][row, : batch["source_len"][row] - 1]
+            predicted = np.argmax(logits[row, : length - 1], axis=-1)
+            target = batch["target_ids"][row, 1:length]
+            expected += [
+                f"  source      {''.join(VOCABULARY.decode(source))}",
+                f"  prediction  {'-'.join(VOCABULARY.decode(predicted))}",
+                f"  target      {'-'.join(VOCABULARY.decode(target))}",
+                "",
+            ]
+    assert lines.texts == dict.fromkeys((1, 1000), "\n".join(expected[:-1]))
+
+
+def test_samples_by_the_clock_take_the_place_of_those_by_steps(monkeypatch):
+    hook, now = TrainSampleHook(every_n_secs=10, every_n_steps=1), [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    hook.begin(TrainingRun(None, None, None, None, 1, None), None)
+    due = []
+    for step, now[0] in enumerate((100.0, 105.0, 111.0, 120.0, 121.0), start=1):
+        due.append(hook._due(step))
+    assert due == [True, False, True, False, True]
+
+
+class Recorder(Hook):
+    """A hook of one's own, with a parameter."""
+
+    calls: list = []  # noqa: RUF012
+
+    def __init__(self, stop_after: int = 0):
+        self.stop_after = stop_after
+
+    def begin(self, run, state):
+        self.calls.append(("begin", run.first_step, int(state.step)))
+
+    def before_step(self, step, state):
+        self.calls.append(("before", step, int(state.step)))
+
+    def after_step(self, step, state, batch):
+        assert batch["target_ids"].shape[0] == 4
+        self.calls.append(("after", step, int(state.step)))
+        if step == self.stop_after:
+            raise RuntimeError("this hook fails")
+
+    def end(self):
+        self.calls.append(("end",))
+
+
+def test_a_hook_of_ones_own_is_told_of_every_step_and_of_the_end(tmp_path):
+    def run(**params):
+        Recorder.calls.clear()
+        config = short_run(hooks=f"{__name__}.Recorder", save_checkpoints_steps=2)
+        config.hooks.Recorder.params.update(params)
+        return train(config, tmp_path)
+
+    with pytest.raises(RuntimeError, match="this hook fails"):
+        run(stop_after=3)
+    steps = [[("before", n, n - 1), ("after", n, n)] for n in range(1, 5)]
+    assert Recorder.calls == [("begin", 1, 0), *steps[0], *steps[1], *steps[2], ("end",)]
+    assert run()
+    assert Recorder.calls == [("begin", 3, 2), *steps[2], *steps[3], ("end",)]
+
+
+@pytest.mark.parametrize(
+    ("hook", "error"),
+    [
+        ("collections.Counter", "hooks.Counter.class: collections.Counter must derive from"),
+        ("TrainSample", "hooks: unknown hook TrainSample, did you mean TrainSampleHook?"),
+    ],
+)
+def test_what_is_no_hook_is_refused(hook, error):
+    with pytest.raises(UserError) as raised:
+        make_hooks(short_run(hooks=hook))
+    assert str(raised.value).startswith(error)
+
+
+def test_a_step_that_never_comes_is_no_step_to_trace():
+    with pytest.raises(UserError, match="at least 1; got 0"):
+        resolve(short_run(hooks=HOOKS), [("hooks.MetadataCaptureHook.params.step", "0")])
