@@ -1,0 +1,70 @@
+"""An encoder of pictures of almost no size, and a folder of pictures for it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from PIL import Image
+
+from seq2seq_jax.models.inception_encoder import CellReader
+
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (99, 99, 99)}
+
+
+class TinyEncoder(nn.Module):
+    """The mean colours of the four quarters of a picture, mixed and normalised over the batch."""
+
+    trainable: str = "none"
+    num_units: int = 0
+    dropout_keep_prob: float = 1.0
+    resize_height: int = 4
+    resize_width: int = 6
+
+    def setup(self):
+        self.network = _Quarters(self.trainable != "none")
+        self.reader = CellReader(self.num_units, self.dropout_keep_prob, "cells")
+
+    def cells(self, images, *, train=False):
+        return self.network(images, train=train)
+
+    def read(self, cells, *, train=False):
+        return self.reader(cells, train=train)
+
+    def __call__(self, images, *, train=False):
+        return self.read(self.cells(images, train=train), train=train)
+
+
+class _Quarters(nn.Module):
+    trained: bool
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        count, height, width, _ = images.shape
+        quarters = images.reshape(count, 2, height // 2, 2, width // 2, 3).mean((2, 4)) / 255
+        init = nn.initializers.normal(1.0)
+        if self.trained:
+            kernel = self.param("kernel", init, (3, 5))
+        else:
+            draw = lambda: init(self.make_rng("params"), (3, 5))  # noqa: E731
+            kernel = self.variable("frozen", "kernel", draw).value
+        mean = self.variable("batch_stats", "mean", jnp.zeros, 5)
+        cells = quarters.reshape(count, 4, 3) @ kernel
+        if not (train and self.trained):
+            return cells - mean.value
+        batch_mean = cells.mean((0, 1))
+        if self.is_mutable_collection("batch_stats") and not self.is_initializing():
+            mean.value += 0.1 * (jax.lax.stop_gradient(batch_mean) - mean.value)
+        return cells - batch_mean
+
+
+def write_pictures(folder):
+    """Sixteen pictures, left and right of two colours, and what they show; the file of captions."""
+    lines = []
+    for left, left_colour in COLOURS.items():
+        for right, right_colour in COLOURS.items():
+            pixels = np.zeros((8, 12, 3), np.uint8)
+            pixels[:, :6], pixels[:, 6:] = left_colour, right_colour
+            Image.fromarray(pixels).save(folder / f"{left}_{right}.png")
+            lines.append(f"{left}_{right}.png\t{left} {right}\n")
+    (folder / "captions.tsv").write_text("".join(lines))
+    return folder / "captions.tsv"
