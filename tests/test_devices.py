@@ -51,9 +51,7 @@ def alone(model, batches):
 
 
 @pytest.mark.parametrize(("kind", "count"), [("jit", 2), ("jit", 8), ("pmap", 4), ("pmap", 8)])
-def test_several_devices_give_the_losses_of_one(
-    use_devices, model, batches, alone, kind, count
-):
+def test_several_devices_give_the_losses_of_one(use_devices, model, batches, alone, kind, count):
     use_devices(count)
     seen, state = trained(model, batches, Devices(kind))
     np.testing.assert_allclose(seen, alone[0], rtol=1e-6)
@@ -79,9 +77,7 @@ def test_the_average_moves_by_its_decay_and_faster_at_first(model, batches):
     for step in range(STEPS):
         _, at = trained(model, batches[: step + 1], Devices(), ema_decay=0.15)
         decay = min(0.15, (1 + step) / (10 + step))
-        followed = jax.tree.map(
-            lambda a, p, d=decay: d * a + (1 - d) * p, followed, at.params
-        )
+        followed = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, followed, at.params)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
         state.averaged,
@@ -117,9 +113,7 @@ def test_the_state_is_whole_on_every_device(use_devices):
     assert placed["w"].is_fully_replicated
 
 
-def test_a_program_sums_the_gradients_once_a_step_and_not_once_a_word(
-    use_devices, model, batches
-):
+def test_a_program_sums_the_gradients_once_a_step_and_not_once_a_word(use_devices, model, batches):
     use_devices(2)
     devices = Devices("jit")
     optimizer = make_optimizer("SGD", {}, make_schedule(0.1))

@@ -641,7 +641,8 @@ MODELS: dict[str, Table] = {
                 True, "Of an encoder that is not trained, compute the features once and keep them."
             ),
             "features_dtype": Key(
-                "float32", "How they are kept; float16 takes half the room.",
+                "float32",
+                "How they are kept; float16 takes half the room.",
                 one_of("float32", "float16"),
             ),
         },

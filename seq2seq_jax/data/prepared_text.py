@@ -5,7 +5,7 @@ each corpus is read once: every distinct token gets a number in the order of its
 and the corpus becomes four flat arrays on disk,
 
     source.ids, source.offsets, target.ids, target.offsets    see `ragged.Ragged`
-    source.tokens, target.tokens                              the distinct tokens, a JSON string a line
+    source.tokens, target.tokens                              distinct tokens, a JSON string a line
     source.counts, target.counts                              how often each occurs
     summary.json                                              what was read, written last
 

@@ -3,12 +3,11 @@
 import json
 import logging
 
-import jax
 import numpy as np
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.config import default_config, load_config, resolve, write_config
+from seq2seq_jax.config import default_config, resolve, write_config
 from seq2seq_jax.data.pictures.captioned_image import picture_file
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.loading import load_model
@@ -94,7 +93,8 @@ def test_inference_reads_paths_from_lines(run, folder, capsys, tmp_path):
 
 def test_a_broken_picture_is_one_line_or_left_out(run, folder, tmp_path, caplog):
     (tmp_path / "broken.png").write_bytes((folder / "red_red.png").read_bytes()[:50])
-    pictures = [picture_file(str(path)) for path in (tmp_path / "broken.png", folder / "red_red.png")]
+    paths = tmp_path / "broken.png", folder / "red_red.png"
+    pictures = [picture_file(str(path)) for path in paths]
     with pytest.raises(UserError, match=r"broken\.png: the picture is broken"):
         PicturePredictor.from_workdir(run).predict(pictures)
     skipping = [("input_pipeline_dev.params.on_error", "skip")]

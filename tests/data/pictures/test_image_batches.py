@@ -132,7 +132,10 @@ def test_a_picture_comes_in_another_variant_in_each_epoch():
     assert len(variants) == 4 * len(CORPUS.images)
     batches = ImageTrainBatches(CORPUS, variants, [7], 99, seed=1, variants=3)
     seen = [
-        {(int(ids[1]), image.tobytes()) for image, ids in zip(b["image"], b["target_ids"])}
+        {
+            (int(ids[1]), image.tobytes())
+            for image, ids in zip(b["image"], b["target_ids"], strict=True)
+        }
         for b in islice(batches, 40)
     ]
     assert seen[0] != seen[1]
