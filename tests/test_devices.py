@@ -1,7 +1,5 @@
 """Data parallelism on pretended devices: one result, whatever their number."""
 
-import re
-
 import jax
 import numpy as np
 import pytest
@@ -111,20 +109,6 @@ def test_the_state_is_whole_on_every_device(use_devices):
     placed = Devices().replicate({"w": np.arange(3.0)})
     assert len(placed["w"].sharding.device_set) == 8
     assert placed["w"].is_fully_replicated
-
-
-def test_a_program_sums_the_gradients_once_a_step_and_not_once_a_word(use_devices, model, batches):
-    use_devices(2)
-    devices = Devices("jit")
-    optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
-    step = devices.compile_step(make_train_step(model, optimizer, seed=0))
-    state = devices.replicate(create_train_state(model_params(model), optimizer))
-    program = step.lower(state, devices.spread(batches[0])).compile().as_text()
-    bodies = re.findall(r"body=(%[\w.-]+)", program)
-    assert bodies and "all-reduce" in program
-    for body in bodies:
-        (text,) = (part for part in program.split("\n\n") if part.startswith(f"{body} ("))
-        assert "all-reduce" not in text
 
 
 def test_one_process_makes_the_whole_batch():
