@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.inference.dump_attention import DumpAttention
+    from seq2seq_jax.tasks.dump_attention import DumpAttention
 
     folder = output_folder(arguments)
     workdir, config = open_text_run(arguments, overrides)

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.inference.beam_trees import BeamTrees
+    from seq2seq_jax.tasks.beam_trees import BeamTrees
 
     folder = output_folder(arguments)
     workdir, config = open_text_run(arguments, overrides)

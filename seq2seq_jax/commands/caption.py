@@ -51,9 +51,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides, workdir: str) -> No
     from seq2seq_jax.inference.line_stream import answer_lines, in_windows, input_windows
     from seq2seq_jax.inference.picture_predictor import PicturePredictor
 
-    for name in ("tasks", "beam_tree"):
-        if getattr(arguments, name):
-            raise UserError(f"--{name}", "is for models of text; --page and --plots would do")
+    if arguments.tasks:
+        raise UserError("--tasks", "is for models of text; --page and --plots would do")
     if arguments.pictures and arguments.input:
         raise UserError("--input", "has paths of pictures, but some are given already")
     predictor = PicturePredictor.from_workdir(workdir, overrides)

@@ -9,7 +9,7 @@ from seq2seq_jax.errors import UserError
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-    from seq2seq_jax.inference.inference_task import InferenceTask
+    from seq2seq_jax.tasks.inference_task import InferenceTask
     from seq2seq_jax.workdir import Workdir
 
 

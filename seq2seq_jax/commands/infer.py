@@ -25,21 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what else to do, with commas between: DecodeText, DumpAttention, DumpBeams, or the"
         " path of a class of your own; --config.tasks.NAME.params.KEY=VALUE sets their parameters",
     )
-    parser.add_argument(
-        "--beam_tree", metavar="DIR", help="draw the search of each line as a page in this folder"
-    )
     caption.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
-    from seq2seq_jax.inference.beam_trees import BeamTrees
     from seq2seq_jax.inference.condition_files import read_conditions
     from seq2seq_jax.inference.json_lines import prediction_line
     from seq2seq_jax.inference.line_stream import answer_lines, input_windows
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
-    from seq2seq_jax.inference.tasks import begin_tasks, make_tasks, run_tasks
+    from seq2seq_jax.tasks.configured import begin_tasks, make_tasks, run_tasks
     from seq2seq_jax.workdir import Workdir
 
     if arguments.attention and not arguments.json:
@@ -53,8 +49,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         overrides = [*overrides, ("tasks", arguments.tasks)]
     config = resolve(workdir.config(), overrides)
     tasks = make_tasks(config)
-    if arguments.beam_tree:
-        tasks["--beam_tree"] = BeamTrees(arguments.beam_tree)
     windows = input_windows(arguments.input, 16 * config.inference.batch_size)
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:

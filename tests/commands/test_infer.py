@@ -98,11 +98,6 @@ def test_several_tasks_at_once(infer, runs, tmp_path, beam, together):
                 assert math.isclose(last, one["score"], rel_tol=1e-5)
 
 
-def test_searches_are_drawn(infer, plain, tmp_path):
-    assert infer(f"--beam_tree={tmp_path}") == plain
-    assert len(list(tmp_path.glob("0000*.html"))) == len(LINES) - 1
-
-
 def test_files_say_how_outputs_begin_and_what_they_are_made_of(infer, plain, tmp_path):
     (tmp_path / "prefixes").write_text("f f\n\na\n" + "\n" * 4)
     (tmp_path / "words").write_text("\n" * 3 + "b\nc\n\n\n")

@@ -23,8 +23,8 @@ from seq2seq_jax.inference.beam_search import (
     initial_beam_state,
     length_penalty,
 )
-from seq2seq_jax.inference.unk_replacement import replace_unknown
 from seq2seq_jax.models.losses import cross_entropy
+from seq2seq_jax.tasks.unk_replacement import replace_unknown
 from seq2seq_jax.training.schedules import make_schedule
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.training import losses_one_by_one

@@ -2,6 +2,7 @@
 
 import logging
 
+from seq2seq_jax.reports.model_analysis import model_analysis, write_model_analysis
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 
@@ -15,9 +16,6 @@ class PrintModelAnalysisHook(Hook):
     `WORKDIR/model_analysis.txt`."""
 
     def begin(self, run: TrainingRun, state: TrainState) -> None:
-        # Reports stand above training.
-        from seq2seq_jax.reports.model_analysis import model_analysis, write_model_analysis
-
         arrays = state.params
         if state.frozen:
             arrays = {"trained": state.params, "frozen": state.frozen}

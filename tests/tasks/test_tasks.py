@@ -9,13 +9,13 @@ from seq2seq_jax.config import resolve
 from seq2seq_jax.data.bpe import BPECodes
 from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.beam_trees import BeamTrees
-from seq2seq_jax.inference.decode_text import DecodeText, read_mapping
-from seq2seq_jax.inference.dump_attention import DumpAttention
-from seq2seq_jax.inference.dump_beams import DumpBeams
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Hypothesis, Prediction, SearchHistory
-from seq2seq_jax.inference.tasks import begin_tasks, make_tasks, run_tasks
+from seq2seq_jax.tasks.beam_trees import BeamTrees
+from seq2seq_jax.tasks.configured import begin_tasks, make_tasks, run_tasks
+from seq2seq_jax.tasks.decode_text import DecodeText, read_mapping
+from seq2seq_jax.tasks.dump_attention import DumpAttention
+from seq2seq_jax.tasks.dump_beams import DumpBeams
+from seq2seq_jax.tasks.inference_task import InferenceTask
 from tests.tiny_models import VOCABULARY, tiny_config
 
 END = VOCABULARY.sequence_end_id
@@ -192,7 +192,7 @@ def test_tasks_run_one_after_the_other_and_may_be_of_ones_own():
         (
             f"{__name__}.NoTask",
             f"tasks.NoTask.class: {__name__}.NoTask must derive from"
-            " seq2seq_jax.inference.inference_task.InferenceTask",
+            " seq2seq_jax.tasks.inference_task.InferenceTask",
         ),
     ],
 )

@@ -8,12 +8,12 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.decode_text import DecodeText
-from seq2seq_jax.inference.dump_attention import DumpAttention
-from seq2seq_jax.inference.dump_beams import DumpBeams
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Prediction
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.tasks.decode_text import DecodeText
+from seq2seq_jax.tasks.dump_attention import DumpAttention
+from seq2seq_jax.tasks.dump_beams import DumpBeams
+from seq2seq_jax.tasks.inference_task import InferenceTask
 
 __all__ = ["DecodeText", "DumpAttention", "DumpBeams"]
 

@@ -9,10 +9,10 @@ from seq2seq_jax.data.text_lines import read_lines
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Hypothesis, Prediction
 from seq2seq_jax.inference.predictor import Predictor
-from seq2seq_jax.inference.unk_replacement import replace_unknown
+from seq2seq_jax.tasks.inference_task import InferenceTask
+from seq2seq_jax.tasks.unk_replacement import replace_unknown
 
 __all__ = ["DecodeText", "read_mapping"]
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Prediction
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.reports.beam_tree import write_beam_tree
+from seq2seq_jax.tasks.inference_task import InferenceTask
 
 __all__ = ["BeamTrees"]
 
@@ -22,9 +23,6 @@ class BeamTrees(InferenceTask):
         self._vocabulary = predictor.vocabularies.target
 
     def run(self, number: int, prediction: Prediction) -> None:
-        # Drawing is another folder's affair, which stands above this one.
-        from seq2seq_jax.reports.beam_tree import write_beam_tree
-
         search = prediction.history
         if search is None:
             return

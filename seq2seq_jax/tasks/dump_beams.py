@@ -3,10 +3,10 @@
 import numpy as np
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.array_file import ArrayFile
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Prediction, SearchHistory
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.tasks.array_file import ArrayFile
+from seq2seq_jax.tasks.inference_task import InferenceTask
 
 __all__ = ["DumpBeams"]
 

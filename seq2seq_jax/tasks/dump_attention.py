@@ -6,10 +6,11 @@ import numpy as np
 
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.array_file import ArrayFile
-from seq2seq_jax.inference.inference_task import InferenceTask
 from seq2seq_jax.inference.prediction import Prediction
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.reports.attention_plot import plot_attention
+from seq2seq_jax.tasks.array_file import ArrayFile
+from seq2seq_jax.tasks.inference_task import InferenceTask
 
 __all__ = ["DumpAttention"]
 
@@ -60,9 +61,6 @@ class DumpAttention(InferenceTask):
             there = np.zeros((0, 0), np.float32) if weights is None else weights
             self._arrays.add(f"arr_{number}", there)
         if self._plots and weights is not None:
-            # Drawing is another folder's affair, which stands above this one.
-            from seq2seq_jax.reports.attention_plot import plot_attention
-
             plot_attention(
                 weights,
                 prediction.source_tokens,

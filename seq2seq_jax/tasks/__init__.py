@@ -1,0 +1,1 @@
+"""What else inference does or writes, one file a task."""
