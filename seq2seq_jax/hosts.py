@@ -54,6 +54,9 @@ def join_hosts(arguments: argparse.Namespace) -> None:
 
     from seq2seq_jax.console import set_up_logging
 
+    # On CPUs steps are started one at a time: of several in flight, each may hold the threads that
+    # another needs to meet the other hosts, and none goes on.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     try:
         jax.distributed.initialize(**given)
     except (RuntimeError, ValueError) as error:

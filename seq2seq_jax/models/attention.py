@@ -11,6 +11,8 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.models.initializers import symmetric_uniform, xavier_uniform
+from seq2seq_jax.models.layers import Dense
+from seq2seq_jax.models.time_loop import keep
 
 __all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
 
@@ -31,8 +33,8 @@ class _AttentionLayer(nn.Module):
     num_units: int = 128
 
     def setup(self):
-        self.project_keys = nn.Dense(self.num_units, kernel_init=xavier_uniform)
-        self.project_query = nn.Dense(self.num_units, kernel_init=xavier_uniform)
+        self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)
+        self.project_query = Dense(self.num_units, kernel_init=xavier_uniform)
 
     def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
         """Projects the encoder's outputs [B, S, H] to keys: once a sentence, not once a step."""
@@ -46,8 +48,8 @@ class _AttentionLayer(nn.Module):
         padding.
         """
         batch, positions, _ = memory.keys.shape
-        query = self.project_query(query).reshape(batch, -1, self.num_units)
-        scores = self._scores(query, memory.keys)  # [B, K, S]
+        query = keep(self.project_query(query)).reshape(batch, -1, self.num_units)
+        scores = keep(self._scores(query, memory.keys))  # [B, K, S]
         real = jnp.arange(positions) < memory.lengths[:, None, None]
         scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
         weights = jax.nn.softmax(scores, axis=-1)

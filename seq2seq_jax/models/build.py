@@ -16,6 +16,9 @@ from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
 
 Params = Mapping[str, Any]
 
+COLLECTIONS = ("params", "frozen", "batch_stats")
+"""Where a model keeps what it has: what is trained, weights that are not, statistics of batches."""
+
 
 def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: int) -> nn.Module:
     """The model that the configuration describes; its parts are checked to fit together.
@@ -64,8 +67,7 @@ def init_params(model: nn.Module, seed: int) -> Params:
 
 
 def variable_shapes(model: nn.Module) -> dict[str, Any]:
-    """All that a model has, by the collection it is in: the trees of `params` and, in some models,
-    of weights that are not trained (`frozen`) and of statistics of batches (`batch_stats`)."""
+    """All that a model has, by the collection it is in; most have `params` alone."""
     return jax.eval_shape(lambda: _init(model, jax.random.key(0)))
 
 
@@ -110,4 +112,5 @@ def _with_cell_class(params: ConfigDict, slot: str) -> dict[str, Any]:
 
 
 def _init(model: Any, key: jax.Array) -> dict[str, Any]:
-    return dict(model.init(key, *model.example(), jnp.zeros((1, 2), jnp.int32)))
+    targets = jnp.zeros((1, 2), jnp.int32)
+    return dict(model.init(key, *model.example(), targets, mutable=COLLECTIONS))

@@ -19,6 +19,8 @@ from flax import linen as nn
 
 from seq2seq_jax.models.activations import ACTIVATIONS
 from seq2seq_jax.models.initializers import symmetric_uniform
+from seq2seq_jax.models.layers import Dense, Dropout
+from seq2seq_jax.models.time_loop import keep
 
 __all__ = ["BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LayerNormBasicLSTMCell"]
 
@@ -41,8 +43,8 @@ class BasicRNNCell(nn.Module):
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
-        self.input = nn.Dense(self.num_units, kernel_init=init)
-        self.recurrent = nn.Dense(self.num_units, use_bias=False, kernel_init=init)
+        self.input = Dense(self.num_units, kernel_init=init)
+        self.recurrent = Dense(self.num_units, use_bias=False, kernel_init=init)
 
     @property
     def output_size(self) -> int:
@@ -56,7 +58,7 @@ class BasicRNNCell(nn.Module):
         return self.input(x)
 
     def __call__(self, h: Array, projected: Array) -> tuple[Array, Array]:
-        h = ACTIVATIONS[self.activation](projected + self.recurrent(h))
+        h = ACTIVATIONS[self.activation](keep(projected + self.recurrent(h)))
         return h, h
 
 
@@ -78,9 +80,9 @@ class GRUCell(nn.Module):
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
-        self.input = nn.Dense(3 * self.num_units, kernel_init=init, bias_init=self._remember)
-        self.gates = nn.Dense(2 * self.num_units, use_bias=False, kernel_init=init)
-        self.candidate = nn.Dense(self.num_units, use_bias=False, kernel_init=init)
+        self.input = Dense(3 * self.num_units, kernel_init=init, bias_init=self._remember)
+        self.gates = Dense(2 * self.num_units, use_bias=False, kernel_init=init)
+        self.candidate = Dense(self.num_units, use_bias=False, kernel_init=init)
 
     @property
     def output_size(self) -> int:
@@ -95,8 +97,8 @@ class GRUCell(nn.Module):
 
     def __call__(self, h: Array, projected: Array) -> tuple[Array, Array]:
         gates, candidate = jnp.split(projected, [2 * self.num_units], axis=-1)
-        r, u = jnp.split(jax.nn.sigmoid(gates + self.gates(h)), 2, axis=-1)
-        c = ACTIVATIONS[self.activation](candidate + self.candidate(r * h))
+        r, u = jnp.split(jax.nn.sigmoid(keep(gates + self.gates(h))), 2, axis=-1)
+        c = ACTIVATIONS[self.activation](keep(candidate + self.candidate(r * h)))
         h = u * h + (1 - u) * c
         return h, h
 
@@ -122,8 +124,8 @@ class BasicLSTMCell(nn.Module):
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
-        self.input = nn.Dense(4 * self.num_units, kernel_init=init)
-        self.recurrent = nn.Dense(4 * self.num_units, use_bias=False, kernel_init=init)
+        self.input = Dense(4 * self.num_units, kernel_init=init)
+        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
 
     @property
     def output_size(self) -> int:
@@ -138,7 +140,7 @@ class BasicLSTMCell(nn.Module):
 
     def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
         tanh = ACTIVATIONS[self.activation]
-        i, j, f, o = jnp.split(projected + self.recurrent(state.h), 4, axis=-1)
+        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
         c = state.c * jax.nn.sigmoid(f + self.forget_bias) + jax.nn.sigmoid(i) * tanh(j)
         h = tanh(c) * jax.nn.sigmoid(o)
         return LSTMState(c, h), h
@@ -167,14 +169,14 @@ class LSTMCell(nn.Module):
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
-        self.input = nn.Dense(4 * self.num_units, kernel_init=init)
-        self.recurrent = nn.Dense(4 * self.num_units, use_bias=False, kernel_init=init)
+        self.input = Dense(4 * self.num_units, kernel_init=init)
+        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
         if self.use_peepholes:
             self.peephole_i = self.param("peephole_i", init, (self.num_units,))
             self.peephole_f = self.param("peephole_f", init, (self.num_units,))
             self.peephole_o = self.param("peephole_o", init, (self.num_units,))
         if self.num_proj:
-            self.projection = nn.Dense(self.num_proj, use_bias=False, kernel_init=init)
+            self.projection = Dense(self.num_proj, use_bias=False, kernel_init=init)
 
     @property
     def output_size(self) -> int:
@@ -192,7 +194,7 @@ class LSTMCell(nn.Module):
     def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
         tanh = ACTIVATIONS[self.activation]
         c = state.c
-        i, j, f, o = jnp.split(projected + self.recurrent(state.h), 4, axis=-1)
+        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
         f = f + self.forget_bias
         if self.use_peepholes:
             i, f = i + self.peephole_i * c, f + self.peephole_f * c
@@ -203,7 +205,7 @@ class LSTMCell(nn.Module):
             o = o + self.peephole_o * c
         h = tanh(c) * jax.nn.sigmoid(o)
         if self.num_proj:
-            h = self.projection(h)
+            h = keep(self.projection(h))
             if self.proj_clip:
                 h = jnp.clip(h, -self.proj_clip, self.proj_clip)
         return LSTMState(c, h), h
@@ -229,8 +231,8 @@ class LayerNormBasicLSTMCell(nn.Module):
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
-        self.input = nn.Dense(4 * self.num_units, use_bias=not self.layer_norm, kernel_init=init)
-        self.recurrent = nn.Dense(4 * self.num_units, use_bias=False, kernel_init=init)
+        self.input = Dense(4 * self.num_units, use_bias=not self.layer_norm, kernel_init=init)
+        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
         if self.layer_norm:
             self.norm_i, self.norm_j, self.norm_f, self.norm_o, self.norm_c = (
                 nn.LayerNorm(
@@ -241,7 +243,7 @@ class LayerNormBasicLSTMCell(nn.Module):
                 )
                 for _ in range(5)
             )
-        self.dropout = nn.Dropout(1 - self.dropout_keep_prob)
+        self.dropout = Dropout(1 - self.dropout_keep_prob)
 
     @property
     def output_size(self) -> int:
@@ -256,7 +258,7 @@ class LayerNormBasicLSTMCell(nn.Module):
 
     def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
         tanh = ACTIVATIONS[self.activation]
-        i, j, f, o = jnp.split(projected + self.recurrent(state.h), 4, axis=-1)
+        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
         if self.layer_norm:
             i, j, f, o = self.norm_i(i), self.norm_j(j), self.norm_f(f), self.norm_o(o)
         # Without the "dropout" random stream, as in evaluation, there is no dropout.

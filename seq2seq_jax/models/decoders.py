@@ -10,6 +10,7 @@ from flax import struct
 
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.layers import Dense
 from seq2seq_jax.models.stacks import RNNStack
 
 __all__ = ["AttentionDecoder", "BasicDecoder"]
@@ -42,7 +43,7 @@ class BasicDecoder(nn.Module):
 
     def setup(self):
         self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
-        self.project_logits = nn.Dense(self.vocab_size, kernel_init=xavier_uniform)
+        self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 
     def zero_state(self, batch_size: int) -> State:
         """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
@@ -82,8 +83,8 @@ class AttentionDecoder(nn.Module):
 
     def setup(self):
         self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
-        self.mix = nn.Dense(self.stack.units, kernel_init=xavier_uniform)
-        self.project_logits = nn.Dense(self.vocab_size, kernel_init=xavier_uniform)
+        self.mix = Dense(self.stack.units, kernel_init=xavier_uniform)
+        self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 
     def zero_state(self, batch_size: int) -> State:
         """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""

@@ -1,11 +1,11 @@
 """What training minimises, and evaluation reports."""
 
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import linen as nn
 
 from seq2seq_jax.models.sources import Batch, Collections, source_of
@@ -67,13 +67,46 @@ def cross_entropy(
     Sums, not means: whoever joins several batches or devices divides once, at the end.
     """
     real = jnp.arange(targets.shape[1]) < lengths[:, None]
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
-    if label_smoothing:
-        of_all_words = jax.nn.logsumexp(logits, axis=-1) - jnp.mean(logits, axis=-1)
-        losses = (1 - label_smoothing) * losses + label_smoothing * of_all_words
-    return jnp.sum(jnp.where(real, losses, 0)), jnp.sum(lengths)
+    logits = jnp.asarray(logits)
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    weights = real.astype(logits.dtype)
+    loss = _weighted_cross_entropy(logits, targets, weights, label_smoothing)
+    return loss, jnp.sum(lengths)
 
 
 def _of_batch(logits: Array, batch: Batch, label_smoothing: float = 0.0) -> tuple[Array, Array]:
     lengths = jnp.maximum(batch["target_len"] - 1, 0)  # SEQUENCE_START is given, not predicted
     return cross_entropy(logits, batch["target_ids"][:, 1:], lengths, label_smoothing)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _weighted_cross_entropy(
+    logits: Array, targets: Array, weights: Array, label_smoothing: float
+) -> Array:
+    """Weighted sum over all positions. The way back, d logits = (softmax - target) weight d loss,
+    is written out, as one pass over the logits that can take their place in memory."""
+    return _cross_entropy_forward(logits, targets, weights, label_smoothing)[0]
+
+
+def _cross_entropy_forward(logits, targets, weights, label_smoothing):
+    largest = jnp.max(logits, axis=-1, keepdims=True)
+    # A product with ones is the quicker sum.
+    sums = jnp.exp(logits - largest) @ jnp.ones(logits.shape[-1], logits.dtype)
+    log_sums = largest[..., 0] + jnp.log(sums)
+    of_target = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    losses = log_sums - (1 - label_smoothing) * of_target
+    if label_smoothing:
+        losses = losses - label_smoothing * jnp.mean(logits, axis=-1)
+    return jnp.sum(losses * weights), (logits, targets, weights, log_sums)
+
+
+def _cross_entropy_backward(label_smoothing, residuals, d_loss):
+    logits, targets, weights, log_sums = residuals
+    words = jnp.arange(logits.shape[-1])
+    target = jnp.where(words == targets[..., None], 1 - label_smoothing, 0)
+    target = target + label_smoothing / logits.shape[-1]
+    softmax = jnp.exp(logits - log_sums[..., None])
+    return (softmax - target) * (weights * d_loss)[..., None], None, None
+
+
+_weighted_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)

@@ -11,6 +11,7 @@ from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import symmetric_uniform
+from seq2seq_jax.models.time_loop import scan_over_time
 
 __all__ = ["AttentionSeq2Seq", "BasicSeq2Seq", "Image2Seq"]
 
@@ -30,7 +31,8 @@ class BasicSeq2Seq(nn.Module):
 
     Sources end with SEQUENCE_END, which their length counts; `reverse_source` turns each row round
     within its own length, that END first (Sutskever et al. 2014, arXiv:1409.3215).
-    `share_embedding` uses one table for both languages.
+    `share_embedding` uses one table for both languages. `remat` is that of
+    `time_loop.scan_over_time`, for the decoder's loop; an encoder has its own in `rnn_cell`.
     """
 
     encoder: nn.Module
@@ -42,6 +44,7 @@ class BasicSeq2Seq(nn.Module):
     source_vocab_size: int = 0
     share_embedding: bool = False
     reverse_source: bool = True
+    remat: bool = False
 
     def setup(self):
         init = symmetric_uniform(self.embedding_init_scale)
@@ -67,16 +70,11 @@ class BasicSeq2Seq(nn.Module):
         memory, state = self.start(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
-        def step(decoder, state, inputs_t):
+        def step(decoder, state, inputs_t, memory):
             return decoder.step(state, inputs_t, memory, train=train)
 
-        scan = nn.scan(
-            step,
-            variable_broadcast="params",
-            split_rngs={"params": False, "dropout": True},
-            out_axes=1,
-        )
-        _, steps = scan(self.decoder, state, inputs)
+        _, steps = scan_over_time(step, self.decoder, state, inputs, memory, remat=self.remat)
+        steps = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
         scores = self._as_given(steps.attention_scores, source_len)
         return ModelOutput(self.decoder.logits(steps), scores)
 

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.layers import Dense, Dropout
+from seq2seq_jax.models.time_loop import scan_over_time
 
 Array = jax.Array
 State = Any  # the state of one cell, a pytree of [B, D]
@@ -24,7 +26,7 @@ class RNNStack(nn.Module):
     Dropout draws a new mask for each time step and keeps the scale (Zaremba et al. 2014,
     arXiv:1409.2329): on the input of each layer, and on its output. Residual connections exist from
     two layers on, and join every layer's output with its input, the first and the last included
-    (`combine_residual`).
+    (`combine_residual`). `remat` is that of `time_loop.scan_over_time`.
     """
 
     cell_class: type[nn.Module]
@@ -35,13 +37,15 @@ class RNNStack(nn.Module):
     residual_connections: bool = False
     residual_combiner: str = "add"
     residual_dense: bool = False
+    remat: bool = False
     init_scale: float = 0.04
 
     def setup(self):
         self.cells = self._make_cells("cell")
-        self.input_transform = nn.Dense(self.units, kernel_init=xavier_uniform)
-        self.dropout_input = nn.Dropout(1 - self.dropout_input_keep_prob)
-        self.dropout_output = nn.Dropout(1 - self.dropout_output_keep_prob)
+        self.input_transform = Dense(self.units, kernel_init=xavier_uniform)
+        layers = range(self.num_layers)
+        self.dropout_input = [Dropout(1 - self.dropout_input_keep_prob) for _ in layers]
+        self.dropout_output = [Dropout(1 - self.dropout_output_keep_prob) for _ in layers]
 
     @property
     def units(self) -> int:
@@ -63,11 +67,11 @@ class RNNStack(nn.Module):
         """
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
-            x = self.dropout_input(x, deterministic=not train)
-            return scan_cell(self.cells[i], x, lengths, reverse=reverse)
+            x = self.dropout_input[i](x, deterministic=not train)
+            return scan_cell(self.cells[i], x, lengths, reverse=reverse, remat=self.remat)
 
-        outputs, states = self._through_layers(inputs, run_layer, train)
-        return _without_padding(outputs, lengths), states
+        outputs, states = self._through_layers(jnp.swapaxes(inputs, 0, 1), run_layer, train)
+        return _without_padding(jnp.swapaxes(outputs, 0, 1), lengths), states
 
     def step(
         self, states: Sequence[State], inputs: Array, *, train: bool = False
@@ -75,7 +79,7 @@ class RNNStack(nn.Module):
         """One step of time through all layers: inputs [N, E] -> new states, output [N, D]."""
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
-            x = self.dropout_input(x, deterministic=not train)
+            x = self.dropout_input[i](x, deterministic=not train)
             state, output = self.cells[i](states[i], self.cells[i].project(x))
             return output, state
 
@@ -98,7 +102,7 @@ class RNNStack(nn.Module):
         states = []
         for i in range(self.num_layers):
             output, state = run_layer(i, below[-1])
-            output = self.dropout_output(output, deterministic=not train)
+            output = self.dropout_output[i](output, deterministic=not train)
             if residual:
                 output = combine_residual(
                     output, below, self.residual_combiner, dense=self.residual_dense
@@ -126,47 +130,44 @@ class BidirectionalRNNStack(RNNStack):
         """inputs [B, S, E], lengths [B] -> outputs [B, S, D], final states"""
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
-            there = self.dropout_input(x, deterministic=not train)
-            back = self.dropout_input(x, deterministic=not train)
-            forward, forward_state = scan_cell(self.cells[i], there, lengths)
+            there = self.dropout_input[i](x, deterministic=not train)
+            back = self.dropout_input[i](x, deterministic=not train)
+            forward, forward_state = scan_cell(self.cells[i], there, lengths, remat=self.remat)
             backward, backward_state = scan_cell(
-                self.backward_cells[i], back, lengths, reverse=True
+                self.backward_cells[i], back, lengths, reverse=True, remat=self.remat
             )
             joined = jnp.concatenate([forward, backward], axis=-1)
             return joined, (forward_state, backward_state)
 
-        outputs, states = self._through_layers(inputs, run_layer, train)
+        outputs, states = self._through_layers(jnp.swapaxes(inputs, 0, 1), run_layer, train)
         forward_states, backward_states = zip(*states, strict=True)
-        return _without_padding(outputs, lengths), (forward_states, backward_states)
+        outputs = _without_padding(jnp.swapaxes(outputs, 0, 1), lengths)
+        return outputs, (forward_states, backward_states)
 
 
 def scan_cell(
-    cell: nn.Module, inputs: Array, lengths: Array, *, reverse: bool = False
+    cell: nn.Module, inputs: Array, lengths: Array, *, reverse: bool = False, remat: bool = False
 ) -> tuple[Array, State]:
-    """Runs one cell over time: inputs [B, S, E], lengths [B] -> outputs [B, S, D], final state.
+    """Runs one cell over time: inputs [S, B, E], lengths [B] -> outputs [S, B, D], final state.
 
     Padding copies the state through, so that a reversed run first crosses the padding with its
     initial state untouched, and no row has to be turned round. Outputs past the length mean
     nothing.
     """
-    projected = cell.project(jnp.swapaxes(inputs, 0, 1))
-    real = jnp.arange(inputs.shape[1])[:, None, None] < lengths[None, :, None]
+    projected = cell.project(inputs)
+    real = jnp.arange(inputs.shape[0])[:, None, None] < lengths[None, :, None]
 
-    def step(cell, state, time_step):
+    def step(cell, state, time_step, _):
         projected_t, real_t = time_step
         new_state, output = cell(state, projected_t)
         state = jax.tree.map(lambda new, old: jnp.where(real_t, new, old), new_state, state)
         return state, output
 
-    scan = nn.scan(
-        step,
-        variable_broadcast="params",
-        split_rngs={"params": False, "dropout": True},
-        reverse=reverse,
+    initial_state = cell.initial_state(inputs.shape[1])
+    final_state, outputs = scan_over_time(
+        step, cell, initial_state, (projected, real), reverse=reverse, remat=remat
     )
-    initial_state = cell.initial_state(inputs.shape[0])
-    final_state, outputs = scan(cell, initial_state, (projected, real))
-    return jnp.swapaxes(outputs, 0, 1), final_state
+    return outputs, final_state
 
 
 def _without_padding(outputs: Array, lengths: Array) -> Array:

@@ -9,6 +9,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.importers.inception_weights import inception_variables, read_inception_weights
+from seq2seq_jax.models.build import COLLECTIONS
 from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.workdir import Workdir
@@ -56,7 +57,7 @@ def encoder_variables(
     images = jnp.zeros((1, *image_size(encoder), 3), jnp.uint8)
 
     def init() -> dict[str, Any]:
-        return dict(encoder.init(jax.random.key(config.seed), images))
+        return dict(encoder.init(jax.random.key(config.seed), images, mutable=COLLECTIONS))
 
     if workdir.checkpoints(config).latest_step() is not None:
         shapes = jax.eval_shape(init)

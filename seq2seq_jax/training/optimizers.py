@@ -60,11 +60,26 @@ def make_optimizer(
     """
     chain = []
     if clip_gradients > 0:
-        chain.append(optax.clip_by_global_norm(clip_gradients))
+        chain.append(clip_by_global_norm(clip_gradients))
     if clip_embed_gradients > 0:
         chain.append(clip_embeddings(clip_embed_gradients))
     optimizer = OPTIMIZERS.get(name) or getattr(optax, name)
     return optax.chain(*chain, optimizer(learning_rate, **params))
+
+
+def global_norm(tree: Any) -> jax.Array:
+    """The Euclidean norm of all numbers in the tree, as if they were one vector."""
+    return jnp.sqrt(sum(map(_squared_norm, jax.tree.leaves(tree))))
+
+
+def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+    """Scales all gradients down by one factor to the norm `max_norm`, if theirs is larger."""
+
+    def update(updates, state, params=None):
+        scale = jnp.minimum(1, max_norm / jnp.maximum(global_norm(updates), 1e-30))
+        return jax.tree.map(lambda grad: grad * scale, updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
@@ -76,10 +91,15 @@ def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
     def clip(path: tuple, grad: jax.Array) -> jax.Array:
         if "embedding" not in jax.tree_util.keystr(path):
             return grad
-        norm = jnp.linalg.norm(grad)
+        norm = jnp.sqrt(_squared_norm(grad))
         return grad * jnp.minimum(1, max_norm / jnp.maximum(norm, 1e-30))
 
     def update(updates, state, params=None):
         return jax.tree_util.tree_map_with_path(clip, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def _squared_norm(x: jax.Array) -> jax.Array:
+    """As a product of the vector with itself: on a CPU twice as fast as XLA's sum of squares."""
+    return jnp.vdot(x, x, precision="highest")
