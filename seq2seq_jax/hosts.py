@@ -54,9 +54,7 @@ def join_hosts(arguments: argparse.Namespace) -> None:
 
     from seq2seq_jax.console import set_up_logging
 
-    # On CPUs steps are started one at a time: of several in flight, each may hold the threads that
-    # another needs to meet the other hosts, and none goes on.
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    _let_cpus_meet()
     try:
         jax.distributed.initialize(**given)
     except (RuntimeError, ValueError) as error:
@@ -64,6 +62,17 @@ def join_hosts(arguments: argparse.Namespace) -> None:
         raise UserError("--coordinator_address", f"cannot join the others: {reason}") from error
     if jax.process_index() > 0:
         set_up_logging(logging.WARNING)
+
+
+def _let_cpus_meet() -> None:
+    """On CPUs a device that waits for other hosts holds a thread, and meets them in the order in
+    which it gets to it. With too few threads none goes on; with several programs in flight the
+    hosts can add up different things.
+    """
+    import jax
+
+    os.environ.setdefault("NPROC", str(max(8, os.cpu_count() or 1)))  # how many threads XLA makes
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def _given(arguments: argparse.Namespace, name: str) -> str | int | None:

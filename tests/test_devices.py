@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from seq2seq_jax.benchmarks.scaling import collectives
 from seq2seq_jax.data.batches import Share
 from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
@@ -109,6 +110,38 @@ def test_the_state_is_whole_on_every_device(use_devices):
     placed = Devices().replicate({"w": np.arange(3.0)})
     assert len(placed["w"].sharding.device_set) == 8
     assert placed["w"].is_fully_replicated
+
+
+def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model, batches):
+    """One exchange of the number of tokens, one of all that is divided by it."""
+    use_devices(8)
+    devices = Devices("jit")
+    optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
+    step = devices.compile_step(make_train_step(model, optimizer, seed=0))
+    state = devices.replicate(create_train_state(model_params(model), optimizer))
+    program = step.lower(state, devices.spread(batches[0])).compile().as_text()
+    found = collectives(program)
+    assert "while(" in program
+    assert not any(is_in_loop for _, is_in_loop in found)
+    assert 1 <= len(found) <= 2
+
+
+def test_exchanges_in_a_program_are_found_in_loops_and_outside():
+    program = """
+%sum (x: f32[], y: f32[]) -> f32[] {
+  ROOT %add = f32[] add(%x, %y)
+}
+
+%body (state: (s32[], f32[3,2])) -> (s32[], f32[3,2]) {
+  %all-reduce.1 = f32[3,2]{1,0} all-reduce(%x), to_apply=%sum
+}
+
+ENTRY %main (p: f32[3,2]) -> f32[3,2] {
+  %while.1 = (s32[], f32[3,2]{1,0}) while(%tuple), condition=%condition, body=%body
+  %all-reduce.2 = (f32[5]{0}, s32[]) all-reduce(%a, %b), to_apply=%sum
+}
+"""
+    assert collectives(program) == [(24, True), (24, False)]
 
 
 def test_one_process_makes_the_whole_batch():

@@ -14,7 +14,7 @@ from seq2seq_jax.checkpoints import Checkpoints, digest
 from seq2seq_jax.training.metric_writers import read_metrics
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 240  # seconds until a test gives up
+PATIENCE = 120  # seconds until a test gives up
 SETTINGS = [
     f"--config={ROOT / 'configs' / 'tiny.py'}",
     "--config.save_checkpoints_steps=10",

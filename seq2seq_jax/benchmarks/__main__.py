@@ -3,6 +3,7 @@
     python -m seq2seq_jax.benchmarks speed [--cases A,B,C,R] [--modes train,greedy,beam5]
     python -m seq2seq_jax.benchmarks install && python -m seq2seq_jax.benchmarks speed --peers all
     python -m seq2seq_jax.benchmarks input-pipeline | recorded | loop
+    python -m seq2seq_jax.benchmarks scaling
     python -m seq2seq_jax.benchmarks report FILE... --output docs
 
 docs/benchmarks.md says what is measured, and how.
@@ -94,6 +95,15 @@ def _loop(arguments: argparse.Namespace) -> int:
     return _print(measure(case, threads) for case in cases for threads in _threads(arguments))
 
 
+def _scaling(arguments: argparse.Namespace) -> int:
+    from seq2seq_jax.benchmarks.scaling import COUNTS, compile_for, pretend_devices, table
+
+    (name,) = _names("--case", arguments.case, CASES)
+    pretend_devices()
+    print(table([compile_for(name, count) for count in COUNTS]))
+    return 0
+
+
 def _install(arguments: argparse.Namespace) -> int:
     make_environments(
         _names("--only", arguments.only, PEERS), arguments.folder, arguments.torch_index
@@ -142,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     loop.add_argument("--cases", default="A,B", help=f"any of {','.join(CASES)} (%(default)s)")
     loop.add_argument("--steps", type=int, default=100, help="of each run (%(default)s)")
     _add_timing(loop, seconds=None, rounds=3)
+
+    scaling = command("scaling", _scaling, "work and exchanges of each of several devices: a table")
+    scaling.add_argument("--case", default="A", help=f"one of {','.join(CASES)} (%(default)s)")
 
     install = command("install", _install, "make the environments of what is compared with")
     install.add_argument("--only", default="all", help=f"any of {','.join(PEERS)} (%(default)s)")

@@ -20,11 +20,16 @@ Array = jax.Array
 
 
 class Memory(struct.PyTreeNode):
-    """What a decoder attends to: projected keys [B, S, A], values [B, S, H], lengths [B]."""
+    """What a decoder attends to: projected keys [B, S, A], values [B, S, H], lengths [B].
+
+    `v` [B, A] are the weights of a score that has some, for each row: the gradient of a row's
+    stays where the row is until the last step, and only then is summed over rows and devices.
+    """
 
     keys: Array
     values: Array
     lengths: Array
+    v: Array | None = None
 
 
 class _AttentionLayer(nn.Module):
@@ -49,7 +54,7 @@ class _AttentionLayer(nn.Module):
         """
         batch, positions, _ = memory.keys.shape
         query = keep(self.project_query(query)).reshape(batch, -1, self.num_units)
-        scores = keep(self._scores(query, memory.keys))  # [B, K, S]
+        scores = keep(self._scores(query, memory))  # [B, K, S]
         real = jnp.arange(positions) < memory.lengths[:, None, None]
         scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
         weights = jax.nn.softmax(scores, axis=-1)
@@ -60,8 +65,8 @@ class _AttentionLayer(nn.Module):
 class AttentionLayerDot(_AttentionLayer):
     """score = (W_k key + b_k) . (W_q query + b_q) (Luong et al. 2015, arXiv:1508.04025)."""
 
-    def _scores(self, query: Array, keys: Array) -> Array:
-        return jnp.einsum("bka,bsa->bks", query, keys)
+    def _scores(self, query: Array, memory: Memory) -> Array:
+        return jnp.einsum("bka,bsa->bks", query, memory.keys)
 
 
 class AttentionLayerBahdanau(_AttentionLayer):
@@ -72,5 +77,10 @@ class AttentionLayerBahdanau(_AttentionLayer):
         unit_variance = symmetric_uniform(math.sqrt(3 / self.num_units))
         self.v = self.param("v", unit_variance, (self.num_units,))
 
-    def _scores(self, query: Array, keys: Array) -> Array:
-        return jnp.tanh(keys[:, None] + query[:, :, None]) @ self.v
+    def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
+        v = jnp.broadcast_to(self.v, (outputs.shape[0], self.num_units))
+        return super().memory(outputs, values, lengths).replace(v=v)
+
+    def _scores(self, query: Array, memory: Memory) -> Array:
+        hidden = jnp.tanh(memory.keys[:, None] + query[:, :, None])  # [B, K, S, A]
+        return jnp.einsum("bksa,ba->bks", hidden, memory.v)

@@ -62,7 +62,11 @@ class BasicDecoder(nn.Module):
 
     def logits(self, step: DecoderStep) -> Array:
         """[..., D] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(step.cell_output)
+        return self.project_logits(self.features(step))
+
+    def features(self, step: DecoderStep) -> Array:
+        """What the logits are made of, [..., D]."""
+        return step.cell_output
 
 
 class AttentionDecoder(nn.Module):
@@ -107,9 +111,9 @@ class AttentionDecoder(nn.Module):
 
     def logits(self, step: DecoderStep) -> Array:
         """[..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(self.mixed(step))
+        return self.project_logits(self.features(step))
 
-    def mixed(self, step: DecoderStep) -> Array:
+    def features(self, step: DecoderStep) -> Array:
         """The attentional vector [..., D]."""
         seen = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
         return jnp.tanh(self.mix(seen))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.encoder_output import EncoderOutput
@@ -28,23 +29,27 @@ class CellReader(nn.Module):
 
     Attributes:
       num_units: width of a dense layer over the features of each cell; 0: there is none.
-      dropout_keep_prob: keep probability on the features; one that is dropped is so in all cells of
-        a picture, as neighbours tell the same.
+      normalize: divide a picture's features by the root of their mean square, so that faint ones
+        and strong ones count alike.
+      dropout_keep_prob: keep probability on each feature of each cell.
       final_state: what the bridge is given: the cells' "mean", [B, C], or all "cells" side by side,
         [B, S C].
     """
 
     num_units: int = 0
+    normalize: bool = False
     dropout_keep_prob: float = 1.0
     final_state: str = "mean"
 
     @nn.compact
     def __call__(self, cells: Array, *, train: bool = False) -> EncoderOutput:
         """cells [B, S, C]"""
-        dropout = nn.Dropout(1 - self.dropout_keep_prob, broadcast_dims=(1,))
-        cells = dropout(cells, deterministic=not train)
         if self.num_units:
             cells = nn.Dense(self.num_units, kernel_init=xavier_uniform, name="project")(cells)
+        if self.normalize:
+            mean_square = jnp.mean(jnp.square(cells), axis=(1, 2), keepdims=True)
+            cells = cells * lax.rsqrt(mean_square + 1e-6)
+        cells = nn.Dropout(1 - self.dropout_keep_prob)(cells, deterministic=not train)
         together = cells.reshape(len(cells), -1)
         final_state = jnp.mean(cells, axis=1) if self.final_state == "mean" else together
         lengths = jnp.full(len(cells), cells.shape[1], jnp.int32)
@@ -63,7 +68,7 @@ class InceptionV3Encoder(nn.Module):
         collection `frozen`, the others in `params`.
       scaling: of uint8 images, a name of `SCALINGS`.
       pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
-      num_units, dropout_keep_prob, final_state: as in `CellReader`.
+      num_units, normalize, dropout_keep_prob, final_state: as in `CellReader`.
     """
 
     resize_height: int = 299
@@ -75,11 +80,14 @@ class InceptionV3Encoder(nn.Module):
     batch_norm_scale: bool = False
     batch_norm_momentum: float = 0.99
     num_units: int = 0
+    normalize: bool = False
     dropout_keep_prob: float = 1.0
     final_state: str = "mean"
 
     def setup(self):
-        self.reader = CellReader(self.num_units, self.dropout_keep_prob, self.final_state)
+        self.reader = CellReader(
+            self.num_units, self.normalize, self.dropout_keep_prob, self.final_state
+        )
         self.network = InceptionV3(
             block=self.block,
             trainable=self.trainable,

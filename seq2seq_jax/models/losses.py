@@ -1,6 +1,5 @@
 """What training minimises, and evaluation reports."""
 
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -8,7 +7,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from seq2seq_jax.models.softmax_loss import softmax_loss
 from seq2seq_jax.models.sources import Batch, Collections, source_of
+from seq2seq_jax.models.word_losses import loss_of_words
 
 Array = jax.Array
 
@@ -31,13 +32,19 @@ def training_loss_sums(
     *,
     label_smoothing: float = 0.0,
     collections: Collections = MappingProxyType({}),
+    skip_padding: bool = False,
 ) -> tuple[Array, tuple[Array, Any]]:
     """As `loss_sums`, of a model in training.
+
+    Args:
+      skip_padding: make logits at real positions alone (`word_losses`); for rows that are all on
+        one device. A decoder that does not say what its logits are made of makes them all.
 
     Returns:
       The loss; and the number of tokens with the new `batch_stats`, which are the old ones moved a
       little towards this batch's.
     """
+    skip_padding = skip_padding and hasattr(getattr(model, "decoder", None), "features")
     output: Any
     output, moved = model.apply(
         {"params": params, **collections},
@@ -46,8 +53,17 @@ def training_loss_sums(
         train=True,
         rngs={"dropout": dropout_key},
         mutable=["batch_stats"],
+        method="features" if skip_padding else None,
     )
-    loss, tokens = _of_batch(output.logits, batch, label_smoothing)
+    if skip_padding:
+        layer = params["decoder"]["project_logits"]
+        targets, lengths = _targets(batch)
+        loss = loss_of_words(
+            output, layer["kernel"], layer["bias"], targets, lengths, label_smoothing
+        )
+        tokens = jnp.sum(lengths)
+    else:
+        loss, tokens = _of_batch(output.logits, batch, label_smoothing)
     return loss, (tokens, moved.get("batch_stats", {}))
 
 
@@ -70,43 +86,14 @@ def cross_entropy(
     logits = jnp.asarray(logits)
     logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     weights = real.astype(logits.dtype)
-    loss = _weighted_cross_entropy(logits, targets, weights, label_smoothing)
+    loss = softmax_loss(logits, targets, weights, label_smoothing)
     return loss, jnp.sum(lengths)
 
 
 def _of_batch(logits: Array, batch: Batch, label_smoothing: float = 0.0) -> tuple[Array, Array]:
-    lengths = jnp.maximum(batch["target_len"] - 1, 0)  # SEQUENCE_START is given, not predicted
-    return cross_entropy(logits, batch["target_ids"][:, 1:], lengths, label_smoothing)
+    return cross_entropy(logits, *_targets(batch), label_smoothing)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _weighted_cross_entropy(
-    logits: Array, targets: Array, weights: Array, label_smoothing: float
-) -> Array:
-    """Weighted sum over all positions. The way back, d logits = (softmax - target) weight d loss,
-    is written out, as one pass over the logits that can take their place in memory."""
-    return _cross_entropy_forward(logits, targets, weights, label_smoothing)[0]
-
-
-def _cross_entropy_forward(logits, targets, weights, label_smoothing):
-    largest = jnp.max(logits, axis=-1, keepdims=True)
-    # A product with ones is the quicker sum.
-    sums = jnp.exp(logits - largest) @ jnp.ones(logits.shape[-1], logits.dtype)
-    log_sums = largest[..., 0] + jnp.log(sums)
-    of_target = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    losses = log_sums - (1 - label_smoothing) * of_target
-    if label_smoothing:
-        losses = losses - label_smoothing * jnp.mean(logits, axis=-1)
-    return jnp.sum(losses * weights), (logits, targets, weights, log_sums)
-
-
-def _cross_entropy_backward(label_smoothing, residuals, d_loss):
-    logits, targets, weights, log_sums = residuals
-    words = jnp.arange(logits.shape[-1])
-    target = jnp.where(words == targets[..., None], 1 - label_smoothing, 0)
-    target = target + label_smoothing / logits.shape[-1]
-    softmax = jnp.exp(logits - log_sums[..., None])
-    return (softmax - target) * (weights * d_loss)[..., None], None, None
-
-
-_weighted_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+def _targets(batch: Batch) -> tuple[Array, Array]:
+    """What is predicted, and how much of it: SEQUENCE_START is given."""
+    return batch["target_ids"][:, 1:], jnp.maximum(batch["target_len"] - 1, 0)

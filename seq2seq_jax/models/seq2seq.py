@@ -9,6 +9,7 @@ from flax import struct
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.attention import Memory
+from seq2seq_jax.models.decoders import DecoderStep
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import symmetric_uniform
 from seq2seq_jax.models.time_loop import scan_over_time
@@ -67,6 +68,20 @@ class BasicSeq2Seq(nn.Module):
         """Teacher forcing: source and source_len as in `encode`, target_inputs [B, T]
         (SEQUENCE_START first, the last target left out) -> the next word's logits at each of the
         T positions."""
+        steps = self.decode(source, source_len, target_inputs, train=train)
+        scores = self._as_given(steps.attention_scores, source_len)
+        return ModelOutput(self.decoder.logits(steps), scores)
+
+    def features(
+        self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
+    ) -> Array:
+        """As `__call__`, but what the logits are made of, [B, T, D]."""
+        return self.decoder.features(self.decode(source, source_len, target_inputs, train=train))
+
+    def decode(
+        self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
+    ) -> DecoderStep:
+        """The decoder's steps of `__call__`: [B, T, ...]."""
         memory, state = self.start(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
@@ -74,9 +89,7 @@ class BasicSeq2Seq(nn.Module):
             return decoder.step(state, inputs_t, memory, train=train)
 
         _, steps = scan_over_time(step, self.decoder, state, inputs, memory, remat=self.remat)
-        steps = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
-        scores = self._as_given(steps.attention_scores, source_len)
-        return ModelOutput(self.decoder.logits(steps), scores)
+        return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
 
     def start(
         self, source: Array, source_len: Array, *, train: bool = False
