@@ -16,6 +16,10 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache / "seq2seq_jax" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Pretended devices that wait for each other on a busy machine are not taken for stuck: XLA would
+# end the process after 40 seconds.
+_patience = "--xla_cpu_collective_call_terminate_timeout_seconds=600"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_patience}".strip()
 # All else that is kept for later is not to outlive the tests.
 os.environ["SEQ2SEQ_JAX_CACHE"] = tempfile.mkdtemp(prefix="seq2seq_jax_tests_")
 atexit.register(shutil.rmtree, os.environ["SEQ2SEQ_JAX_CACHE"], ignore_errors=True)
