@@ -34,10 +34,12 @@ class Across:
     Attributes:
       total: sums a tree of arrays over them.
       index: tells which of them this is, an integer.
+      owns_rows: whether the rows that the step sees are all on one device.
     """
 
     total: Callable[[Any], Any]
     index: Callable[[], Any]
+    owns_rows: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +128,8 @@ class Devices:
         The state is replicated and is consumed; the batch comes from `spread`.
         """
         if self.kind != "pmap" or self.count == 1:
-            return jax.jit(lambda state, batch: step(state, batch, _ALONE), donate_argnums=0)
+            across = _ALONE if self.count == 1 else _TOGETHER
+            return jax.jit(lambda state, batch: step(state, batch, across), donate_argnums=0)
         return jax.pmap(
             lambda state, batch: step(state, batch, _EACH),
             _AXIS,
@@ -149,6 +152,7 @@ class Devices:
         return NamedSharding(self._mesh, PartitionSpec(_AXIS))
 
 
-# The one device, or the compiler's view of all of them as one.
 _ALONE = Across(lambda tree: tree, lambda: 0)
+# The compiler's view of all devices as one.
+_TOGETHER = Across(lambda tree: tree, lambda: 0, owns_rows=False)
 _EACH = Across(lambda tree: lax.psum(tree, _AXIS), lambda: lax.axis_index(_AXIS))

@@ -80,6 +80,21 @@ def test_every_recipe_builds_at_its_full_size(path, own_files):
     assert type(model).__name__ in ("BasicSeq2Seq", "AttentionSeq2Seq")
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "channels"), [("image_captioning", 64, 2048), ("emoji_captioning", 25, 768)]
+)
+def test_recipes_for_pictures_build_at_their_full_size(name, cells, channels):
+    config = resolve(load_config(ROOT / "configs" / f"{name}.py"))
+    model = build_model(config, 0, 10_000)
+    images, _ = model.example()
+    assert images.shape == (1, config.encoder.params.resize_height, images.shape[1], 3)
+
+    def of(images):
+        return model.encoder.init_with_output(jax.random.key(0), images, method="cells")[0]
+
+    assert jax.eval_shape(of, images).shape == (1, cells, channels)
+
+
 OWN_CLASSES = """
 from flax import linen as nn
 from seq2seq_jax.models.encoder_output import EncoderOutput

@@ -77,6 +77,9 @@ _RNN_CELL: Table = {
     "cell_params": Params("cell_class"),
     "dropout_input_keep_prob": Key(1.0, "Keep probability on each layer's input.", PROBABILITY),
     "dropout_output_keep_prob": Key(1.0, "Keep probability on each layer's output.", PROBABILITY),
+    "variational_dropout": Key(
+        False, "One mask for all steps of a sequence (arXiv:1512.05287); else one for each step."
+    ),
     "num_layers": Key(1, "Number of layers.", at_least(1)),
     "residual_connections": Key(False, "Residual connections between all layers."),
     "residual_combiner": Key(
@@ -159,7 +162,10 @@ ENCODERS: dict[str, Table] = {
         "num_units": Key(
             0, "Width of a dense layer over the features of each place; 0: none.", at_least(0)
         ),
-        "dropout_keep_prob": Key(1.0, "Keep probability on the features.", PROBABILITY),
+        "normalize": Key(
+            False, "Divide a picture's features by the root of their mean square, after that layer."
+        ),
+        "dropout_keep_prob": Key(1.0, "Keep probability on these features.", PROBABILITY),
         "final_state": Key(
             "mean",
             "What the bridge is given: the mean of the places' features, or cells: all of them.",
@@ -537,6 +543,16 @@ _COMMON: Table = {
     "parallel": Key(
         "auto", "How several devices share a batch; see devices.py.", one_of("auto", "jit", "pmap")
     ),
+    "dtype": Key(
+        "float32",
+        "Type of the matrix products in training; weights, states, softmax and loss are float32.",
+        one_of("float32", "bfloat16"),
+    ),
+    "remat": Key(
+        False,
+        "Training keeps the states of a loop over time alone, and computes the rest twice: slower,"
+        " for long sequences and little memory.",
+    ),
     "early_stopping_patience": Key(
         0,
         "Training ends after so many evaluations in a row without a better best_metric; 0: never.",
@@ -636,6 +652,12 @@ MODELS: dict[str, Table] = {
                 0,
                 "Training pictures also come in so many variants: moved, recoloured, blurred.",
                 at_least(0),
+            ),
+            "projection": Key(
+                "random",
+                "How encoder.params.num_units' layer begins: drawn, or discriminants, directions in"
+                " which pictures differ and their variants do not.",
+                one_of("random", "discriminants"),
             ),
             "cache_features": Key(
                 True, "Of an encoder that is not trained, compute the features once and keep them."

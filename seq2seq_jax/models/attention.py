@@ -56,6 +56,7 @@ class _AttentionLayer(nn.Module):
         query = keep(self.project_query(query)).reshape(batch, -1, self.num_units)
         scores = keep(self._scores(query, memory))  # [B, K, S]
         real = jnp.arange(positions) < memory.lengths[:, None, None]
+        scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
         scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
         weights = jax.nn.softmax(scores, axis=-1)
         context = jnp.einsum("bks,bsh->bkh", weights, memory.values)

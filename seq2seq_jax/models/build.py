@@ -50,6 +50,7 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
         target_vocab_size=target_vocab_size,
         embedding_dim=config.embedding.dim,
         embedding_init_scale=config.embedding.init_scale,
+        remat=config.remat,
         **of_text,
     )
     jax.eval_shape(lambda: init_params(model, seed=0))
@@ -84,6 +85,8 @@ def build_encoder(config: ConfigDict) -> nn.Module:
     """
     encoder_class = find_class(encoders, "encoder.class", config.encoder["class"])
     params = _with_cell_class(config.encoder.params, "encoder")
+    if "rnn_cell" in params:
+        params["rnn_cell"]["remat"] = config.remat
     if encoder_class is InceptionV3Encoder:
         params.pop("weights")  # are loaded into it
         params["scaling"] = params["scaling"] or "inception"

@@ -5,6 +5,9 @@ loop hands each layer what it has made ready before its first step, and the laye
 the loop needs after its last one; both go through Flax's collections of variables.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -15,7 +18,16 @@ from flax.linen.dtypes import promote_dtype
 
 from seq2seq_jax.models.dropout_masks import draw_mask
 
-__all__ = ["MADE_READY", "SEEN", "Dense", "Dropout", "LoopWeights", "column_sums"]
+__all__ = [
+    "MADE_READY",
+    "SEEN",
+    "Dense",
+    "Dropout",
+    "LoopWeights",
+    "column_sums",
+    "compute_dtype",
+    "computing_in",
+]
 
 Array = jax.Array
 
@@ -23,6 +35,25 @@ MADE_READY = "made_ready"
 """What a layer finds in a loop: "weights" (`LoopWeights`) or "mask" (an array of bool)."""
 SEEN = "seen"
 """What it hands out: "dense" (its inputs) or "dropout" (`Dropped`)."""
+
+
+_dtype: ContextVar[Any] = ContextVar("dtype", default=None)
+
+
+@contextmanager
+def computing_in(dtype: Any) -> Iterator[None]:
+    """Dense layers that are traced meanwhile multiply in this type (None: that of their inputs and
+    weights). Weights stay what they are, and so do the states of cells."""
+    token = _dtype.set(dtype)
+    try:
+        yield
+    finally:
+        _dtype.reset(token)
+
+
+def compute_dtype() -> Any:
+    """That of `computing_in`."""
+    return _dtype.get()
 
 
 class LoopWeights(struct.PyTreeNode):
@@ -37,8 +68,14 @@ class LoopWeights(struct.PyTreeNode):
 
 
 class Dropped(struct.PyTreeNode):
+    """
+    Attributes:
+      per_sequence: see `Dropout`.
+    """
+
     inputs: Array
     keep_prob: float = struct.field(pytree_node=False)
+    per_sequence: bool = struct.field(pytree_node=False)
 
 
 class Dense(nn.Module):
@@ -54,13 +91,12 @@ class Dense(nn.Module):
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
-    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=compute_dtype())
         self.sow(SEEN, "dense", x)
         ready: LoopWeights | None = self.get_variable(MADE_READY, "weights")
         if ready is None:
@@ -69,9 +105,14 @@ class Dense(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Keeps each number with the probability 1 - rate, divided by it; the others become zero."""
+    """Keeps each number with the probability 1 - rate, divided by it; the others become zero.
+
+    `per_sequence` drops the same at all steps of a sequence, of x [T, B, D] or [B, D] at each step
+    (Gal and Ghahramani 2016, arXiv:1512.05287); otherwise each step draws anew.
+    """
 
     rate: float
+    per_sequence: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, deterministic: bool) -> Array:
@@ -80,8 +121,9 @@ class Dropout(nn.Module):
         keep_prob = 1 - self.rate
         mask: Array | None = self.get_variable(MADE_READY, "mask")
         if mask is None:
-            self.sow(SEEN, "dropout", Dropped(x, keep_prob))
-            mask = draw_mask(self.make_rng("dropout"), keep_prob, x.shape)
+            self.sow(SEEN, "dropout", Dropped(x, keep_prob, self.per_sequence))
+            shape = x.shape[-2:] if self.per_sequence else x.shape
+            mask = draw_mask(self.make_rng("dropout"), keep_prob, shape)
         return jnp.where(mask, x / keep_prob, 0)
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from seq2seq_jax.models.layers import computing_in
 from seq2seq_jax.models.softmax_loss import softmax_loss
 from seq2seq_jax.models.sources import Batch, Collections, source_of
 from seq2seq_jax.models.word_losses import loss_of_words
@@ -32,11 +33,14 @@ def training_loss_sums(
     *,
     label_smoothing: float = 0.0,
     collections: Collections = MappingProxyType({}),
+    dtype: str = "float32",
     skip_padding: bool = False,
 ) -> tuple[Array, tuple[Array, Any]]:
     """As `loss_sums`, of a model in training.
 
     Args:
+      dtype: of matrix products; see `layers.computing_in`. Logits that are made of products of a
+        smaller type are float32 before the softmax.
       skip_padding: make logits at real positions alone (`word_losses`); for rows that are all on
         one device. A decoder that does not say what its logits are made of makes them all.
 
@@ -46,20 +50,22 @@ def training_loss_sums(
     """
     skip_padding = skip_padding and hasattr(getattr(model, "decoder", None), "features")
     output: Any
-    output, moved = model.apply(
-        {"params": params, **collections},
-        *source_of(batch),
-        batch["target_ids"][:, :-1],
-        train=True,
-        rngs={"dropout": dropout_key},
-        mutable=["batch_stats"],
-        method="features" if skip_padding else None,
-    )
+    with computing_in(None if dtype == "float32" else jnp.dtype(dtype)):
+        output, moved = model.apply(
+            {"params": params, **collections},
+            *source_of(batch),
+            batch["target_ids"][:, :-1],
+            train=True,
+            rngs={"dropout": dropout_key},
+            mutable=["batch_stats"],
+            method="features" if skip_padding else None,
+        )
     if skip_padding:
         layer = params["decoder"]["project_logits"]
         targets, lengths = _targets(batch)
+        features = output if dtype == "float32" else output.astype(dtype)
         loss = loss_of_words(
-            output, layer["kernel"], layer["bias"], targets, lengths, label_smoothing
+            features, layer["kernel"], layer["bias"], targets, lengths, label_smoothing
         )
         tokens = jnp.sum(lengths)
     else:

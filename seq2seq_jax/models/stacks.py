@@ -24,7 +24,8 @@ class RNNStack(nn.Module):
     """`num_layers` cells; the keyword arguments are those of `rnn_cell` in the configuration.
 
     Dropout draws a new mask for each time step and keeps the scale (Zaremba et al. 2014,
-    arXiv:1409.2329): on the input of each layer, and on its output. Residual connections exist from
+    arXiv:1409.2329): on the input of each layer, and on its output; `variational_dropout` draws one
+    mask for all steps of a sequence. Residual connections exist from
     two layers on, and join every layer's output with its input, the first and the last included
     (`combine_residual`). `remat` is that of `time_loop.scan_over_time`.
     """
@@ -34,6 +35,7 @@ class RNNStack(nn.Module):
     num_layers: int = 1
     dropout_input_keep_prob: float = 1.0
     dropout_output_keep_prob: float = 1.0
+    variational_dropout: bool = False
     residual_connections: bool = False
     residual_combiner: str = "add"
     residual_dense: bool = False
@@ -44,8 +46,9 @@ class RNNStack(nn.Module):
         self.cells = self._make_cells("cell")
         self.input_transform = Dense(self.units, kernel_init=xavier_uniform)
         layers = range(self.num_layers)
-        self.dropout_input = [Dropout(1 - self.dropout_input_keep_prob) for _ in layers]
-        self.dropout_output = [Dropout(1 - self.dropout_output_keep_prob) for _ in layers]
+        once = self.variational_dropout
+        self.dropout_input = [Dropout(1 - self.dropout_input_keep_prob, once) for _ in layers]
+        self.dropout_output = [Dropout(1 - self.dropout_output_keep_prob, once) for _ in layers]
 
     @property
     def units(self) -> int:

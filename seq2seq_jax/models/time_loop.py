@@ -96,6 +96,8 @@ def scan_over_time(
     _, seen = jax.eval_shape(call, params, {}, key, state, first, memory)
     random = _draw(key, seen["dropout"], steps)
     weights = {path: params.pop(path) for path in list(params) if path[:-1] in seen["dense"]}
+    # In the type in which a layer computes: cast once, where each step would do it again.
+    weights = {path: weights[path].astype(seen["dense"][path[:-1]].dtype) for path in weights}
 
     def loop(weights, transposed, taps, params, state, inputs, memory, random):
         """All steps: (last state, y_t), and what the layers that have a tap have seen."""
@@ -166,8 +168,9 @@ def _draw(key: Array | None, dropped: Mapping[Path, Dropped], steps: int) -> dic
     if key is None:
         return {"masks": {}}
     key, *keys = jax.random.split(key, 1 + len(dropped))
-    masks = {
-        path: draw_mask(key, what.keep_prob, (steps, *what.inputs.shape))
-        for (path, what), key in zip(sorted(dropped.items()), keys, strict=True)
-    }
+    masks = {}
+    for (path, what), key_of_layer in zip(sorted(dropped.items()), keys, strict=True):
+        different = 1 if what.per_sequence else steps
+        mask = draw_mask(key_of_layer, what.keep_prob, (different, *what.inputs.shape))
+        masks[path] = jnp.broadcast_to(mask, (steps, *what.inputs.shape))
     return {"masks": masks, "key": jax.random.split(key, steps)}

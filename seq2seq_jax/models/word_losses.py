@@ -46,19 +46,20 @@ def _forward(features, kernel, bias, targets, lengths, label_smoothing):
     batch, steps, width = features.shape
     real = (jnp.arange(steps) < lengths[:, None]).ravel()
     order = jnp.argsort(~real)  # stable: the real ones stay in order
-    padded = -(-batch * steps // ROWS) * ROWS
-    x_of_all = jnp.zeros((padded, width), features.dtype)
-    x_of_all = x_of_all.at[: batch * steps].set(features.reshape(-1, width)[order])
-    target_of_all = jnp.zeros(padded, targets.dtype).at[: batch * steps].set(targets.ravel()[order])
+    fill = -batch * steps % ROWS
+    x_of_all = jnp.pad(features.reshape(-1, width)[order], ((0, fill), (0, 0)))
+    target_of_all = jnp.pad(jnp.ravel(targets)[order], (0, fill))
     count = jnp.sum(real)
-    transposed = kernel.T  # once, not in each turn
+    weights = kernel.astype(features.dtype)
+    transposed = weights.T  # once, not in each turn
 
     def add_rows(i: Array, so_far: Any) -> Any:
         loss, dx_of_all, d_kernel, d_bias = so_far
         x = jax.lax.dynamic_slice_in_dim(x_of_all, i * ROWS, ROWS)
         target = jax.lax.dynamic_slice_in_dim(target_of_all, i * ROWS, ROWS)
-        weights = (i * ROWS + jnp.arange(ROWS) < count).astype(loss.dtype)
-        losses, d_logits = loss_and_gradient(x @ kernel + bias, target, weights, label_smoothing)
+        is_real = (i * ROWS + jnp.arange(ROWS) < count).astype(loss.dtype)
+        logits = jnp.dot(x, weights, preferred_element_type=loss.dtype) + bias
+        losses, d_logits = loss_and_gradient(logits, target, is_real, label_smoothing)
         d_logits = d_logits.astype(x.dtype)
         dx_of_all = jax.lax.dynamic_update_slice_in_dim(
             dx_of_all, d_logits @ transposed, i * ROWS, axis=0
@@ -79,8 +80,7 @@ def _forward(features, kernel, bias, targets, lengths, label_smoothing):
 
 
 def _backward(label_smoothing, gradients, d_loss):
-    d_features, d_kernel, d_bias = (gradient * d_loss for gradient in gradients)
-    return d_features, d_kernel, d_bias, None, None
+    return *((gradient * d_loss).astype(gradient.dtype) for gradient in gradients), None, None
 
 
 loss_of_words.defvjp(_forward, _backward)

@@ -115,6 +115,7 @@ class _Run:
                 optimizer,
                 config.seed,
                 label_smoothing=config.label_smoothing,
+                dtype=config.dtype,
                 accumulation_steps=config.gradient_accumulation_steps,
                 ema_decay=config.ema_decay,
             )

@@ -1,6 +1,7 @@
 """One update of the parameters."""
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -79,6 +80,7 @@ def make_train_step(
     seed: int,
     *,
     label_smoothing: float = 0.0,
+    dtype: str = "float32",
     accumulation_steps: int = 1,
     ema_decay: float = 0.0,
 ) -> Callable[[TrainState, Batch, Across], tuple[TrainState, dict[str, Array]]]:
@@ -91,6 +93,7 @@ def make_train_step(
 
     Args:
       label_smoothing: see `losses.cross_entropy`.
+      dtype: see `losses.training_loss_sums`.
       accumulation_steps: parts in which a batch is worked through, one after the other, so that a
         part is all that has to fit into memory.
       ema_decay: d of the moving average  a <- a + (1 - d') (params - a)  of the parameters, where
@@ -98,12 +101,19 @@ def make_train_step(
     """
     root = jax.random.key(seed)
 
-    def of_part(state: TrainState, batch: Batch, key: Array) -> Any:
+    def of_part(state: TrainState, batch: Batch, key: Array, owns_rows: bool) -> Any:
         """What is summed over parts and devices: of the batch, the gradient, the statistics."""
 
         def loss(params: Any) -> Any:
             return training_loss_sums(
-                model, params, batch, key, label_smoothing=label_smoothing, collections=collections
+                model,
+                params,
+                batch,
+                key,
+                label_smoothing=label_smoothing,
+                collections=collections,
+                dtype=dtype,
+                skip_padding=owns_rows,
             )
 
         collections = state.collections
@@ -115,13 +125,13 @@ def make_train_step(
         }
         return sums, grads, (stats, jnp.ones(()))
 
-    def of_all_parts(state: TrainState, batch: Batch, key: Array) -> Any:
+    def of_all_parts(state: TrainState, batch: Batch, key: Array, owns_rows: bool) -> Any:
         if accumulation_steps == 1:
-            return of_part(state, batch, key)
+            return of_part(state, batch, key, owns_rows)
 
         def add_part(so_far: Any, part: Any) -> tuple[Any, None]:
             index, batch = part
-            new = of_part(state, batch, jax.random.fold_in(key, index))
+            new = of_part(state, batch, jax.random.fold_in(key, index), owns_rows)
             return jax.tree.map(jnp.add, so_far, new), None
 
         # Part i takes rows i, i + n, ...: whichever way rows are spread over devices, each
@@ -132,7 +142,7 @@ def make_train_step(
         first = jax.tree.map(lambda x: x[0], parts)
         zeros = jax.tree.map(
             lambda x: jnp.zeros(x.shape, x.dtype),
-            jax.eval_shape(of_part, state, first, key),
+            jax.eval_shape(partial(of_part, owns_rows=owns_rows), state, first, key),
         )
         return jax.lax.scan(add_part, zeros, (jnp.arange(accumulation_steps), parts))[0]
 
@@ -140,7 +150,9 @@ def make_train_step(
         state: TrainState, batch: Batch, across: Across
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.fold_in(root, state.step), across.index())
-        sums, grads, (stats, parts) = across.total(of_all_parts(state, batch, key))
+        sums, grads, (stats, parts) = across.total(
+            of_all_parts(state, batch, key, across.owns_rows)
+        )
         grads = jax.tree.map(lambda grad: grad / sums["target_tokens"], grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         updates = jax.tree.map(lambda update: state.rate_scale * update, updates)

@@ -112,8 +112,8 @@ def test_a_wrong_value_is_told_with_its_key_and_rule(key, text, message):
 def test_an_unknown_key_names_the_nearest_then_all():
     assert error(("encoder.params.rnn_cell.num_layer", "2")) == (
         "encoder.params.rnn_cell.num_layer: unknown key num_layer, did you mean num_layers? valid: "
-        "cell_class, cell_params, dropout_input_keep_prob, dropout_output_keep_prob, num_layers, "
-        "residual_connections, residual_combiner, residual_dense"
+        "cell_class, cell_params, dropout_input_keep_prob, dropout_output_keep_prob, "
+        "variational_dropout, num_layers, residual_connections, residual_combiner, residual_dense"
     )
 
 

@@ -54,7 +54,7 @@ class Network:
                 if reverse:
                     lengths = jnp.repeat(memory.lengths, len(tokens) // len(memory.lengths))
                     scores = reverse_sequences(scores, lengths)
-                outputs["cell_output"] = decoder.mixed(step)
+                outputs["cell_output"] = decoder.features(step)
                 outputs["attention_scores"] = scores
                 outputs["attention_context"] = step.attention_context
             return new_state, outputs

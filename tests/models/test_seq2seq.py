@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.build import build_model, init_params
-from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.models.losses import loss_sums, training_loss_sums
 from seq2seq_jax.models.seq2seq import reverse_sequences
 from tests.tiny_models import VOCABULARY, model_params, pair_batch, tiny_config, tiny_model
 
@@ -192,6 +192,22 @@ def test_gradients_are_those_of_finite_differences():
             slope = sum(jax.tree.leaves(jax.tree.map(np.vdot, gradient, direction)))
             np.testing.assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-6)
         assert all(leaf.any() for leaf in jax.tree.leaves(gradient))
+
+
+def test_remat_takes_less_memory_and_gives_the_same_gradient():
+    batch = pair_batch([(60, 60), (20, 40)])
+    gradients, memory = [], []
+    for remat in ("false", "true"):
+        model = tiny_model(remat=remat)
+
+        def loss(params, model=model):
+            return training_loss_sums(model, params, batch, jax.random.key(0))[0]
+
+        compiled = jax.jit(jax.grad(loss)).lower(model_params(model)).compile()
+        gradients.append(compiled(model_params(model)))
+        memory.append(compiled.memory_analysis().temp_size_in_bytes)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), *gradients)
+    assert memory[1] < 0.7 * memory[0]
 
 
 def test_a_shared_embedding_is_one_table():

@@ -134,6 +134,12 @@ def test_every_step_of_a_loop_has_a_mask_of_its_own():
     assert 0.4 < np.mean(kept == again) < 0.6
 
 
+def test_a_loop_drops_the_same_at_every_step_if_it_is_told_so():
+    module, x = Dropping(Dropout(0.5, per_sequence=True)), jnp.ones((50, 3, 8))
+    kept = np.asarray(module.apply({}, x, rngs={"dropout": jax.random.key(0)}))
+    assert (kept == kept[0]).all() and set(np.unique(kept)) == {0, 2}
+
+
 def test_random_bits_are_those_of_jax():
     key = jax.random.key(3)
     np.testing.assert_array_equal(random_bits(key, (5, 7)), jax.random.bits(key, (5, 7)))

@@ -2,8 +2,8 @@
 
 import logging
 
-from seq2seq_jax.reports.model_analysis import model_analysis, write_model_analysis
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
+from seq2seq_jax.training.model_analysis import model_analysis, write_model_analysis
 from seq2seq_jax.training.train_step import TrainState
 
 __all__ = ["PrintModelAnalysisHook"]

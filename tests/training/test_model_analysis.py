@@ -1,6 +1,6 @@
 import numpy as np
 
-from seq2seq_jax.reports.model_analysis import (
+from seq2seq_jax.training.model_analysis import (
     Parameter,
     model_analysis,
     parameters_of,
