@@ -1,6 +1,6 @@
 import pytest
 
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 
 def test_a_file_keeps_its_old_content_when_writing_fails(tmp_path):

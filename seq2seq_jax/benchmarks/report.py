@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.reports.figures import new_figure, save_figure
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 OURS = "seq2seq_jax"
 BY_HAND = "PyTorch by hand"

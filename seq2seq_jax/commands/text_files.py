@@ -7,7 +7,7 @@ from pathlib import Path
 from seq2seq_jax.console import say
 from seq2seq_jax.data.text_lines import decode_lines, read_lines
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 STANDARD_INPUT = "<stdin>"
 

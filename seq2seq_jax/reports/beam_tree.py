@@ -80,7 +80,7 @@ def beam_tree(
     is one node as long as it stands there.
 
     Args:
-      tokens: [T][K], the words chosen at each of the steps that the sentence took.
+      tokens: T lists of K, the words chosen at each of the steps that the sentence took.
       parents: [T, K] i32, the slot before the step that each word continues.
       log_probs: [T, K] f32 of the hypotheses after the step; -inf marks an empty slot.
       scores: [T, K] f32, what they were ranked by.

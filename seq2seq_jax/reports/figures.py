@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 
 def new_figure(width: float, height: float, fitted: bool = True) -> Any:

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 
 def write_page(path: str | Path, kind: str, title: str, data: Any) -> Path:

@@ -6,7 +6,7 @@ from flax.traverse_util import unflatten_dict
 
 from seq2seq_jax.checkpoints import digest
 from seq2seq_jax.reports.learning_curve import terminal_curves
-from seq2seq_jax.reports.model_analysis import model_analysis
+from seq2seq_jax.training.model_analysis import model_analysis
 from seq2seq_jax.workdir import Workdir
 
 

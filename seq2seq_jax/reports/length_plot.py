@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq_jax.reports.whole_files import replaced_when_done
+from seq2seq_jax.whole_files import replaced_when_done
 
 _SHOWN = 99.5  # per cent of the texts: one very long line must not squeeze all others
 

@@ -1,0 +1,48 @@
+// Tables that a click on a heading sorts, and pictures.
+function value(text) {
+  const found = text.replace(/,/g, "").match(/^-?\d+(\.\d+)?/);
+  const parts = text.match(/^(\d+):(\d\d):(\d\d)$/);
+  if (parts) return parts.slice(1).reduce((total, part) => 60 * total + Number(part), 0);
+  return found ? Number(found[0]) : null;
+}
+
+function compared(a, b) {
+  const [x, y] = [value(a), value(b)];
+  if (x !== null && y !== null) return x - y;
+  return x !== null ? -1 : y !== null ? 1 : a.localeCompare(b);
+}
+
+function sortable(given) {
+  const box = element("div", { class: "wide" });
+  let [sorted, up] = [-1, true];
+  function draw() {
+    const rows = [...given.rows];
+    if (sorted >= 0) rows.sort((a, b) => (up ? 1 : -1) * compared(a[sorted], b[sorted]));
+    const columns = given.columns.map((heading, i) => [
+      element("span", {
+        role: "button", tabindex: 0, style: "cursor: pointer",
+        onclick: () => { up = sorted === i ? !up : true; sorted = i; draw(); },
+        onkeydown: (event) => { if (event.key === "Enter") event.target.click(); },
+      }, heading + (sorted === i ? (up ? " ▲" : " ▼") : "")),
+      (row) => row[i],
+      i < given.words ? undefined : "number",
+    ]);
+    box.replaceChildren(table(columns, rows));
+  }
+  draw();
+  return box;
+}
+
+for (const section of data) {
+  main.append(
+    element("h2", {}, section.name),
+    element("p", { class: "muted small" }, section.note),
+    ...section.tables.flatMap((each) => [
+      section.tables.length > 1 ? element("p", {}, `By ${each.by}`) : "",
+      sortable(each),
+    ]),
+    section.failures.length ? element("ul", {}, section.failures.map((text) => element("li", {}, text))) : "",
+    ...section.pictures.map((source) =>
+      element("p", {}, element("img", { src: source, alt: section.name, style: "max-width: 100%" }))),
+  );
+}
