@@ -20,6 +20,8 @@ def replaced_when_done(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.chmod(0o644)  # mkstemp's files are the owner's alone
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())  # the name must not outlive the content if the power fails
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ checkpoints/<step>/                  see `checkpoints`
 metrics.jsonl, events.out.tfevents.* see `training.metric_writers`
 """
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from seq2seq_jax.config import read_config
 from seq2seq_jax.data.tokenizers import Tokenizers, read_tokenizers, write_tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import replaced_when_done
 
 
 class Vocabularies(NamedTuple):
@@ -108,9 +108,8 @@ class Workdir:
         arrays = named_arrays(tree)
         if not arrays:
             return
-        part = self.encoder_file.with_name("encoder.part.npz")
-        np.savez(part, **arrays)  # type: ignore[arg-type]
-        os.replace(part, self.encoder_file)
+        with replaced_when_done(self.encoder_file) as partial, partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     def tokenizers(self, config: ConfigDict) -> Tokenizers | None:
         """The tokenizers of the run, None if it has not stored their subwords yet.

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config.names import did_you_mean
 from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import replaced_when_done
 
 # What may change when training goes on in the same workdir, and why no step that was already taken
 # would have come out otherwise. Whatever begins with one of these keys is meant.
@@ -30,6 +30,7 @@ RESUMABLE: dict[str, str] = {
     "early_stopping_patience": "where training ends is not part of a step",
     "parallel": "the same step by other means",
     "gradient_accumulation_steps": "the same gradient in other parts",
+    "remat": "the same gradient in less memory",
     "log_every_n_steps": "how often training reports",
     "save_checkpoints_secs": "when checkpoints are written",
     "save_checkpoints_steps": "when checkpoints are written",
@@ -50,48 +51,52 @@ def load_config(path: str | os.PathLike[str]) -> ConfigDict:
     names = str(path).split(",")
     if all(name.endswith(SUFFIXES) for name in names):
         return read_tf_config(names)
-    file = Path(path)
-    if not file.is_file():
-        others = [str(other) for other in file.parent.glob("*.py")]
-        raise UserError(str(path), f"no such config file{did_you_mean(str(file), others)}")
-    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
-    if file.suffix != ".py" or spec is None or spec.loader is None:
-        raise UserError(str(path), "a config file is a Python file, NAME.py, or YAML")
-    module = importlib.util.module_from_spec(spec)
-    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-        if not callable(getattr(module, "get_config", None)):
-            raise UserError(str(path), "has no function get_config()")
-        config = module.get_config()
-    except UserError:
-        raise
-    except Exception as error:  # The file is the user's program: it may fail in any way.
-        raise _failure(str(path), error) from error
-    finally:
-        sys.dont_write_bytecode = writes_bytecode
+    config = call_python_file(path, "get_config", "config file", ", or YAML")
     if not isinstance(config, ConfigDict):
         kind = type(config).__name__
         raise UserError(str(path), f"get_config() must return a ConfigDict; got {kind}")
     return config
 
 
+def call_python_file(
+    path: str | os.PathLike[str], function: str, kind: str, others: str = ""
+) -> Any:
+    """What a function of a Python file of the user's returns.
+
+    Args:
+      function: its name; it takes no arguments.
+      kind: of file, for errors; `others`: what else would have done.
+
+    Raises:
+      UserError: at the file, or at the line of it, where it fails.
+    """
+    file = Path(path)
+    if not file.is_file():
+        near = [str(other) for other in file.parent.glob("*.py")]
+        raise UserError(str(path), f"no such {kind}{did_you_mean(str(file), near)}")
+    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    if file.suffix != ".py" or spec is None or spec.loader is None:
+        raise UserError(str(path), f"a {kind} is a Python file, NAME.py{others}")
+    module = importlib.util.module_from_spec(spec)
+    writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+        if not callable(getattr(module, function, None)):
+            raise UserError(str(path), f"has no function {function}()")
+        return getattr(module, function)()
+    except UserError:
+        raise
+    except Exception as error:  # The file is the user's program: it may fail in any way.
+        raise _failure(str(path), error) from error
+    finally:
+        sys.dont_write_bytecode = writes_bytecode
+
+
 def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:
     """Writes a configuration as JSON; the file is there whole, or as it was."""
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replaced_when_done(Path(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_config(path: str | os.PathLike[str]) -> ConfigDict:

@@ -17,7 +17,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,6 +25,7 @@ import google_crc32c
 
 from seq2seq_jax.data.text_lines import check_readable
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import replaced_when_done
 
 LONGEST_RECORD = (1 << 31) - 1
 """Bytes. A protocol buffer cannot be longer, so a length above this is nonsense."""
@@ -83,19 +84,18 @@ def write_records(path: str | os.PathLike, records: Iterable[bytes]) -> int:
       UserError: it cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     count = 0
     try:
-        with open(part, "wb") as file, _packed(file, path.suffix == ".gz") as packed:
+        with (
+            replaced_when_done(path) as partial,
+            partial.open("wb") as file,
+            _packed(file, path.suffix == ".gz") as packed,
+        ):
             for data in records:
                 packed.write(_frame(data))
                 count += 1
-        os.replace(part, path)
     except OSError as error:
         raise UserError(str(path), f"cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
     return count
 
 

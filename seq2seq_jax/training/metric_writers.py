@@ -1,7 +1,6 @@
 """Metrics on disk: JSON lines for programs, TensorBoard events for the eye."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from tensorboardX import SummaryWriter
 
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import replaced_when_done
 
 
 class MetricWriter:
@@ -90,6 +90,5 @@ def _cut(path: Path, last_step: int) -> None:
     kept = [entry for entry in read_metrics(path.parent) if entry["step"] <= last_step]
     text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept)
     if path.exists():
-        rewritten = path.with_name(path.name + ".new")
-        rewritten.write_text(text, encoding="utf-8")
-        os.replace(rewritten, path)
+        with replaced_when_done(path) as rewritten:
+            rewritten.write_text(text, encoding="utf-8")
