@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all lint fmt type bench bench-peers
+.PHONY: help install run test test-all lint fmt type docs notebooks bench bench-peers
 
 # A Python of 3.11 or later to make the environment with.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -19,7 +19,7 @@ install: .venv/.installed  ## make .venv with all that running and testing need
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --editable '.[g2p,images,tfds,test,dev]'
+	$(PY) -m pip install --quiet --editable '.[g2p,images,tfds,search,test,dev]'
 	touch $@
 
 run: install  ## train a model that pronounces English words, evaluate it, try it on new words
@@ -46,6 +46,17 @@ fmt: install  ## format, and mend what can be mended
 
 type: install  ## check types
 	$(PY) -m mypy
+
+docs: .venv/.installed-docs  ## build the documentation in site/, and refuse links that lead nowhere
+	$(PY) -m zensical build --clean --strict
+
+.venv/.installed-docs: .venv/.installed
+	$(PY) -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+# NOTEBOOKS: which, such as NOTEBOOKS="attention captions"; all, if none is named.
+notebooks: install  ## run the notebooks anew, and store what they show
+	$(PY) notebooks/execute.py $(NOTEBOOKS)
 
 # BENCH: options, such as BENCH="--cases A,B --threads 1,2 --seconds 5".
 bench: install  ## measure speed and memory of training and decoding

@@ -8,6 +8,7 @@ off the command line, `resolve` makes one complete and valid configuration of bo
 from seq2seq_jax.config.classes import import_dotted
 from seq2seq_jax.config.files import (
     RESUMABLE,
+    call_python_file,
     differences,
     load_config,
     read_config,
@@ -20,6 +21,7 @@ from seq2seq_jax.config.validation import check_training
 
 __all__ = [
     "RESUMABLE",
+    "call_python_file",
     "check_training",
     "default_config",
     "differences",

@@ -16,7 +16,7 @@ _INTRODUCTION = """\
 # Hyperparameters
 
 Written by `python -m seq2seq_jax.config.reference > docs/hyperparameters.md` from
-[`config/defaults.py`](../seq2seq_jax/config/defaults.py), the one place that knows a default. How
+`seq2seq_jax/config/defaults.py`, the one place that knows a default. How
 keys are set is told in [configuration.md](configuration.md).
 
 A key with ↻ may be changed when a run goes on in its workdir, with all that is below it; besides

@@ -1,0 +1,379 @@
+"""Every command of the documentation is right: flags, keys and paths exist, and what is quick on
+toy data is run. Pages that a command writes are what it writes."""
+
+import argparse
+import ast
+import importlib.util
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+import yaml
+
+from seq2seq_jax import cli
+from seq2seq_jax.cli_reference import commands_reference
+from seq2seq_jax.config import (
+    check_training,
+    default_config,
+    load_config,
+    resolve,
+    split_overrides,
+)
+from tests.documented_commands import (
+    PAGES,
+    ROOT,
+    blocks,
+    command_lines,
+    our_arguments,
+    simple_commands,
+)
+
+DOCS = ROOT / "docs"
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+# Commands of others that pages use. A name that is not here is misspelt, or belongs here.
+PROGRAMS = {
+    "awk",
+    "cat",
+    "cd",
+    "echo",
+    "grep",
+    "head",
+    "iconv",
+    "paste",
+    "pip",
+    "printf",
+    "sed",
+    "sha256sum",
+    "tensorboard",
+    "zcat",
+}
+OF_THE_REPOSITORY = ("configs/", "docs/", "experiments/", "notebooks/", "seq2seq_jax/", "tests/")
+# These need a file of the user's own classes, and tests of their own run all of them.
+RUN_ELSEWHERE = {"docs/extending.md": "test_extending.py"}
+
+
+# Pages -------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_commands_is_up_to_date():
+    written = (DOCS / "commands.md").read_text(encoding="utf-8")
+
+    command = "python -m seq2seq_jax.cli_reference > docs/commands.md"
+    assert written == commands_reference(), f"{command} would do"
+
+
+def test_every_page_is_in_the_navigation_once():
+    def pages(entry):
+        if isinstance(entry, str):
+            return [entry]
+        parts = entry.values() if isinstance(entry, dict) else entry
+        return [page for part in parts for page in pages(part)]
+
+    listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
+
+    there = [path.relative_to(DOCS).as_posix() for path in DOCS.glob("**/*.md")]
+    assert sorted(listed) == sorted(there)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_to_files_lead_to_files(name):
+    page = ROOT / name
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:|#", target):
+            continue
+        path = (page.parent / target.partition("#")[0]).resolve()
+        assert path.exists(), target
+        # The site has nothing but docs/.
+        assert page.is_relative_to(DOCS) <= path.is_relative_to(DOCS), target
+
+
+def _texts_of_the_code() -> str:
+    """All literal texts, those of f-strings with nothing in the gaps."""
+    texts = []
+    for path in (ROOT / "seq2seq_jax").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                texts.append("".join(p.value for p in node.values if isinstance(p, ast.Constant)))
+    return "\n".join(texts)
+
+
+# Commands ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """The configuration of each workdir that some page trains."""
+    found = {"runs/g2p": resolve(load_config(ROOT / "configs" / "g2p.py"))}
+    for page in PAGES:
+        if page.relative_to(ROOT).as_posix() in RUN_ELSEWHERE:
+            continue
+        for arguments in _ours_of(page):
+            overrides, rest = split_overrides(arguments)
+            flags = cli._parser().parse_args(rest)
+            if getattr(flags, "config", None):
+                workdir = getattr(flags, "workdir", None)
+                workdir = workdir or f"runs/{Path(flags.config.split(',')[0]).stem}"
+                found.setdefault(workdir, resolve(_config_file(flags.config), overrides))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in RUN_ELSEWHERE])
+def test_every_command_of_a_page_is_one_that_would_be_accepted(name, runs):
+    for line in command_lines(ROOT / name):
+        if _is_wrong_on_purpose(ROOT / name, line):
+            continue
+        for words in simple_commands(line):
+            _check_paths(words)
+            if (arguments := our_arguments(words)) is not None:
+                _check_ours(arguments, runs)
+            else:
+                _check_other(words)
+
+
+def _ours_of(page):
+    for line in command_lines(page):
+        for words in simple_commands(line):
+            arguments = our_arguments(words)
+            if arguments is not None and not _is_wrong_on_purpose(page, line):
+                yield [word for word in arguments if word != "..."]
+
+
+def _is_wrong_on_purpose(page, line):
+    """Those of the page on errors are run by a test of their own."""
+    return page.name == "troubleshooting.md" and line in _refused()
+
+
+def _refused() -> dict[str, str]:
+    """Commands of the page on errors, and the line that each must say."""
+    page = DOCS / "troubleshooting.md"
+    pairs = (block.splitlines() for block in blocks(page, "console"))
+    return {command.removeprefix("$ "): message for command, message in pairs}
+
+
+def _check_ours(arguments, runs):
+    whole = "..." not in arguments
+    overrides, rest = split_overrides([word for word in arguments if word != "..."])
+    flags = cli._parser().parse_args(rest)
+    given = getattr(flags, "config", None)
+    base = (
+        _config_file(given)
+        if given
+        else runs.get(getattr(flags, "workdir", None), runs["runs/g2p"])
+    )
+    if getattr(flags, "tasks", None):
+        overrides = [*overrides, ("tasks", flags.tasks)]
+    config = resolve(base, overrides)
+    if rest[0] in ("train", "prepare") and whole:
+        check_training(config)
+
+
+def _config_file(path):
+    if (ROOT / path).is_file():
+        return load_config(ROOT / path)
+    if path.endswith((".yml", ".yaml")):
+        return default_config("AttentionSeq2Seq")
+    for page in PAGES:
+        for block in blocks(page, "python"):
+            if block.startswith(f"# {path}\n"):
+                names: dict = {}
+                exec(compile(block, path, "exec"), names)
+                return names["get_config"]()
+    assert path.isupper(), f"{path} is on no page and in no folder"  # FILE stands for the reader's
+    return load_config(ROOT / "configs" / "tiny.py")
+
+
+def _check_paths(words):
+    for word in words:
+        path = word.rpartition("=")[2]
+        if path.startswith(OF_THE_REPOSITORY):
+            assert list(ROOT.glob(path)) or path == "docs/", word
+
+
+def _check_other(words):
+    program, *rest = words
+    program = program.removeprefix(".venv/bin/")
+    if program == "make":
+        targets = re.findall(
+            r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE
+        )
+        assert {word for word in rest if "=" not in word} <= set(targets), words
+    elif program == "python" and rest[:1] == ["-m"]:
+        _check_module(rest[1], rest[2:])
+    elif program == "python":
+        assert any(f"# {rest[0]}\n" in block for page in PAGES for block in blocks(page, "python"))
+    elif "=" not in program:  # setting a variable is no program
+        assert program in {*PROGRAMS, "."}, words
+
+
+class _ParsedError(Exception):
+    """Raised in the place of running a module, when its arguments have been accepted."""
+
+
+def _check_module(name, arguments):
+    assert importlib.util.find_spec(name), name
+    if not name.startswith("seq2seq_jax") or not arguments:
+        return
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(self, args=None, namespace=None):
+        parse(self, args, namespace)
+        raise _ParsedError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_ParsedError):
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+        patch.setattr(sys, "argv", [name, *(word.strip("[]") for word in arguments)])
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+# Runs --------------------------------------------------------------------------------------------
+
+# What makes the models of pages tiny, and their training short.
+SMALL = [
+    "--config.embedding.dim=4",
+    "--config.encoder.params.rnn_cell.cell_params.num_units=4",
+    "--config.attention.params.num_units=4",
+    "--config.decoder.params.rnn_cell.cell_params.num_units=4",
+    "--config.train_steps=2",
+    "--config.eval_every_n_steps=2",
+    "--config.buckets=24",
+    "--config.inference.max_decode_length=8",
+    "--config.log_every_n_steps=1",
+]
+ONE_SHAPE = ["--config.buckets=22"]  # of a model that is tiny already: little to compile
+FEW = ["--train=40", "--dev=4", "--test=4", "--max_length=6"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to run in, with the recipes, and compiling in haste."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield tmp_path
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def run_page(name, folder, *, skip=(), smaller=SMALL):
+    """Runs all commands of a page in their order, in this process where they are ours; trainings
+    with the flags `smaller` besides."""
+    page = DOCS / name
+    for block in blocks(page, "python"):
+        first = block.partition("\n")[0]
+        if re.fullmatch(r"# \w+\.py", first):
+            (folder / first[2:]).write_text(block, encoding="utf-8")
+    for line in command_lines(page):
+        if not line.startswith(tuple(skip) or ("\0",)):
+            run_line(line, folder, smaller)
+
+
+def run_line(line, folder, smaller=()):
+    """Runs a command line; returns what it writes."""
+    parts = [(words, our_arguments(words)) for words in simple_commands(line)]
+    if not any(arguments or words[0] == "python" for words, arguments in parts):
+        return subprocess.run(line, shell=True, check=True, stdout=subprocess.PIPE).stdout
+    written = b""
+    for words, arguments in parts:
+        if arguments:
+            written = run_ours(arguments, written, folder, smaller)
+        elif words[0] == "python":
+            runpy.run_path(words[1], run_name="__main__")
+        else:
+            written = subprocess.run(
+                words, check=True, input=written, stdout=subprocess.PIPE
+            ).stdout
+    target = re.search(r" > (\S+)$", line)
+    if target:
+        Path(target[1]).write_bytes(written)
+    return written
+
+
+def run_ours(arguments, given, folder, smaller):
+    if arguments[0] == "train" and any(word.startswith("--config=") for word in arguments):
+        without_dev = "--config.eval_every_n_steps=0" in arguments
+        arguments = [*arguments, *smaller, *(["--config.eval_every_n_steps=0"] * without_dev)]
+    if arguments[0] == "toy":
+        arguments = [*arguments, *FEW]
+    (folder / "stdin").write_bytes(given)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open(folder / "stdin", encoding="utf-8") as stdin,
+        open(folder / "stdout", "w", encoding="utf-8") as stdout,
+    ):
+        patch.setattr(sys, "stdin", stdin)
+        patch.setattr(sys, "stdout", stdout)
+        assert cli.main(arguments) == 0, arguments
+    return (folder / "stdout").read_bytes()
+
+
+def test_data_of_ones_own_can_be_looked_at_trained_on_and_answered(folder):
+    run_page("own_data.md", folder)
+
+    answers = (folder / "answers.txt").read_text("utf-8")
+    assert answers.count("\n") == 4
+    assert (folder / "dev.tsv").read_text("utf-8").startswith("question\tanswer\n")
+
+
+def test_a_run_in_parts_ends_as_one_without(folder):
+    no_dev = [*ONE_SHAPE, "--config.eval_every_n_steps=0"]
+    run_page("resume.md", folder, skip=["seq2seq-jax inspect"], smaller=no_dev)
+
+    lines = [line for line in command_lines(DOCS / "resume.md") if "inspect" in line]
+    # By now one of them has gone on to step 30, as the page says.
+    assert [line.rpartition(" | ")[2] for line in lines] == ["grep digest"] * 2
+    digests = [run_line(line, folder) for line in lines]
+    assert digests[0] != digests[1]
+    run_line("seq2seq-jax train --workdir=runs/parts --config.train_steps=30", folder)
+    assert run_line(lines[1], folder) == digests[0]
+    assert digests[0].startswith(b"digest")
+
+
+def test_messages_of_the_page_on_errors_are_what_is_said(folder, capsys):
+    for line in command_lines(DOCS / "troubleshooting.md"):
+        if line not in _refused():
+            run_line(line, folder)
+    capsys.readouterr()
+    for command, message in _refused().items():
+        for words in simple_commands(command):
+            assert cli.main(our_arguments(words)) == 2, command
+        said = capsys.readouterr().err.splitlines()[-1]
+        wanted = ".*".join(map(re.escape, message.split("...")))
+        assert re.fullmatch(wanted, said), f"{command}\n{said}"
+    code = _texts_of_the_code()
+    for block in blocks(DOCS / "troubleshooting.md", ""):
+        pieces = re.split(r"\.\.\.|: ", block.strip().removeprefix("error: "))
+        assert [piece for piece in pieces[1:] if piece.strip(" ,;") not in code] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "smaller"),
+    [("tuning.md", ONE_SHAPE), ("workdir.md", ONE_SHAPE), ("subwords.md", SMALL)],
+)
+def test_other_pages_run_from_top_to_bottom(name, smaller, folder):
+    readers_own = [line for line in command_lines(DOCS / name) if ".bpe." in line]
+    run_page(name, folder, skip=readers_own, smaller=smaller)
+
+
+@pytest.mark.slow
+def test_the_tutorial_and_the_page_on_inference_run_from_top_to_bottom(folder):
+    for name in ("words.txt", "test.de", "sources", "targets"):
+        (folder / name).write_text("transformer\nquidditch\n", encoding="utf-8")
+    (folder / "pairs.tsv").write_text("transformer\tT R AE N Z\n", encoding="utf-8")
+    five = ["train_steps=5", "eval_every_n_steps=5", "save_checkpoints_steps=1"]
+    smaller = [*SMALL, *(f"--config.{setting}" for setting in five)]  # and as many checkpoints
+    run_page("tutorial.md", folder, skip=["make install", ". .venv"], smaller=smaller)
+    for name in ("mine", "seed0", "seed1", "seed2"):
+        (folder / "runs" / name).symlink_to("my_dates")
+    run_page("inference.md", folder)
+
+    assert (folder / "phones.txt").read_text("utf-8").count("\n") == 2
+    assert (folder / "attention" / "attention_scores.npz").is_file()
