@@ -18,6 +18,8 @@ COMMANDS = {
     "infer": "infer",
     "score": "score",
     "inspect": "inspect_run",
+    "sweep": "sweep",
+    "report": "report",
     "curves": "curves",
     "errors": "errors",
     "attention": "attention",
@@ -28,13 +30,18 @@ COMMANDS = {
     "stats": "stats",
     "toy": "toy",
     "export-tfds": "export_tfds",
+    "fetch-weights": "fetch_weights",
+    "fetch-emoji": "fetch_emoji",
+    "nearest-neighbour": "nearest_neighbour",
+    "package-descriptions": "package_descriptions",
+    "first-words": "first_words",
 }
 
 
-def run() -> NoReturn:
-    """The console script."""
+def run(*command: str) -> NoReturn:
+    """The console script; `command` comes before what is on the command line."""
     keep_memory()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main([*command, *sys.argv[1:]]))
 
 
 def run_main_py() -> NoReturn:

@@ -77,3 +77,13 @@ def test_toy_recipes_are_the_small_translation_model_with_a_higher_rate(name):
     for part in ("encoder", "decoder", "attention", "bridge", "source", "target", "embedding"):
         assert toy[part] == small[part]
     assert (toy.optimizer.learning_rate, toy.batch_size, toy.train_steps) == (1e-3, 32, 1000)
+
+
+def test_emoji_are_learned_from_one_family_of_artists_and_chosen_by_the_other():
+    config = recipe("emoji_captioning")
+    train, dev = config.input_pipeline_train.params, config.input_pipeline_dev.params
+
+    assert (Path(train.captions).name, Path(dev.captions).name) == ("train.tsv", "dev.tsv")
+    assert train.image_dir == dev.image_dir == str(Path(train.captions).parent)
+    assert config.encoder.params.trainable == "none" and config.pictures.cache_features
+    assert config.best_metric == "sequence_accuracy"

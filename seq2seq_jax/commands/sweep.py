@@ -1,0 +1,169 @@
+"""Runs a sweep: trains and evaluates a model for each combination of what it varies."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from seq2seq_jax.experiments.definition import SweepFile
+    from seq2seq_jax.experiments.plans import Plan
+    from seq2seq_jax.experiments.trials import Training
+
+HELP = "train and evaluate many models: what a sweep file varies"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a Python file with get_sweep()")
+    parser.add_argument("--output", metavar="DIR", help="folder of the sweep; default: runs/NAME")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="trainings at a time (default: 1)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the trials, and do nothing")
+    parser.add_argument(
+        "--reuse",
+        action="append",
+        default=[],
+        metavar="DIR",
+        type=Path,
+        help="folder of another sweep: a training that it has finished is not done again",
+    )
+    parser.add_argument(
+        "--search",
+        choices=("random", "bayes"),
+        help="let Optuna draw from the factors, in the place of all combinations",
+    )
+    parser.add_argument("--trials", type=int, metavar="N", help="points that a search draws")
+    parser.add_argument(
+        "--metric", metavar="NAME", help="what a search is after; default: best_metric"
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        nargs="?",
+        const="local",
+        help="run by Ray Tune: on the cluster there (auto: the one that is up), or on this machine",
+    )
+    for unit, default in (("cpus", 1.0), ("gpus", 0.0)):
+        parser.add_argument(
+            f"--ray-{unit}",
+            type=float,
+            default=default,
+            metavar="N",
+            help=f"{unit.upper()[:-1]}s that Ray gives to each training (default: {default:g})",
+        )
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.experiments.definition import load_sweep
+    from seq2seq_jax.experiments.local_runner import gpus_of, run_locally
+    from seq2seq_jax.experiments.results import FAILED, FILE_NAME
+    from seq2seq_jax.experiments.run_sweep import alone_in, run_plan
+
+    _check(arguments)
+    file = load_sweep(arguments.file, overrides)
+    folder = Path(arguments.output or Path("runs", file.name))
+    make_plan = (_search if arguments.search else _grid)(arguments, file, folder)
+    if make_plan is None:
+        return
+    runner = run_locally
+    if arguments.ray:
+        from seq2seq_jax.experiments.ray_runner import make_ray_runner
+
+        runner = make_ray_runner(arguments.ray, arguments.ray_cpus, arguments.ray_gpus)
+    else:
+        gpus_of(0, arguments.jobs)
+    with alone_in(folder):
+        finished, results = run_plan(make_plan(), file, folder, arguments.jobs, runner)
+    print(folder / FILE_NAME)
+    failed = [result["trial"] for result in results if result["status"] == FAILED]
+    if not finished:
+        raise UserError(str(folder), "stopped; the same command goes on from here")
+    if failed:
+        what = f"{len(failed)} of {len(results)} trials failed ({', '.join(failed[:3])}"
+        what += f"{', ...' if len(failed) > 3 else ''}); the same command tries them again"
+        raise UserError(str(folder / FILE_NAME), what)
+
+
+def _grid(
+    arguments: argparse.Namespace, file: "SweepFile", folder: Path
+) -> "Callable[[], Plan] | None":
+    """What makes the plan of all combinations; None if they were only to be listed."""
+    from seq2seq_jax.console import say
+    from seq2seq_jax.experiments.plans import ListedPlan
+    from seq2seq_jax.experiments.run_sweep import check_before, reuse_trainings, unfinished
+    from seq2seq_jax.experiments.trials import grid
+
+    trainings = grid(file)
+    if arguments.dry_run:
+        _list(trainings, folder)
+        return None
+    check_before(trainings, folder)
+
+    def make_plan() -> "Plan":
+        left = unfinished(trainings, folder)
+        reused = reuse_trainings(left, folder, arguments.reuse)
+        if reused:
+            say(f"{reused} trainings are there already, of other sweeps")
+        return ListedPlan(left)
+
+    return make_plan
+
+
+def _search(
+    arguments: argparse.Namespace, file: "SweepFile", folder: Path
+) -> "Callable[[], Plan] | None":
+    """What makes the plan of a search; None if its factors were only to be listed."""
+    from seq2seq_jax.config.validation import result_names
+    from seq2seq_jax.experiments.optuna_search import OptunaPlan
+    from seq2seq_jax.experiments.run_sweep import check_before
+    from seq2seq_jax.experiments.trials import corners
+
+    trainings = corners(file)
+    config = trainings[0].config
+    metric = arguments.metric or config.best_metric
+    names = result_names(config.metrics)
+    if names and metric not in names:
+        what = f"must be a result of metrics, one of: {', '.join(names)}; got {metric}"
+        raise UserError("--metric", what)
+    if arguments.dry_run:
+        for name, factor in file.sweep.factors.items():
+            print(f"{name}: {factor}")
+        print(f"{arguments.trials} points with seeds {[*file.sweep.seeds]}, after {metric}")
+        return None
+    check_before(trainings[:1], folder)
+    return lambda: OptunaPlan(file, folder, arguments.search, arguments.trials, metric)
+
+
+def _list(trainings: "Sequence[Training]", folder: Path) -> None:
+    from seq2seq_jax.experiments.run_sweep import finished_trials, state_of
+    from seq2seq_jax.experiments.trials import config_digest
+
+    done = finished_trials(folder)
+    rows = []
+    for training in trainings:
+        for trial in training.trials:
+            finished = done.get(trial.name) == config_digest(trial.config)
+            state = "finished" if finished else state_of(training, folder)
+            changed = "  ".join(f"{key}={value}" for key, value in trial.overrides.items())
+            rows.append((trial.name, state, changed))
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
+    for name, state, changed in rows:
+        print(f"{name:<{widths[0]}}  {state:<{widths[1]}}  {changed}".rstrip())
+    print(f"{len(rows)} trials, {len(trainings)} trainings; workdirs in {folder}")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises UserError for flags that do not go together."""
+    if arguments.jobs < 1:
+        raise UserError("--jobs", f"must be at least 1; got {arguments.jobs}")
+    if arguments.search and (arguments.trials is None or arguments.trials < 1):
+        raise UserError("--trials", "how many points shall the search draw? --trials=20, say")
+    for name in ("trials", "metric"):
+        if getattr(arguments, name) is not None and not arguments.search:
+            raise UserError(f"--{name}", "is for a search; add --search=random or --search=bayes")
+    if arguments.search and arguments.reuse:
+        raise UserError("--reuse", "is not for a search; leave it out")
