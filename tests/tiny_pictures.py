@@ -16,13 +16,14 @@ class TinyEncoder(nn.Module):
 
     trainable: str = "none"
     num_units: int = 0
+    normalize: bool = False
     dropout_keep_prob: float = 1.0
     resize_height: int = 4
     resize_width: int = 6
 
     def setup(self):
         self.network = _Quarters(self.trainable != "none")
-        self.reader = CellReader(self.num_units, self.dropout_keep_prob, "cells")
+        self.reader = CellReader(self.num_units, self.normalize, self.dropout_keep_prob, "cells")
 
     def cells(self, images, *, train=False):
         return self.network(images, train=train)

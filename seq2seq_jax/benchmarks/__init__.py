@@ -8,8 +8,9 @@
     decoding          of this package: greedy and beam search
     loop              of this package: what the loop adds to the step, and the time until the first
     input_pipeline    batches a second from prepared data
-    peers/            the same work in OpenNMT-py, JoeyNMT, fairseq, PyTorch, grain, tf.data; each
-                      runs in an environment of its own (peers/environments)
+    inception         of this package: InceptionV3 at work and in training (inception_work)
+    peers/            the same work in OpenNMT-py, JoeyNMT, fairseq, PyTorch, grain, tf.data, Keras;
+                      each runs in an environment of its own (peers/environments)
     in_turn           runs all of them, one after the other
     report            a table and a plot of the lines that they print
 

@@ -2,7 +2,7 @@
 
     python -m seq2seq_jax.benchmarks speed [--cases A,B,C,R] [--modes train,greedy,beam5]
     python -m seq2seq_jax.benchmarks install && python -m seq2seq_jax.benchmarks speed --peers all
-    python -m seq2seq_jax.benchmarks input-pipeline | recorded | loop
+    python -m seq2seq_jax.benchmarks input-pipeline | recorded | loop | pictures
     python -m seq2seq_jax.benchmarks scaling
     python -m seq2seq_jax.benchmarks report FILE... --output docs
 
@@ -20,10 +20,12 @@ from typing import Any
 
 from seq2seq_jax.benchmarks.cases import CASES
 from seq2seq_jax.benchmarks.in_turn import Competitor, installed, measure_in_turn
+from seq2seq_jax.benchmarks.inception_work import inception_work
 from seq2seq_jax.benchmarks.peers.environments import (
     FOLDER,
     INPUTS,
     PEERS,
+    PICTURES,
     TOOLKITS,
     TORCH_INDEX,
     make_environments,
@@ -104,6 +106,13 @@ def _scaling(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _pictures(arguments: argparse.Namespace) -> int:
+    ours = OURS._replace(module="seq2seq_jax.benchmarks.inception")
+    competitors = [ours, *_peers(arguments, PICTURES)]
+    works = inception_work(arguments.seconds)
+    return _print(measure_in_turn(competitors, works, _threads(arguments), arguments.rounds))
+
+
 def _install(arguments: argparse.Namespace) -> int:
     make_environments(
         _names("--only", arguments.only, PEERS), arguments.folder, arguments.torch_index
@@ -150,11 +159,15 @@ def _parser() -> argparse.ArgumentParser:
 
     loop = command("loop", _loop, "what the training loop adds to the step; start to first step")
     loop.add_argument("--cases", default="A,B", help=f"any of {','.join(CASES)} (%(default)s)")
-    loop.add_argument("--steps", type=int, default=100, help="of each run (%(default)s)")
+    loop.add_argument("--steps", type=int, default=250, help="of each run (%(default)s)")
     _add_timing(loop, seconds=None, rounds=3)
 
     scaling = command("scaling", _scaling, "work and exchanges of each of several devices: a table")
     scaling.add_argument("--case", default="A", help=f"one of {','.join(CASES)} (%(default)s)")
+
+    pictures = command("pictures", _pictures, "InceptionV3 at 75 and 299 pixels, against Keras's")
+    _add_peers(pictures, PICTURES, "all")
+    _add_timing(pictures, seconds=15, rounds=1)
 
     install = command("install", _install, "make the environments of what is compared with")
     install.add_argument("--only", default="all", help=f"any of {','.join(PEERS)} (%(default)s)")

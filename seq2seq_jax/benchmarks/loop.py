@@ -20,11 +20,12 @@ from typing import Any
 from seq2seq_jax.benchmarks.cases import CASES, Case, make_pairs
 from seq2seq_jax.benchmarks.work import environment, kept_to, run_json
 
-LOG_EVERY = 10
+LOG_EVERY = 50
+"""Steps from one log line to the next; without being told, a run takes twice as many."""
 _PAIRS = 2000
 
 
-def measure_loop(name: str, threads: int, steps: int = 100, rounds: int = 3) -> dict[str, Any]:
+def measure_loop(name: str, threads: int, steps: int = 250, rounds: int = 3) -> dict[str, Any]:
     """One line. Loop and bare step alternate; the step's time is the median over all rounds.
 
     Args:

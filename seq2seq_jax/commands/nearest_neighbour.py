@@ -1,8 +1,13 @@
 """Scores the baseline that any captioning model must beat: the caption of the nearest picture."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from seq2seq_jax.config.overrides import Overrides
+
+if TYPE_CHECKING:
+    from seq2seq_jax.data.pictures.decoded_images import DecodedImages
+    from seq2seq_jax.data.pictures.feature_cache import CachedFeatures
 
 HELP = "score the captions of the nearest training pictures"
 
@@ -15,6 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, default=64, metavar="PIXELS", help="their height and width; default: 64"
     )
     parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="compare what an InceptionV3 with these weights makes of them, by cosine; default:"
+        " their pixels, by Euclidean distance",
+    )
+    parser.add_argument(
+        "--block", default="mixed3", help="the block of InceptionV3 that is read; default: mixed3"
+    )
+    parser.add_argument(
         "--on-error",
         choices=("fail", "skip"),
         default="fail",
@@ -23,26 +37,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.data.pictures.caption_corpus import check_images
+    from seq2seq_jax.config.defaults import INCEPTION_BLOCKS
+    from seq2seq_jax.data.pictures.caption_corpus import CheckedImages, check_images
     from seq2seq_jax.data.pictures.decoded_images import DecodedImages
+    from seq2seq_jax.data.pictures.image_batches import Images
     from seq2seq_jax.data.pictures.image_captions import ImageCaptioningInputPipeline
     from seq2seq_jax.errors import UserError
     from seq2seq_jax.reports.nearest_neighbour import caption_scores, nearest_neighbour_captions
 
-    if arguments.size < 1:
-        raise UserError("--size", f"must be 1 or more, not {arguments.size}")
+    least = 75 if arguments.weights else 1
+    if arguments.size < least:
+        raise UserError("--size", f"must be {least} or more, not {arguments.size}")
+    if arguments.block not in INCEPTION_BLOCKS:
+        blocks = ", ".join(INCEPTION_BLOCKS)
+        raise UserError("--block", f"must be one of {blocks}; got {arguments.block}")
     train, test = (
         check_images(
             ImageCaptioningInputPipeline(captions=captions, image_dir=arguments.image_dir, key=key),
             on_error=arguments.on_error,
             unpack=True,
             key=key,
-        ).examples
+        )
         for key, captions in (("--train", arguments.train), ("--test", arguments.test))
     )
-    size = arguments.size, arguments.size
+
+    def compared(checked: CheckedImages) -> Images:
+        pixels = DecodedImages(checked.examples, arguments.size, arguments.size)
+        if not arguments.weights:
+            return pixels
+        return _features(pixels, checked.images_digest, arguments)
+
     captions = nearest_neighbour_captions(
-        DecodedImages(test, *size), DecodedImages(train, *size), train
+        compared(test), compared(train), train.examples, unit_length=bool(arguments.weights)
     )
-    for name, value in caption_scores(captions, test).items():
+    for name, value in caption_scores(captions, test.examples).items():
         print(f"{name:18} {value:.2f}" if isinstance(value, float) else f"{name:18} {value}")
+
+
+def _features(
+    pixels: "DecodedImages", digest: str, arguments: argparse.Namespace
+) -> "CachedFeatures":
+    from seq2seq_jax.importers.inception_weights import inception_variables, read_inception_weights
+    from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
+    from seq2seq_jax.training.frozen_features import frozen_features
+
+    weights = read_inception_weights(arguments.weights)
+    encoder = InceptionV3Encoder(
+        arguments.size, arguments.size, block=arguments.block, **weights.settings
+    )
+    variables = inception_variables(encoder, weights)
+    return frozen_features(encoder, variables, pixels, images_digest=digest)

@@ -1,14 +1,12 @@
 """As `preparation`, where the sources are pictures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.checkpoints import digest
 from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.data import pipelines
 from seq2seq_jax.data.pictures.caption_corpus import (
@@ -18,7 +16,8 @@ from seq2seq_jax.data.pictures.caption_corpus import (
     make_caption_corpus,
 )
 from seq2seq_jax.data.pictures.decoded_images import DecodedImages
-from seq2seq_jax.data.pictures.feature_cache import cached_features
+from seq2seq_jax.data.pictures.discriminants import discriminants
+from seq2seq_jax.data.pictures.feature_cache import CachedFeatures
 from seq2seq_jax.data.pictures.image_batches import (
     Images,
     ImageTrainBatches,
@@ -37,8 +36,8 @@ from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import build_encoder
 from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.training.encoder_weights import encoder_variables
+from seq2seq_jax.training.frozen_features import frozen_features
 from seq2seq_jax.training.preparation import TrainingData, check_divides
-from seq2seq_jax.user_cache import cache_folder
 from seq2seq_jax.workdir import NO_WORDS, Vocabularies, Workdir, text_splitting
 
 
@@ -61,6 +60,9 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     variables = encoder_variables(config, encoder, workdir)
     variants = config.pictures.variants
     images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
+    given = {name: {"encoder": tree} for name, tree in variables.items()}
+    if config.pictures.projection == "discriminants":
+        given["params"] = {"encoder": {"reader": {"project": _projection(config, images)}}}
     widths = choose_target_widths(corpus.targets.lengths, config.batch_size)
     pipeline = config.input_pipeline_train.params
     batches = ImageTrainBatches(
@@ -89,7 +91,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
         len(widths),
         dev,
         "\n".join(report),
-        {name: {"encoder": tree} for name, tree in variables.items()},
+        given,
     )
 
 
@@ -178,27 +180,35 @@ def _images(
     images = ImageVariants(decoded, variants) if variants else decoded
     if getattr(encoder, "trainable", "all") != "none" or not config.pictures.cache_features:
         return images
-    untrained = {name: tree for name, tree in variables.items() if name != "params"}
-    return cached_features(
-        _compute_features(encoder, untrained),
+    return frozen_features(
+        encoder,
+        variables,
         images,
         images_digest=checked.images_digest,
-        weights_digest=digest(untrained),
-        block=str(encoder),
-        folder=cache_folder("features"),
         dtype=config.pictures.features_dtype,
     )
 
 
-def _compute_features(
-    encoder: nn.Module, variables: Mapping[str, Any]
-) -> Callable[[np.ndarray], np.ndarray]:
-    @jax.jit
-    def cells(variables: Any, images: jax.Array) -> Any:
-        return encoder.apply(variables, images, method="cells")
-
-    on_device = jax.tree.map(jax.numpy.asarray, variables)
-    return lambda images: np.asarray(cells(on_device, images))
+def _projection(config: ConfigDict, images: Images) -> dict[str, np.ndarray]:
+    """The layer over the features of each place, as it begins."""
+    units, variants = config.encoder.params.get("num_units", 0), config.pictures.variants
+    where = "pictures.projection"
+    if not isinstance(images, CachedFeatures):
+        raise UserError(
+            where,
+            "is discriminants, which are those of features that are computed once: an encoder that"
+            " is not trained, and pictures.cache_features, would do",
+        )
+    if not variants:
+        raise UserError(where, "is discriminants, which needs pictures.variants")
+    if not 1 <= units <= images.shape[-1]:
+        raise UserError(
+            where,
+            f"is discriminants, which needs encoder.params.num_units from 1 to the"
+            f" {images.shape[-1]} features of a place; it is {units}",
+        )
+    kernel, bias = discriminants(images, variants, units)
+    return {"kernel": kernel, "bias": bias}
 
 
 def _report(checked: CheckedImages, corpus: CaptionCorpus) -> str:

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.benchmarks import __main__ as command
-from seq2seq_jax.benchmarks import ours, recorded
+from seq2seq_jax.benchmarks import loop, ours, recorded, scaling
 from seq2seq_jax.benchmarks.cases import CASES, Case
 from seq2seq_jax.benchmarks.in_turn import Competitor, installed, measure_in_turn
 from seq2seq_jax.benchmarks.input_pipeline import our_batches, prepare_input
-from seq2seq_jax.benchmarks.loop import measure_loop
 from seq2seq_jax.benchmarks.matmul import matmul_gflops
 from seq2seq_jax.benchmarks.prepared_input import PreparedInput, time_batches
 from seq2seq_jax.benchmarks.timing import Runs
@@ -116,9 +115,18 @@ def test_one_corpus_is_prepared_for_all_input_pipelines(tmp_path):
     assert record.tolist() == [2, w, end, start, w, end]
 
 
+def test_what_several_devices_do_is_a_table():
+    programs = [scaling.Program(1, 32, 1.284, 0, 0, 0.0), scaling.Program(8, 4, 0.17, 22, 20, 2.0)]
+    assert scaling.table(programs).splitlines()[2:] == [
+        "| 1 | 32 | 1.28 | 0 | 0 | 0.00 |",
+        "| 8 | 4 | 0.17 | 2 | 20 | 2.00 |",
+    ]
+
+
 @pytest.mark.slow
-def test_the_loop_is_timed_as_a_user_runs_it():
-    line = measure_loop("A", threads=1, steps=30, rounds=1)
+def test_the_loop_is_timed_as_a_user_runs_it(monkeypatch):
+    monkeypatch.setattr(loop, "LOG_EVERY", 10)
+    line = loop.measure_loop("A", threads=1, steps=30, rounds=1)
 
     assert line["loop_step_s_median"] > 0 and line["bare_step_s_median"] > 0
     assert line["warm_start_s_median"] > 0 and line["reps"] == 2

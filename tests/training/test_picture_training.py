@@ -14,6 +14,7 @@ from seq2seq_jax.inference.loading import load_model
 from seq2seq_jax.inference.picture_predictor import PicturePredictor
 from seq2seq_jax.training.loop import train
 from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.user_cache import cache_folder
 from seq2seq_jax.workdir import Workdir
 from tests.tiny_pictures import write_pictures
 
@@ -115,6 +116,46 @@ def test_features_are_computed_once(run, folder, tmp_path, caplog):
     assert "computed the features" not in caplog.text
     train(config_of(folder, train_steps=1, eval_every_n_steps=0, seed=1), tmp_path / "other")
     assert "computed the features of 16 pictures" in caplog.text
+
+
+def test_features_are_kept_whatever_reads_them(folder, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    reading = {"encoder__params__num_units": 3, "encoder__params__normalize": True}
+    train(config_of(folder, train_steps=1, eval_every_n_steps=0, **reading), tmp_path)
+    assert "computed the features" not in caplog.text
+
+
+DISCRIMINANTS = {"pictures__projection": "discriminants", "pictures__variants": 3}
+
+
+def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, tmp_path):
+    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__num_units": 2}
+    begun = final_state(folder, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
+    kernel, bias = (begun[f"params.encoder.reader.project.{leaf}"] for leaf in ("kernel", "bias"))
+    assert kernel.shape == (5, 2)
+    (features,) = (
+        array
+        for array in map(np.load, cache_folder("features").glob("*.npy"))
+        if array.shape == (16 * 4, 4, 5)
+    )
+    projected = (features @ kernel + bias).reshape(16, 4, 4, 2)
+    within = projected - projected.mean(1, keepdims=True)
+    assert 0.2 < np.square(within).mean() < 1.5
+    assert np.square(projected).mean() > 3 * np.square(within).mean()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"pictures__cache_features": False}, "pictures.cache_features, would do"),
+        ({"pictures__variants": 0}, "needs pictures.variants"),
+        ({"encoder__params__num_units": 6}, "from 1 to the 5 features of a place; it is 6"),
+    ],
+)
+def test_discriminants_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
+    overrides = {"encoder__params__num_units": 2, **DISCRIMINANTS, **overrides}
+    with pytest.raises(UserError, match=rf"^pictures\.projection: is discriminants, .*{told}"):
+        train(config_of(folder, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
 
 
 def test_the_weights_that_are_not_trained_are_in_the_workdir_once(run):

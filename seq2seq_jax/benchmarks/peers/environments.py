@@ -57,7 +57,8 @@ INPUTS = {
     "grain": Peer("grain_input", (("grain==0.2.18", "array_record", "numpy"),)),
     "tf_data": Peer("tf_data_input", (("tensorflow-cpu==2.21.0", "numpy"),)),
 }
-PEERS = TOOLKITS | INPUTS
+PICTURES = {"keras": Peer("keras_inception", (("tensorflow-cpu==2.21.0", "keras", "numpy"),))}
+PEERS = TOOLKITS | INPUTS | PICTURES
 
 
 def python_of(folder: str | Path, name: str) -> Path | None:
