@@ -4,7 +4,7 @@
     python main.py --config=configs/package_descriptions.py
 
 The first command fetches the descriptions (15 MB) and makes pairs of them; docs/summarisation.md
-says how, and how the scores below came about.
+says how, and what the first words of a description are worth by themselves.
 """
 
 from ml_collections import ConfigDict

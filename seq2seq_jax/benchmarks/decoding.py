@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from seq2seq_jax.benchmarks.cases import CASES, DECODE_LENGTH, make_sources, our_ids
-from seq2seq_jax.benchmarks.timing import rates, timed
+from seq2seq_jax.benchmarks.timing import latencies, rates, timed
 from seq2seq_jax.benchmarks.training import make_model
 from seq2seq_jax.benchmarks.work import MODES, Work
 from seq2seq_jax.data.vocabulary import Vocabulary
@@ -28,5 +28,6 @@ def measure_decoding(work: Work) -> dict[str, Any]:
     runs = timed(lambda: jax.device_get(decode(params, sources, lengths)), work.seconds)
     return {
         **rates("sent", work.batch_size, runs),
+        **latencies(runs),
         "out_lens": np.unique(runs.outputs[0].lengths[:, 0]).tolist(),
     }

@@ -138,6 +138,14 @@ def plot(rows: Sequence[Row], path: str | Path) -> Path:
     return save_figure(figure, path)
 
 
+def _training(row: Row) -> bool:
+    return row.mode == "train"
+
+
+def _one_sentence(row: Row) -> bool:
+    return row.mode in ("greedy", "beam5") and row.what.endswith("batch 1")
+
+
 # Mode: its name, unit of its rates, the rate of a line.
 _RATES: dict[str, tuple[str, str, Any]] = {
     "train": ("training", "target tokens/s", lambda line: line["tok_s_median"]),
@@ -147,10 +155,12 @@ _RATES: dict[str, tuple[str, str, Any]] = {
     "step": ("train step", "steps/s", lambda line: 1 / line["step_s_median"]),
 }
 _TABLES = (("train", "greedy", "beam5"), ("input",), ("step",))
-# Of training: name, field, how it is shown.
-_MORE = (
-    ("share of the matrix limit", "utilisation", lambda value: f"{value:.0%}"),
-    ("peak memory, MB", "peak_rss_mb", lambda value: f"{value:,.0f}"),
+# Beside the rate: name, field, of which modes and batches, how it is shown.
+_MORE: tuple[tuple[str, str, Any, Any], ...] = (
+    ("share of the matrix limit", "utilisation", _training, "{:.0%}".format),
+    ("peak memory, MB", "peak_rss_mb", _training, "{:,.0f}".format),
+    ("milliseconds, median", "run_ms_median", _one_sentence, "{:,.3g}".format),
+    ("milliseconds, 99 of 100 below", "run_ms_p99", _one_sentence, "{:,.3g}".format),
 )
 
 
@@ -167,9 +177,9 @@ def _table(rows: Sequence[Row]) -> list[str]:
         ratios = [_ratio(row, max(others) if others else None)]
         ratios += [_ratio(row, row.best.get(name, {}).get("rate")) for name in [BY_HAND] if by_hand]
         text.append(_cells([row.what, row.unit, *rates, *ratios]))
-    for name, key, show in _MORE:
+    for name, key, wanted, show in _MORE:
         for row in rows:
-            if row.mode == "train":
+            if wanted(row) and any(key in line for line in row.best.values()):
                 values = [_cell(row, peer, key, show) for peer in peers]
                 text.append(_cells([row.what, name, *values, "", *([""] if by_hand else [])]))
     return [*text, ""]
@@ -186,7 +196,7 @@ def _medians(lines: Sequence[Line]) -> Line:
     """Of measurements of the same, over rounds."""
     rate = _RATES[lines[0]["mode"]][2]
     found = {"threads": lines[0]["threads"], "rate": statistics.median(map(rate, lines))}
-    for _, key, _ in _MORE:
+    for _, key, _, _ in _MORE:
         values = [line[key] for line in lines if key in line]
         if values:
             found[key] = statistics.median(values)

@@ -1,5 +1,6 @@
 """How runs are timed, and what is said about them; Python alone."""
 
+import math
 import resource
 import statistics
 import sys
@@ -46,6 +47,15 @@ def rates(what: str, count: int, runs: Runs) -> dict[str, float]:
         f"{what}_cpus_median": round(count / max(statistics.median(runs.cpu), 1e-9), 3),
         "reps": len(runs.wall),
         "warm_s": round(runs.warm_s, 2),
+    }
+
+
+def latencies(runs: Runs) -> dict[str, float]:
+    """Milliseconds of a run: the median, and what 99 of 100 stay below."""
+    wall = sorted(runs.wall)
+    return {
+        "run_ms_median": round(1e3 * statistics.median(wall), 3),
+        "run_ms_p99": round(1e3 * wall[math.ceil(0.99 * len(wall)) - 1], 3),
     }
 
 

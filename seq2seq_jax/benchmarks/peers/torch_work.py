@@ -14,7 +14,7 @@ from seq2seq_jax.benchmarks.cases import (
     make_sources,
     target_tokens,
 )
-from seq2seq_jax.benchmarks.timing import rates, timed
+from seq2seq_jax.benchmarks.timing import latencies, rates, timed
 from seq2seq_jax.benchmarks.work import Work, train_batches, training_work
 
 IDS = SpecialIds(first_word=4, start=2, end=3, padding=1)
@@ -82,6 +82,7 @@ def measure_search(
         runs = timed(lambda: search(sources, source_len), work.seconds)
     return {
         **rates("sent", work.batch_size, runs),
+        **latencies(runs),
         "out_lens": sorted({len(words) for words in runs.outputs[0]}),
         "params": count(model),
     }
