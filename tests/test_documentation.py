@@ -229,6 +229,7 @@ def _check_module(name, arguments):
         raise _ParsedError
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(_ParsedError):
+        patch.delitem(sys.modules, f"{name}.__main__", raising=False)  # as in a fresh process
         patch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
         patch.setattr(sys, "argv", [name, *(word.strip("[]") for word in arguments)])
         runpy.run_module(name, run_name="__main__", alter_sys=True)
