@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all lint fmt type docs notebooks bench bench-peers
+.PHONY: help install run emoji test test-all lint fmt type docs notebooks bench bench-peers
 
 # A Python of 3.11 or later to make the environment with.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -29,6 +29,22 @@ run: install  ## train a model that pronounces English words, evaluate it, try i
 	printf '%s\n' $(WORDS) > $(RUN)/new_words.txt
 	$(PY) main.py --mode=infer --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
 	  < $(RUN)/new_words.txt | paste $(RUN)/new_words.txt -
+
+# Needs npm, which fetches the pictures and the weights.
+CACHE = $(shell $(PY) -c 'from seq2seq_jax.user_cache import cache_folder as f; print(f("."))')
+NEAREST = $(PY) -m seq2seq_jax nearest-neighbour --train=$(CACHE)/emoji/train.tsv \
+  --test=$(CACHE)/emoji/test.tsv --image-dir=$(CACHE)/emoji
+
+emoji: install  ## learn what emoji are called from one family of artists, and try it on another's
+	$(PY) -m seq2seq_jax fetch-emoji
+	$(PY) -m seq2seq_jax fetch-weights nsfwjs
+	$(PY) main.py --config=configs/emoji_captioning.py --workdir=runs/emoji
+	$(PY) main.py --mode=eval --workdir=runs/emoji \
+	  --config.input_pipeline_dev.params.captions=$(CACHE)/emoji/test.tsv
+	@echo "The name of the nearest drawing, by its pixels, then by the features of three blocks:"
+	$(NEAREST)
+	for block in mixed2 mixed3 mixed4; do $(NEAREST) --size=107 --block=$$block \
+	  --weights=$(CACHE)/weights/nsfwjs-4.4.0/model.json; done
 
 test: install  ## run the tests
 	$(PY) -m pytest $(PYTEST_ARGS)

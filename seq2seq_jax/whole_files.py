@@ -7,6 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file: all of it or, if this process dies, none of it. The folder is made."""
+    with replaced_when_done(Path(path)) as partial:
+        partial.write_bytes(content)
+
+
 @contextmanager
 def replaced_when_done(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`, which takes the name `path` when the block ends.

@@ -20,10 +20,18 @@ class TinyEncoder(nn.Module):
     dropout_keep_prob: float = 1.0
     resize_height: int = 4
     resize_width: int = 6
+    final_state: str = "cells"
+    num_prototypes: int = 0
 
     def setup(self):
         self.network = _Quarters(self.trainable != "none")
-        self.reader = CellReader(self.num_units, self.normalize, self.dropout_keep_prob, "cells")
+        self.reader = CellReader(
+            self.num_units,
+            self.normalize,
+            self.dropout_keep_prob,
+            self.final_state,
+            self.num_prototypes,
+        )
 
     def cells(self, images, *, train=False):
         return self.network(images, train=train)

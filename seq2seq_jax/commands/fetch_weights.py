@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.importers.published_weights import fetch_weights
+    from seq2seq_jax.published_weights.fetching import fetch_weights
     from seq2seq_jax.user_cache import cache_folder
 
     if overrides:

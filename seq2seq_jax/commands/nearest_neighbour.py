@@ -77,8 +77,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 def _features(
     pixels: "DecodedImages", digest: str, arguments: argparse.Namespace
 ) -> "CachedFeatures":
-    from seq2seq_jax.importers.inception_weights import inception_variables, read_inception_weights
     from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
+    from seq2seq_jax.published_weights.inception_weights import (
+        inception_variables,
+        read_inception_weights,
+    )
     from seq2seq_jax.training.frozen_features import frozen_features
 
     weights = read_inception_weights(arguments.weights)

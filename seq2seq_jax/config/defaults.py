@@ -171,6 +171,15 @@ ENCODERS: dict[str, Table] = {
             "What the bridge is given: the mean of the places' features, or cells: all of them.",
             one_of("mean", "cells"),
         ),
+        "num_prototypes": Key(
+            0,
+            "What the bridge is given instead: how much that is like each of so many prototypes,"
+            " which begin as training pictures, evenly spread, and are trained; 0: none.",
+            at_least(0),
+        ),
+        "sharpness": Key(
+            20.0, "What the cosine with each is multiplied by before the softmax.", above(0)
+        ),
     },
 }
 

@@ -12,10 +12,10 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from seq2seq_jax.data.text_lines import read_lines
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import write_whole
 
 CONTINUED = "@@"
 LONGEST_WORD = 1000
@@ -61,9 +61,7 @@ class BPECodes:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes one merge a line: the whole file or, if this process dies, none of it."""
-        part = Path(f"{os.fspath(path)}.part")
-        part.write_bytes(self.to_bytes())
-        part.replace(path)
+        write_whole(path, self.to_bytes())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "BPECodes":

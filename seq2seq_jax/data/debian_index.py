@@ -16,6 +16,7 @@ from seq2seq_jax.console import say
 from seq2seq_jax.data.text_lines import decode_lines, read_lines
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.user_cache import cache_folder
+from seq2seq_jax.whole_files import write_whole
 
 MIRROR = "https://deb.debian.org/debian"
 
@@ -39,10 +40,7 @@ def fetch_index(name: str, *, mirror: str = MIRROR, release: str = "bookworm") -
         data = _download(f"{address}/{name}")
         if hashlib.sha256(data).hexdigest() != checksum:
             raise UserError(f"{address}/{name}", "is not the file that its Release has; try again")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_bytes(data)
-        os.replace(part, file)
+        write_whole(file, data)
     return file
 
 

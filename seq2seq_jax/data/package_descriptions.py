@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from seq2seq_jax.data.debian_index import read_paragraphs
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import write_whole
 
 INDICES = ("main/i18n/Translation-en.xz", "main/source/Sources.xz")
 DEV_PERCENT, TEST_PERCENT = 3, 5
@@ -59,12 +60,9 @@ def write_package_descriptions(
     for description in package_descriptions(descriptions, sources):
         rows[split_of(description.source_package)].append(description)
     tables = {split: folder / f"{split}.tsv" for split in rows}
-    folder.mkdir(parents=True, exist_ok=True)
     for split, table in tables.items():
         lines = ["\t".join(row) + "\n" for row in [Description._fields, *rows[split]]]
-        part = table.with_suffix(".part")
-        part.write_text("".join(lines), encoding="utf-8", newline="\n")
-        os.replace(part, table)
+        write_whole(table, "".join(lines).encode("utf-8"))
     return tables
 
 

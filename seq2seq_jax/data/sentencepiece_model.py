@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_jax.data.text_lines import check_readable
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import write_whole
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -105,9 +106,7 @@ def read_sentencepiece(path: str | os.PathLike) -> bytes:
 
 def write_sentencepiece(model: bytes, path: str | os.PathLike) -> None:
     """Writes a model file: the whole file or, if this process dies, none of it."""
-    part = Path(f"{os.fspath(path)}.part")
-    part.write_bytes(model)
-    part.replace(path)
+    write_whole(path, model)
 
 
 def _library():

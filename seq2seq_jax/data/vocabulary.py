@@ -9,10 +9,10 @@ import os
 import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from seq2seq_jax.data.text_lines import read_lines
 from seq2seq_jax.errors import UserError
+from seq2seq_jax.whole_files import write_whole
 
 UNK = "UNK"
 SEQUENCE_START = "SEQUENCE_START"
@@ -102,9 +102,7 @@ class Vocabulary:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes one token a line: the whole file or, if this process dies, none of it."""
-        part = Path(f"{os.fspath(path)}.part")
-        part.write_bytes("".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
-        part.replace(path)
+        write_whole(path, "".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
 
 
 def build_vocabulary(

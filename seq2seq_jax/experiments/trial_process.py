@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from seq2seq_jax.config import resolve
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.experiments.results import FAILED, FINISHED, Result
 from seq2seq_jax.experiments.trials import Training, config_digest
+from seq2seq_jax.whole_files import write_whole
 
 STOPPED = 3
 """Exit status of a training that a signal has stopped; its checkpoint is written."""
@@ -171,7 +172,7 @@ def _train(job: Job, folder: Path) -> bool:
                 "seconds": before.get("seconds", 0) + time.monotonic() - start,
                 "cpu_seconds": before.get("cpu_seconds", 0) + time.process_time() - cpu_start,
             }
-            _write(folder / "training.json", json.dumps(record))
+            write_whole(folder / "training.json", json.dumps(record).encode())
         return finished
 
 
@@ -186,9 +187,9 @@ def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
     samples = run.evaluation.samples
     if samples:
         outputs.parent.mkdir(exist_ok=True)
-        _write(outputs, "".join(f"{sample.hypothesis}\n" for sample in samples))
-        references = ("\t".join(sample.references) for sample in samples)
-        _write(folder / "references.txt", "".join(f"{line}\n" for line in references))
+        write_whole(outputs, _lines(sample.hypothesis for sample in samples))
+        references = _lines("\t".join(sample.references) for sample in samples)
+        write_whole(folder / "references.txt", references)
     training = _record(folder)
     return {
         "status": FINISHED,
@@ -236,10 +237,8 @@ def _record(folder: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(partial, path)
+def _lines(texts: Iterable[str]) -> bytes:
+    return "".join(f"{text}\n" for text in texts).encode("utf-8", "replace")
 
 
 @contextmanager

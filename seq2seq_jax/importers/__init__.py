@@ -1,1 +1,1 @@
-"""Models from elsewhere."""
+"""Models that google/seq2seq has trained."""

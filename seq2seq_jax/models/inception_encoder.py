@@ -9,6 +9,7 @@ from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.inception_v3 import InceptionV3
 from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.prototypes import Prototypes
 
 Array = jax.Array
 
@@ -34,12 +35,17 @@ class CellReader(nn.Module):
       dropout_keep_prob: keep probability on each feature of each cell.
       final_state: what the bridge is given: the cells' "mean", [B, C], or all "cells" side by side,
         [B, S C].
+      num_prototypes: if there are some, the bridge is given instead how much that is like each of
+        them, [B, num_prototypes].
+      sharpness: as in `Prototypes`.
     """
 
     num_units: int = 0
     normalize: bool = False
     dropout_keep_prob: float = 1.0
     final_state: str = "mean"
+    num_prototypes: int = 0
+    sharpness: float = 20.0
 
     @nn.compact
     def __call__(self, cells: Array, *, train: bool = False) -> EncoderOutput:
@@ -52,6 +58,9 @@ class CellReader(nn.Module):
         cells = nn.Dropout(1 - self.dropout_keep_prob)(cells, deterministic=not train)
         together = cells.reshape(len(cells), -1)
         final_state = jnp.mean(cells, axis=1) if self.final_state == "mean" else together
+        if self.num_prototypes:
+            prototypes = Prototypes(self.num_prototypes, self.sharpness, name="prototypes")
+            final_state = prototypes(final_state)
         lengths = jnp.full(len(cells), cells.shape[1], jnp.int32)
         return EncoderOutput(cells, final_state, cells, lengths)
 
@@ -68,7 +77,8 @@ class InceptionV3Encoder(nn.Module):
         collection `frozen`, the others in `params`.
       scaling: of uint8 images, a name of `SCALINGS`.
       pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
-      num_units, normalize, dropout_keep_prob, final_state: as in `CellReader`.
+      num_units, normalize, dropout_keep_prob, final_state, num_prototypes, sharpness: as in
+        `CellReader`.
     """
 
     resize_height: int = 299
@@ -83,10 +93,17 @@ class InceptionV3Encoder(nn.Module):
     normalize: bool = False
     dropout_keep_prob: float = 1.0
     final_state: str = "mean"
+    num_prototypes: int = 0
+    sharpness: float = 20.0
 
     def setup(self):
         self.reader = CellReader(
-            self.num_units, self.normalize, self.dropout_keep_prob, self.final_state
+            self.num_units,
+            self.normalize,
+            self.dropout_keep_prob,
+            self.final_state,
+            self.num_prototypes,
+            self.sharpness,
         )
         self.network = InceptionV3(
             block=self.block,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
@@ -16,8 +15,6 @@ from seq2seq_jax.data.pictures.caption_corpus import (
     make_caption_corpus,
 )
 from seq2seq_jax.data.pictures.decoded_images import DecodedImages
-from seq2seq_jax.data.pictures.discriminants import discriminants
-from seq2seq_jax.data.pictures.feature_cache import CachedFeatures
 from seq2seq_jax.data.pictures.image_batches import (
     Images,
     ImageTrainBatches,
@@ -38,6 +35,7 @@ from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.training.encoder_weights import encoder_variables
 from seq2seq_jax.training.frozen_features import frozen_features
 from seq2seq_jax.training.preparation import TrainingData, check_divides
+from seq2seq_jax.training.reader_start import reader_start
 from seq2seq_jax.workdir import NO_WORDS, Vocabularies, Workdir, text_splitting
 
 
@@ -61,8 +59,8 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     variants = config.pictures.variants
     images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
     given = {name: {"encoder": tree} for name, tree in variables.items()}
-    if config.pictures.projection == "discriminants":
-        given["params"] = {"encoder": {"reader": {"project": _projection(config, images)}}}
+    if reader := reader_start(config, encoder, images):
+        given["params"] = {"encoder": {"reader": reader}}
     widths = choose_target_widths(corpus.targets.lengths, config.batch_size)
     pipeline = config.input_pipeline_train.params
     batches = ImageTrainBatches(
@@ -187,28 +185,6 @@ def _images(
         images_digest=checked.images_digest,
         dtype=config.pictures.features_dtype,
     )
-
-
-def _projection(config: ConfigDict, images: Images) -> dict[str, np.ndarray]:
-    """The layer over the features of each place, as it begins."""
-    units, variants = config.encoder.params.get("num_units", 0), config.pictures.variants
-    where = "pictures.projection"
-    if not isinstance(images, CachedFeatures):
-        raise UserError(
-            where,
-            "is discriminants, which are those of features that are computed once: an encoder that"
-            " is not trained, and pictures.cache_features, would do",
-        )
-    if not variants:
-        raise UserError(where, "is discriminants, which needs pictures.variants")
-    if not 1 <= units <= images.shape[-1]:
-        raise UserError(
-            where,
-            f"is discriminants, which needs encoder.params.num_units from 1 to the"
-            f" {images.shape[-1]} features of a place; it is {units}",
-        )
-    kernel, bias = discriminants(images, variants, units)
-    return {"kernel": kernel, "bias": bias}
 
 
 def _report(checked: CheckedImages, corpus: CaptionCorpus) -> str:

@@ -14,6 +14,7 @@ from flax import struct
 from seq2seq_jax.devices import Across
 from seq2seq_jax.models.losses import training_loss_sums
 from seq2seq_jax.models.sources import Batch, Collections
+from seq2seq_jax.training.optimizers import global_norm
 
 Array = jax.Array
 
@@ -161,7 +162,7 @@ def make_train_step(
         if state.averaged is not None:
             decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
             averaged = optax.incremental_update(params, state.averaged, 1 - decay)
-        metrics = {**sums, "grad_norm": optax.tree.norm(grads)}
+        metrics = {**sums, "grad_norm": global_norm(grads)}
         new = state.replace(
             step=state.step + 1,
             params=params,

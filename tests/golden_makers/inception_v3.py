@@ -9,8 +9,8 @@ the repository, each part in an environment of its own:
     python -m tests.golden_makers.inception_v3 torch tests/models/inception_v3.npz
 
 MODEL_JSON, of trained weights, is what `seq2seq-jax fetch-weights nsfwjs` prints. Each run replaces
-its own part of the file. The second also writes tests/importers/torch_{zip,old}.pth, the same few
-tensors in both formats that torch.save has had.
+its own part of the file. The second also writes tests/published_weights/torch_{zip,old}.pth, the
+same few tensors in both formats that torch.save has had.
 """
 
 import json
@@ -179,7 +179,7 @@ def main(part: str, path: str, *rest: str) -> None:
         made = keras_outputs(*rest)
     else:
         made = torch_outputs()
-        save_tensors(Path(__file__).parents[1] / "importers")
+        save_tensors(Path(__file__).parents[1] / "published_weights")
     kept = {}
     if os.path.exists(path):
         with np.load(path) as arrays:

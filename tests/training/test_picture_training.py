@@ -158,6 +158,40 @@ def test_discriminants_that_cannot_be_had_are_one_line(folder, tmp_path, overrid
         train(config_of(folder, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
 
 
+PROTOTYPES = {"encoder__params__num_prototypes": 16}
+
+
+def test_prototypes_begin_as_what_is_read_of_each_picture(folder, tmp_path):
+    rate = {"optimizer__learning_rate": 1e-9, "pictures__variants": 3}
+    begun = final_state(folder, tmp_path / "run", 1, **PROTOTYPES, **rate)
+    (features,) = (
+        array
+        for array in map(np.load, cache_folder("features").glob("*.npy"))
+        if array.shape == (16 * 4, 4, 5)
+    )
+    means = features.reshape(16, 4, 20).mean(1)
+    np.testing.assert_allclose(begun["params.encoder.reader.prototypes.vectors"], means, rtol=1e-5)
+
+
+def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path):
+    assert train(config_of(folder, train_steps=150, eval_every_n_steps=150, **PROTOTYPES), tmp_path)
+    (line,) = (line for line in read_metrics(tmp_path) if "dev/sequence_accuracy" in line)
+    assert line["dev/sequence_accuracy"] == 100
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"pictures__cache_features": False}, r"is 16, .* pictures\.cache_features, would do"),
+        ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants, or"),
+        ({"encoder__params__num_prototypes": 17}, r"is 17, but there are 16 training pictures"),
+    ],
+)
+def test_prototypes_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
+    with pytest.raises(UserError, match=rf"^encoder\.params\.num_prototypes: {told}"):
+        train(config_of(folder, train_steps=1, **{**PROTOTYPES, **overrides}), tmp_path)
+
+
 def test_the_weights_that_are_not_trained_are_in_the_workdir_once(run):
     checkpoint = next((run / "checkpoints").iterdir())
     with np.load(run / "encoder.npz") as file:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seq2seq_jax.data.npm_package import fetch_npm_package
+from seq2seq_jax.whole_files import write_whole
 
 VERSION = "16.0.0"
 # The checksums that the registry publishes.
@@ -72,9 +73,7 @@ def fetch_emoji(folder: str | os.PathLike) -> dict[str, Path]:
         "test": [f"twitter/{each.file}\t{each.name}" for each in emoji if not is_dev(each.name)],
     }
     for split, table in tables.items():
-        part = table.with_suffix(".part")
-        part.write_text("".join(f"{row}\n" for row in rows[split]), encoding="utf-8")
-        os.replace(part, table)
+        write_whole(table, "".join(f"{row}\n" for row in rows[split]).encode("utf-8"))
     return tables
 
 

@@ -25,6 +25,7 @@ from seq2seq_jax.console import progress_bar
 from seq2seq_jax.data.pictures.decoded_images import DecodedImages
 from seq2seq_jax.data.pictures.image_batches import image_batches
 from seq2seq_jax.data.pictures.image_variants import ImageVariants
+from seq2seq_jax.whole_files import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def cached_features(
         try:
             _compute(compute, images, part, batch_size, dtype)
             # First what is wrong, then the features, whose name says that all is there.
-            _write_json(path.with_suffix(".json"), sorted(images.broken))
+            write_whole(path.with_suffix(".json"), json.dumps(sorted(images.broken)).encode())
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -132,12 +133,6 @@ def _compute(
         time.monotonic() - started,
         f"{features.nbytes / 1e6:,.0f}",
     )
-
-
-def _write_json(path: Path, content: list[int]) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content))
-    os.replace(part, path)
 
 
 def _clear_abandoned(path: Path) -> None:

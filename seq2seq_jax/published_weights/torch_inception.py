@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.importers.found_weights import FoundWeights, Key, Named
-from seq2seq_jax.importers.torch_file import read_torch_file
 from seq2seq_jax.models.inception_v3 import BLOCKS, convolutions
+from seq2seq_jax.published_weights.found_weights import FoundWeights, Key, Named
+from seq2seq_jax.published_weights.torch_file import read_torch_file
 
 _STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
 _FIGURE_5 = (

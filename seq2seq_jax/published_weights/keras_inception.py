@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.importers.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.models.inception_v3 import BLOCKS, Branch, Conv, Fork, convolutions
+from seq2seq_jax.published_weights.found_weights import FoundWeights, Key, Named
 
 Variables = Mapping[str, np.ndarray]
 

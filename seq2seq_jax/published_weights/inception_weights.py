@@ -12,9 +12,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.importers import keras_inception, tfjs_inception, torch_inception
-from seq2seq_jax.importers.found_weights import FoundWeights
 from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
+from seq2seq_jax.published_weights import keras_inception, tfjs_inception, torch_inception
+from seq2seq_jax.published_weights.found_weights import FoundWeights
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.importers.found_weights import FoundWeights
-from seq2seq_jax.importers.keras_inception import from_named_variables
+from seq2seq_jax.published_weights.found_weights import FoundWeights
+from seq2seq_jax.published_weights.keras_inception import from_named_variables
 
 
 def read(path: str) -> FoundWeights:

@@ -20,15 +20,15 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.importers import published_weights, torch_inception
-from seq2seq_jax.importers.inception_weights import (
+from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
+from seq2seq_jax.models.inception_v3 import convolutions
+from seq2seq_jax.published_weights import fetching, torch_inception
+from seq2seq_jax.published_weights.inception_weights import (
     InceptionWeights,
     inception_variables,
     read_inception_weights,
 )
-from seq2seq_jax.importers.torch_file import read_torch_file
-from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.models.inception_v3 import convolutions
+from seq2seq_jax.published_weights.torch_file import read_torch_file
 from tests.golden_makers.drawn_weights import drawn, drawn_pictures
 
 HERE = Path(__file__).parent
@@ -274,7 +274,7 @@ def test_nsfwjs_is_unpacked_from_its_javascript(tmp_path):
             member = tarfile.TarInfo(f"package/dist/models/inception_v3/{name}.min.js")
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    published_weights.unpack_nsfwjs(tmp_path / "p.tgz", tmp_path)
+    fetching.unpack_nsfwjs(tmp_path / "p.tgz", tmp_path)
     weights = read_inception_weights(tmp_path / "model.json")
     assert_numbers_of_tfjs_files(weights)
     assert weights.settings["scaling"] == "unit"
@@ -284,30 +284,28 @@ def test_a_fetched_file_is_checked_and_kept(tmp_path, monkeypatch):
     published = tmp_path / "published.pth"
     published.write_bytes(b"weights")
     checksum = f"sha256:{hashlib.sha256(b'weights').hexdigest()[:8]}"
-    good = published_weights.SOURCES["torchvision"]._replace(
-        location=published.as_uri(), checksum=checksum
-    )
-    monkeypatch.setitem(published_weights.SOURCES, "good", good)
-    monkeypatch.setitem(published_weights.SOURCES, "bad", good._replace(checksum="md5:00"))
+    good = fetching.SOURCES["torchvision"]._replace(location=published.as_uri(), checksum=checksum)
+    monkeypatch.setitem(fetching.SOURCES, "good", good)
+    monkeypatch.setitem(fetching.SOURCES, "bad", good._replace(checksum="md5:00"))
     folder = tmp_path / "weights"
     with pytest.raises(UserError, match="is not what was published: its md5 is"):
-        published_weights.fetch_weights("bad", folder)
+        fetching.fetch_weights("bad", folder)
     assert list(folder.iterdir()) == []
-    path = published_weights.fetch_weights("good", folder)
+    path = fetching.fetch_weights("good", folder)
     assert path.read_bytes() == b"weights"
     published.unlink()
-    assert published_weights.fetch_weights("good", folder) == path
+    assert fetching.fetch_weights("good", folder) == path
     path.unlink()
     with pytest.raises(UserError, match="cannot be fetched"):
-        published_weights.fetch_weights("good", folder)
+        fetching.fetch_weights("good", folder)
     with pytest.raises(UserError, match="SOURCE: must be one of keras, torchvision, nsfwjs"):
-        published_weights.fetch_weights("imagenet", folder)
+        fetching.fetch_weights("imagenet", folder)
 
 
 @pytest.mark.slow
 def test_trained_weights_compute_what_they_computed_in_keras(tmp_path, golden):
     try:
-        path = published_weights.fetch_weights("nsfwjs", tmp_path)
+        path = fetching.fetch_weights("nsfwjs", tmp_path)
     except UserError as error:
         pytest.skip(str(error))
     weights = read_inception_weights(path)
