@@ -10,9 +10,10 @@ stretching, recolouring and blurring. Twitter's drawings of the same emoji are t
 in ten) and the test set, `test.tsv` beside it.
 
 The network is not trained: its features are computed once, of a block in its middle, for at 107
-pixels the last ones say little. What is trained is a layer over these features, which begins with
-the directions that tell emoji apart and their variants not, and a decoder that spells the name word
-by word.
+pixels the last ones say little. Nor are the two layers over them, which are the directions that
+tell emoji apart and their variants not, and the prototypes behind these, one for each emoji. What
+is trained is a decoder that begins with how much a picture is like each prototype and spells the
+name word by word.
 """
 
 from ml_collections import ConfigDict
@@ -20,7 +21,7 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config import default_config
 from seq2seq_jax.user_cache import cache_folder
 
-EPOCHS = 40
+EPOCHS = 60
 
 
 def get_config() -> ConfigDict:
@@ -46,10 +47,15 @@ def get_config() -> ConfigDict:
         "resize_width": 107,
         "block": "mixed3",  # 5 x 5 cells
         "trainable": "none",
-        "num_units": 256,
+        "num_units": 128,
         "normalize": True,
         "dropout_keep_prob": 0.5,
+        # What stands where differs from artist to artist: the decoder should lean on prototypes.
+        "attention_keep_prob": 0.2,
         "final_state": "cells",  # where in the picture something is counts
+        "final_units": 512,
+        "num_prototypes": 1636,  # each of them
+        "sharpness": 60.0,
     }
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}
@@ -66,10 +72,11 @@ def get_config() -> ConfigDict:
     config.batch_size = 64
     config.train_steps = EPOCHS * 1636 // config.batch_size
     config.optimizer.name = "Adam"
-    config.optimizer.learning_rate = 5e-4
+    config.optimizer.learning_rate = 1e-3
     config.optimizer.lr_decay_type = "cosine_decay"
     config.optimizer.lr_decay_steps = config.train_steps
     config.optimizer.clip_embed_gradients = 0.0
+    config.optimizer.encoder_rate_scale = 0.0
     config.label_smoothing = 0.1
     config.ema_decay = 0.99
 

@@ -5,10 +5,11 @@ val.de, lower-cased and tokenised, plain or .gz: https://github.com/multi30k/dat
 
     python main.py --config=experiments/small_baseline.py
 
-Half of `paper_baseline.py` in every width, and as deep: bidirectional encoder and decoder of two
-layers of GRUs, dot attention. What differs beyond size is what so short a training needs: larger
-initial weights, a decoder that starts from what the encoder ended with, a higher learning rate that
-falls. Tokens are words; those that occur less than four times are unknown.
+Half of `paper_baseline.py` in every width and in depth: bidirectional encoder and decoder of one
+layer of GRUs. What differs beyond size is what so short a training needs, an epoch and a half:
+additive attention in the place of dot attention, larger initial weights, a decoder that starts from
+what the encoder ended with, a higher learning rate that falls. (Two layers and dot attention had a
+BLEU of 4 after 900 steps.) Tokens are words; those that occur less than four times are unknown.
 """
 
 import os
@@ -39,20 +40,19 @@ def get_config() -> ConfigDict:
                 "cell_class": "GRUCell",
                 "cell_params": {"num_units": 256},
                 "dropout_input_keep_prob": 0.8,
-                "num_layers": 2,
             },
             "init_scale": 0.08,
         }
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}
-    config.attention["class"] = "AttentionLayerDot"
+    config.attention["class"] = "AttentionLayerBahdanau"
     config.attention.params = {"num_units": 256}
 
     config.optimizer.learning_rate = 2e-3
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 500
-    config.optimizer.lr_decay_steps = 50
-    config.optimizer.lr_decay_rate = 0.75
+    config.optimizer.lr_start_decay_at = 900
+    config.optimizer.lr_decay_steps = 100
+    config.optimizer.lr_decay_rate = 0.7
     config.optimizer.clip_embed_gradients = 0.0
 
     config.inference.max_decode_length = 40
@@ -60,8 +60,8 @@ def get_config() -> ConfigDict:
     config.best_metric = "bleu"
     config.buckets = "14,22"
     config.batch_size = 32
-    config.train_steps = 900
-    config.eval_every_n_steps = 300
+    config.train_steps = 1400
+    config.eval_every_n_steps = 700
     config.keep_checkpoint_max = 1
     config.save_checkpoints_secs = 60
     return config

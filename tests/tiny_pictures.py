@@ -21,16 +21,18 @@ class TinyEncoder(nn.Module):
     resize_height: int = 4
     resize_width: int = 6
     final_state: str = "cells"
+    final_units: int = 0
     num_prototypes: int = 0
 
     def setup(self):
         self.network = _Quarters(self.trainable != "none")
         self.reader = CellReader(
-            self.num_units,
-            self.normalize,
-            self.dropout_keep_prob,
-            self.final_state,
-            self.num_prototypes,
+            num_units=self.num_units,
+            normalize=self.normalize,
+            dropout_keep_prob=self.dropout_keep_prob,
+            final_state=self.final_state,
+            final_units=self.final_units,
+            num_prototypes=self.num_prototypes,
         )
 
     def cells(self, images, *, train=False):

@@ -20,7 +20,7 @@ def get_sweep() -> Sweep:
         config="../small_baseline.py",
         factors={
             "encoder": {
-                "Bidi-2": {},
+                "Bidi-1": {},
                 "Uni-1": unidirectional(1, reverse=False),
                 "Uni-1R": unidirectional(1, reverse=True),
                 "Uni-2": unidirectional(2, reverse=False),
@@ -31,7 +31,7 @@ def get_sweep() -> Sweep:
         },
         seeds=[0],
         published={
-            "Bidi-2": "21.78 ± 0.05",
+            "Bidi-1": "Bidi-2: 21.78 ± 0.05",
             "Uni-1": "20.54 ± 0.16",
             "Uni-1R": "21.16 ± 0.35",
             "Uni-2": "20.98 ± 0.10",

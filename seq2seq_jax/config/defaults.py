@@ -166,11 +166,18 @@ ENCODERS: dict[str, Table] = {
             False, "Divide a picture's features by the root of their mean square, after that layer."
         ),
         "dropout_keep_prob": Key(1.0, "Keep probability on these features.", PROBABILITY),
+        "attention_keep_prob": Key(
+            1.0,
+            "Keep probability on all that attention is given of a picture, at once: below 1 the"
+            " decoder learns to do without.",
+            PROBABILITY,
+        ),
         "final_state": Key(
             "mean",
             "What the bridge is given: the mean of the places' features, or cells: all of them.",
             one_of("mean", "cells"),
         ),
+        "final_units": Key(0, "Width of a dense layer over that; 0: none.", at_least(0)),
         "num_prototypes": Key(
             0,
             "What the bridge is given instead: how much that is like each of so many prototypes,"
@@ -295,6 +302,12 @@ _OPTIMIZER: Table = {
         at_least(0),
     ),
     "lr_plateau_factor": Key(0.5, "See lr_plateau_patience.", PROBABILITY),
+    "encoder_rate_scale": Key(
+        1.0,
+        "What the learning rate is multiplied by for the encoder: below 1 for one that begins with"
+        " what it should keep; 0: it stays as it begins.",
+        at_least(0),
+    ),
     "clip_gradients": Key(5.0, "Clip gradients by global norm; 0: do not.", at_least(0)),
     "clip_embed_gradients": Key(
         0.1,
@@ -664,8 +677,8 @@ MODELS: dict[str, Table] = {
             ),
             "projection": Key(
                 "random",
-                "How encoder.params.num_units' layer begins: drawn, or discriminants, directions in"
-                " which pictures differ and their variants do not.",
+                "How the layers of encoder.params.num_units and final_units begin: drawn, or"
+                " discriminants, directions in which pictures differ and their variants do not.",
                 one_of("random", "discriminants"),
             ),
             "cache_features": Key(

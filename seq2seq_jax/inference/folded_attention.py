@@ -6,8 +6,12 @@ are multiplied by both once a sentence, and the average is taken of the products
 
   (sum_s weight_s value_s) W = sum_s weight_s (value_s W)
 
-In the same way each word of a small vocabulary is multiplied by the cell's input weights once. The
-results are those of the model's own step, up to rounding.
+In the same way each word of a small vocabulary is multiplied by the cell's input weights once; and
+with dot attention each key by the weights of the query:
+
+  key . (W query + b) = (key W^T) . query + key . b
+
+The results are those of the model's own step, up to rounding.
 """
 
 from typing import Any, TypeGuard
@@ -19,7 +23,7 @@ from flax import struct
 
 from seq2seq_jax.inference.search import StepFn
 from seq2seq_jax.models import cells
-from seq2seq_jax.models.attention import Memory
+from seq2seq_jax.models.attention import AttentionLayerDot, Memory, attend
 from seq2seq_jax.models.decoders import AttentionDecoder
 from seq2seq_jax.models.seq2seq import AttentionSeq2Seq, reverse_sequences
 
@@ -35,7 +39,9 @@ class _Folded(struct.PyTreeNode):
     that of the stack's output.
 
     Attributes:
-      memory: its values are [B, S, G + D].
+      memory: its values are [B, S, G + D]; with `score_bias` its keys are [B, S, D].
+      score_bias: [B, S], what is added to the products of keys and the stack's output; None: the
+        output is projected to a query.
       words: [V, G], each word's share of the projected input, or the embeddings [V, E].
       word_kernel: [E, G], what embeddings are still to be multiplied by; None for shares.
       input_bias: [G], or 0 where the cell has none; part of the shares.
@@ -44,6 +50,7 @@ class _Folded(struct.PyTreeNode):
     """
 
     memory: Memory
+    score_bias: Array | None
     words: Array
     word_kernel: Array | None
     input_bias: Array
@@ -110,8 +117,17 @@ def _fold(model: AttentionSeq2Seq, memory: Memory, share_words: bool) -> _Folded
     embedding_dim, units = words.shape[-1], decoder.stack.units
     for_context = [input_kernel[embedding_dim:], mix_kernel[units:]]
     word_kernel = input_kernel[:embedding_dim]
+    memory = memory.replace(values=memory.values @ jnp.concatenate(for_context, axis=-1))
+    score_bias = None
+    _, positions, key_width = memory.keys.shape
+    not_dearer = positions * units <= (positions + units) * key_width
+    if type(decoder.attention) is AttentionLayerDot and not_dearer:
+        of_query = decoder.attention.project_query.variables["params"]
+        score_bias = memory.keys @ of_query["bias"]
+        memory = memory.replace(keys=memory.keys @ of_query["kernel"].T)
     return _Folded(
-        memory=memory.replace(values=memory.values @ jnp.concatenate(for_context, axis=-1)),
+        memory=memory,
+        score_bias=score_bias,
         words=words @ word_kernel + input_bias if share_words else words,
         word_kernel=None if share_words else word_kernel,
         input_bias=input_bias,
@@ -134,7 +150,12 @@ def _step(
     for cell, layer in zip(decoder.stack.cells[1:], layers[1:], strict=True):
         layer, output = cell(layer, cell.project(output))
         new_layers.append(layer)
-    weights, context = decoder.attention(output, folded.memory)
+    if folded.score_bias is None:
+        weights, context = decoder.attention(output, folded.memory)
+    else:
+        queries = output.reshape(len(folded.memory.keys), -1, output.shape[-1])
+        scores = jnp.einsum("bkd,bsd->bks", queries, folded.memory.keys)
+        weights, context = attend(scores + folded.score_bias[:, None], folded.memory)
     fed, seen = jnp.split(context, [fed.shape[-1]], axis=-1)
     mixed = jnp.tanh(output @ folded.mix_kernel + folded.mix_bias + seen)
     return decoder.project_logits(mixed), (tuple(new_layers), fed), weights

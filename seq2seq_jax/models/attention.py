@@ -52,15 +52,9 @@ class _AttentionLayer(nn.Module):
         memory, which is therefore never copied. An empty source gives uniform weights over the
         padding.
         """
-        batch, positions, _ = memory.keys.shape
+        batch = memory.keys.shape[0]
         query = keep(self.project_query(query)).reshape(batch, -1, self.num_units)
-        scores = keep(self._scores(query, memory))  # [B, K, S]
-        real = jnp.arange(positions) < memory.lengths[:, None, None]
-        scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-        scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
-        weights = jax.nn.softmax(scores, axis=-1)
-        context = jnp.einsum("bks,bsh->bkh", weights, memory.values)
-        return weights.reshape(-1, positions), context.reshape(-1, context.shape[-1])
+        return attend(keep(self._scores(query, memory)), memory)
 
 
 class AttentionLayerDot(_AttentionLayer):
@@ -85,3 +79,14 @@ class AttentionLayerBahdanau(_AttentionLayer):
     def _scores(self, query: Array, memory: Memory) -> Array:
         hidden = jnp.tanh(memory.keys[:, None] + query[:, :, None])  # [B, K, S, A]
         return jnp.einsum("bksa,ba->bks", hidden, memory.v)
+
+
+def attend(scores: Array, memory: Memory) -> tuple[Array, Array]:
+    """scores [B, K, S] -> their softmax over real positions [B K, S], context [B K, H]."""
+    positions = scores.shape[-1]
+    real = jnp.arange(positions) < memory.lengths[:, None, None]
+    scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
+    weights = jax.nn.softmax(scores, axis=-1)
+    context = jnp.einsum("bks,bsh->bkh", weights, memory.values)
+    return weights.reshape(-1, positions), context.reshape(-1, context.shape[-1])

@@ -33,8 +33,11 @@ class CellReader(nn.Module):
       normalize: divide a picture's features by the root of their mean square, so that faint ones
         and strong ones count alike.
       dropout_keep_prob: keep probability on each feature of each cell.
+      attention_keep_prob: keep probability on all that attention is given of a picture, at once:
+        below 1 the decoder learns to do without.
       final_state: what the bridge is given: the cells' "mean", [B, C], or all "cells" side by side,
         [B, S C].
+      final_units: width of a dense layer over that; 0: there is none.
       num_prototypes: if there are some, the bridge is given instead how much that is like each of
         them, [B, num_prototypes].
       sharpness: as in `Prototypes`.
@@ -43,7 +46,9 @@ class CellReader(nn.Module):
     num_units: int = 0
     normalize: bool = False
     dropout_keep_prob: float = 1.0
+    attention_keep_prob: float = 1.0
     final_state: str = "mean"
+    final_units: int = 0
     num_prototypes: int = 0
     sharpness: float = 20.0
 
@@ -58,11 +63,16 @@ class CellReader(nn.Module):
         cells = nn.Dropout(1 - self.dropout_keep_prob)(cells, deterministic=not train)
         together = cells.reshape(len(cells), -1)
         final_state = jnp.mean(cells, axis=1) if self.final_state == "mean" else together
+        if self.final_units:
+            dense = nn.Dense(self.final_units, kernel_init=xavier_uniform, name="project_final")
+            final_state = dense(final_state)
         if self.num_prototypes:
             prototypes = Prototypes(self.num_prototypes, self.sharpness, name="prototypes")
             final_state = prototypes(final_state)
         lengths = jnp.full(len(cells), cells.shape[1], jnp.int32)
-        return EncoderOutput(cells, final_state, cells, lengths)
+        dropout = nn.Dropout(1 - self.attention_keep_prob, broadcast_dims=(1, 2))
+        seen = dropout(cells, deterministic=not train)
+        return EncoderOutput(seen, final_state, seen, lengths)
 
 
 class InceptionV3Encoder(nn.Module):
@@ -77,8 +87,7 @@ class InceptionV3Encoder(nn.Module):
         collection `frozen`, the others in `params`.
       scaling: of uint8 images, a name of `SCALINGS`.
       pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
-      num_units, normalize, dropout_keep_prob, final_state, num_prototypes, sharpness: as in
-        `CellReader`.
+      num_units and all that follow: as in `CellReader`.
     """
 
     resize_height: int = 299
@@ -92,18 +101,22 @@ class InceptionV3Encoder(nn.Module):
     num_units: int = 0
     normalize: bool = False
     dropout_keep_prob: float = 1.0
+    attention_keep_prob: float = 1.0
     final_state: str = "mean"
+    final_units: int = 0
     num_prototypes: int = 0
     sharpness: float = 20.0
 
     def setup(self):
         self.reader = CellReader(
-            self.num_units,
-            self.normalize,
-            self.dropout_keep_prob,
-            self.final_state,
-            self.num_prototypes,
-            self.sharpness,
+            num_units=self.num_units,
+            normalize=self.normalize,
+            dropout_keep_prob=self.dropout_keep_prob,
+            attention_keep_prob=self.attention_keep_prob,
+            final_state=self.final_state,
+            final_units=self.final_units,
+            num_prototypes=self.num_prototypes,
+            sharpness=self.sharpness,
         )
         self.network = InceptionV3(
             block=self.block,

@@ -41,6 +41,7 @@ def build_optimizer(settings: ConfigDict) -> tuple[Schedule, optax.GradientTrans
         schedule,
         settings.clip_gradients,
         settings.clip_embed_gradients,
+        settings.encoder_rate_scale,
     )
     return schedule, optimizer
 
@@ -51,8 +52,10 @@ def make_optimizer(
     learning_rate: Schedule,
     clip_gradients: float = 5.0,
     clip_embed_gradients: float = 0.1,
+    encoder_rate_scale: float = 1.0,
 ) -> optax.GradientTransformation:
-    """The chain: clip by global norm, clip each embedding table by its own norm, optimizer.
+    """The chain: clip by global norm, clip each embedding table by its own norm, optimizer, another
+    rate for the encoder.
 
     Both norms are taken over dense gradients, rows of one word summed. A limit of 0 is no limit.
     The optimizers are optax's: against TensorFlow's, Adam's epsilon is added to the corrected root,
@@ -64,7 +67,10 @@ def make_optimizer(
     if clip_embed_gradients > 0:
         chain.append(clip_embeddings(clip_embed_gradients))
     optimizer = OPTIMIZERS.get(name) or getattr(optax, name)
-    return optax.chain(*chain, optimizer(learning_rate, **params))
+    chain.append(optimizer(learning_rate, **params))
+    if encoder_rate_scale != 1:
+        chain.append(scale_encoder(encoder_rate_scale))
+    return optax.chain(*chain)
 
 
 def global_norm(tree: Any) -> jax.Array:
@@ -96,6 +102,19 @@ def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         return jax.tree_util.tree_map_with_path(clip, updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def scale_encoder(factor: float) -> optax.GradientTransformation:
+    """Multiplies the updates of the encoder's parameters, a rate of its own for what was learned
+    elsewhere (Howard and Ruder 2018, arXiv:1801.06146, "discriminative fine-tuning")."""
+
+    def scale(path: tuple, update: jax.Array) -> jax.Array:
+        return factor * update if path[0].key == "encoder" else update
+
+    def update(updates, state, params=None):
+        return jax.tree_util.tree_map_with_path(scale, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 

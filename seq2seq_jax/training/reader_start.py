@@ -7,7 +7,7 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.data.pictures.discriminants import discriminants
+from seq2seq_jax.data.pictures.discriminants import MOST_PICTURES, discriminants
 from seq2seq_jax.data.pictures.feature_cache import CachedFeatures
 from seq2seq_jax.data.pictures.image_batches import Images
 from seq2seq_jax.errors import UserError
@@ -22,60 +22,111 @@ def reader_start(config: ConfigDict, encoder: nn.Module, images: Images) -> dict
     Raises:
       UserError: a key asks for what these pictures do not give.
     """
+    of_each = 1 + config.pictures.variants
     params: dict[str, Any] = {}
     if config.pictures.projection == "discriminants":
-        params["project"] = _projection(config, images)
-    if getattr(encoder, "num_prototypes", 0):
-        params["prototypes"] = {"vectors": _prototypes(config, encoder, images, params)}
+        features = _kept(images, "pictures.projection", "discriminants, which are those of")
+        params |= _discriminant_layers(encoder, features, of_each)
+    if number := getattr(encoder, "num_prototypes", 0):
+        where = "encoder.params.num_prototypes"
+        features = _kept(images, where, f"{number:,}, and prototypes begin as")
+        params["prototypes"] = {"vectors": _prototypes(encoder, params, features, of_each)}
     return params
 
 
-def _projection(config: ConfigDict, images: Images) -> dict[str, np.ndarray]:
-    """The layer over the features of each place."""
-    units, variants = config.encoder.params.get("num_units", 0), config.pictures.variants
-    where = "pictures.projection"
-    features = _kept(images, where, "discriminants, which are those of")
-    if not variants:
-        raise UserError(where, "is discriminants, which needs pictures.variants")
-    if not 1 <= units <= features.shape[-1]:
-        raise UserError(
-            where,
-            f"is discriminants, which needs encoder.params.num_units from 1 to the"
-            f" {features.shape[-1]} features of a place; it is {units}",
-        )
-    kernel, bias = discriminants(features, variants, units)
-    return {"kernel": kernel, "bias": bias}
+def _discriminant_layers(
+    encoder: nn.Module, features: CachedFeatures, of_each: int
+) -> dict[str, Any]:
+    """The layer over the features of each place, and that over those of the whole picture."""
+    units, final_units = getattr(encoder, "num_units", 0), getattr(encoder, "final_units", 0)
+    _check_discriminants(encoder, units, final_units, of_each, features.shape)
+    params = {}
+    if units:
+        params["project"] = _dense(features, of_each, units)
+    if final_units:
+        reader = encoder.clone(final_units=0, num_prototypes=0)
+        read = _read(reader, params, features, _spread(features, of_each), of_each)
+        wholes = CachedFeatures(read.reshape(-1, 1, read.shape[-1]), set(), features.digest)
+        params["project_final"] = _dense(wholes, of_each, final_units)
+    return params
 
 
 def _prototypes(
-    config: ConfigDict, encoder: nn.Module, images: Images, params: dict[str, Any]
+    encoder: nn.Module, params: dict[str, Any], features: CachedFeatures, of_each: int
 ) -> np.ndarray:
     """[K, D]: of each of K pictures the mean of what is read of it and of its variants."""
     where, number = "encoder.params.num_prototypes", encoder.num_prototypes
-    features = _kept(images, where, f"{number:,}, and prototypes begin as")
-    if encoder.num_units and not params:
+    if (encoder.num_units or encoder.final_units) and not params:
         raise UserError(
             where,
-            f"is {number:,}, which needs a layer over the features that does not begin at random:"
-            " pictures.projection=discriminants, or encoder.params.num_units=0, would do",
+            f"is {number:,}, and prototypes cannot begin behind a layer that begins at random:"
+            " pictures.projection=discriminants would do",
         )
-    of_each = 1 + config.pictures.variants
-    whole = [i for i in range(len(features) // of_each) if i * of_each not in features.broken]
-    if number > len(whole):
-        raise UserError(where, f"is {number:,}, but there are {len(whole):,} training pictures")
-    chosen = np.linspace(0, len(whole) - 1, number).astype(np.int64)
-    reader = encoder.clone(num_prototypes=0)
+    there = len(_whole(features, of_each))
+    if number > there:
+        raise UserError(where, f"is {number:,}, but there are {there:,} training pictures")
+    pictures = _spread(features, of_each, number)
+    return _read(encoder.clone(num_prototypes=0), params, features, pictures, of_each).mean(axis=1)
+
+
+def _check_discriminants(
+    encoder: nn.Module, units: int, final_units: int, of_each: int, shape: tuple[int, ...]
+) -> None:
+    where = "pictures.projection"
+    if of_each == 1:
+        raise UserError(where, "is discriminants, which needs pictures.variants")
+    if not units and not final_units:
+        raise UserError(where, "is discriminants, which needs encoder.params.num_units")
+    cells, channels = shape
+    if units > channels:
+        raise UserError(
+            where,
+            f"is discriminants, which needs encoder.params.num_units from 1 to the {channels}"
+            f" features of a place; it is {units}",
+        )
+    if not final_units:
+        return
+    width = (units or channels) * (cells if encoder.final_state == "cells" else 1)
+    if final_units > width:
+        raise UserError(
+            where,
+            f"is discriminants, which needs encoder.params.final_units from 1 to the {width}"
+            f" features of a picture; it is {final_units}",
+        )
+
+
+def _dense(features: CachedFeatures, of_each: int, units: int) -> dict[str, np.ndarray]:
+    kernel, bias = discriminants(features, of_each - 1, units)
+    return {"kernel": kernel, "bias": bias}
+
+
+def _read(
+    reader: nn.Module,
+    params: dict[str, Any],
+    features: CachedFeatures,
+    pictures: list[int],
+    of_each: int,
+) -> np.ndarray:
+    """[P, of_each, D]: what the bridge would be given of these pictures and their variants."""
 
     @jax.jit
-    def read(cells: jax.Array) -> jax.Array:
+    def final_state(cells: jax.Array) -> jax.Array:
         return reader.apply({"params": {"reader": params}}, cells, method="read").final_state
 
-    return np.stack(
-        [
-            np.mean(read(features.features[first : first + of_each].astype(np.float32)), axis=0)
-            for first in (whole[i] * of_each for i in chosen)
-        ]
-    )
+    firsts = (picture * of_each for picture in pictures)
+    rows = (features.features[first : first + of_each].astype(np.float32) for first in firsts)
+    return np.stack([np.asarray(final_state(cells)) for cells in rows])
+
+
+def _whole(features: CachedFeatures, of_each: int) -> list[int]:
+    return [i for i in range(len(features) // of_each) if i * of_each not in features.broken]
+
+
+def _spread(features: CachedFeatures, of_each: int, number: int = MOST_PICTURES) -> list[int]:
+    """So many pictures, evenly spread over those that are not broken."""
+    whole = _whole(features, of_each)
+    places = np.linspace(0, len(whole) - 1, min(number, len(whole))).astype(np.int64)
+    return [whole[place] for place in places]
 
 
 def _kept(images: Images, key: str, what: str) -> CachedFeatures:

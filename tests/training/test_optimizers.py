@@ -55,6 +55,14 @@ def test_embeddings_are_clipped_after_all_gradients():
     np.testing.assert_allclose(clipped["kernel"], [-1.2], rtol=1e-5)
 
 
+def test_the_encoder_has_a_rate_of_its_own():
+    grads = {"encoder": {"kernel": jnp.array([2.0])}, "decoder": {"kernel": jnp.array([2.0])}}
+    for factor in (0.0, 0.25):
+        scaled = updates(grads, encoder_rate_scale=factor)
+        assert scaled["encoder"]["kernel"] == -2 * factor
+        assert scaled["decoder"]["kernel"] == -2
+
+
 def test_a_limit_of_zero_is_no_limit():
     unclipped = updates(GRADS, clip_gradients=0, clip_embed_gradients=0)
     np.testing.assert_array_equal(flat(unclipped), -flat(GRADS))

@@ -150,12 +150,31 @@ def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, t
         ({"pictures__cache_features": False}, "pictures.cache_features, would do"),
         ({"pictures__variants": 0}, "needs pictures.variants"),
         ({"encoder__params__num_units": 6}, "from 1 to the 5 features of a place; it is 6"),
+        ({"encoder__params__final_units": 9}, "from 1 to the 8 features of a picture; it is 9"),
+        ({"encoder__params__num_units": 0}, "needs encoder.params.num_units"),
     ],
 )
 def test_discriminants_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
     overrides = {"encoder__params__num_units": 2, **DISCRIMINANTS, **overrides}
     with pytest.raises(UserError, match=rf"^pictures\.projection: is discriminants, .*{told}"):
         train(config_of(folder, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
+
+
+def test_the_layer_over_whole_pictures_begins_likewise(folder, tmp_path):
+    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__final_units": 6}
+    begun = final_state(folder, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
+    kernel, bias = (
+        begun[f"params.encoder.reader.project_final.{leaf}"] for leaf in ("kernel", "bias")
+    )
+    assert kernel.shape == (20, 6)
+    (features,) = (
+        array
+        for array in map(np.load, cache_folder("features").glob("*.npy"))
+        if array.shape == (16 * 4, 4, 5)
+    )
+    projected = (features.reshape(16, 4, 20) @ kernel + bias).reshape(16, 4, 6)
+    within = projected - projected.mean(1, keepdims=True)
+    assert np.square(projected).mean() > 3 * np.square(within).mean()
 
 
 PROTOTYPES = {"encoder__params__num_prototypes": 16}
@@ -183,7 +202,7 @@ def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path
     ("overrides", "told"),
     [
         ({"pictures__cache_features": False}, r"is 16, .* pictures\.cache_features, would do"),
-        ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants, or"),
+        ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants would do"),
         ({"encoder__params__num_prototypes": 17}, r"is 17, but there are 16 training pictures"),
     ],
 )
