@@ -14,6 +14,10 @@ pixels the last ones say little. Nor are the two layers over them, which are the
 tell emoji apart and their variants not, and the prototypes behind these, one for each emoji. What
 is trained is a decoder that begins with how much a picture is like each prototype and spells the
 name word by word.
+
+On the test set 60.7 % of the names are exactly right, BLEU is 71.8; the name of the nearest of
+Google's drawings, by the best block of features, is right for 59.5 %, by pixels for 25.2 %.
+docs/results.md says more.
 """
 
 from ml_collections import ConfigDict
