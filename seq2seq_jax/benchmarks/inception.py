@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from seq2seq_jax.allocator import keep_memory
@@ -43,9 +44,8 @@ def forward_gflop(network: InceptionV3, size: int) -> float:
     images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
 
     def run(images: jax.Array) -> Any:
-        of_convolutions = lambda module, _: hasattr(module, "conv")  # noqa: E731
         return network.init_with_output(
-            jax.random.key(0), images, capture_intermediates=of_convolutions
+            jax.random.key(0), images, capture_intermediates=_is_convolution
         )
 
     _, variables = jax.eval_shape(run, images)
@@ -55,6 +55,10 @@ def forward_gflop(network: InceptionV3, size: int) -> float:
         height, width, channels, _ = kernels[(*path[:-1], "kernel")].shape
         total += 2 * height * width * channels * output.size
     return total / 1e9
+
+
+def _is_convolution(module: nn.Module, method: str) -> bool:
+    return method == "__call__" and hasattr(module, "conv")
 
 
 def _inference(network: InceptionV3, variables: Any, images: jax.Array) -> Callable[[], Any]:

@@ -83,7 +83,7 @@ def _plot_factor(axis: Any, rows: Sequence[Row], factor: str, metric: str) -> No
         if few:
             axis.set_xticks(places, map(str, levels))
     else:
-        crowded = sum(len(str(level)) for level in levels) > 30
+        crowded = len(levels) * max(len(str(level)) for level in levels) > 40
         turned: Any = {"rotation": 40, "ha": "right"} if crowded else {}
         axis.set_xticks(places, map(str, levels), **turned)
 

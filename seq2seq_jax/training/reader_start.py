@@ -111,7 +111,8 @@ def _read(
 
     @jax.jit
     def final_state(cells: jax.Array) -> jax.Array:
-        return reader.apply({"params": {"reader": params}}, cells, method="read").final_state
+        encoded: Any = reader.apply({"params": {"reader": params}}, cells, method="read")
+        return encoded.final_state
 
     firsts = (picture * of_each for picture in pictures)
     rows = (features.features[first : first + of_each].astype(np.float32) for first in firsts)
