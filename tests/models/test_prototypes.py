@@ -1,9 +1,6 @@
-import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from seq2seq_jax.models.inception_encoder import CellReader
 from seq2seq_jax.models.prototypes import Prototypes
 
 
@@ -33,17 +30,3 @@ def test_a_sharp_enough_softmax_is_the_nearest_neighbour():
     )
     np.testing.assert_array_equal(np.argmax(found, 1), distances.argmin(1))
     np.testing.assert_allclose(np.max(found, 1), 1, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("final_state", "prototypes", "width"),
-    [("mean", 0, 3), ("cells", 0, 12), ("mean", 6, 6), ("cells", 6, 6)],
-)
-def test_a_reader_of_cells_gives_the_bridge_what_it_is_asked_for(final_state, prototypes, width):
-    reader = CellReader(final_state=final_state, num_prototypes=prototypes)
-    cells = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
-
-    encoded, variables = reader.init_with_output(jax.random.key(0), cells)
-
-    assert encoded.final_state.shape == (2, width)
-    assert ("params" in variables) == bool(prototypes)
