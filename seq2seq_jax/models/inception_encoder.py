@@ -26,7 +26,8 @@ latter's `transform_input` undoes its scaling by "imagenet"'s means and deviatio
 
 
 class CellReader(nn.Module):
-    """What attention and the bridge are given of a map's cells: always trained.
+    """What attention and the bridge are given of a map's cells. Its weights belong to the model and
+    are in `params`, whatever of the network is trained.
 
     Attributes:
       num_units: width of a dense layer over the features of each cell; 0: there is none.
