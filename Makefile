@@ -41,9 +41,9 @@ emoji: install  ## learn what emoji are called from one family of artists, and t
 	$(PY) main.py --config=configs/emoji_captioning.py --workdir=runs/emoji
 	$(PY) main.py --mode=eval --workdir=runs/emoji \
 	  --config.input_pipeline_dev.params.captions=$(CACHE)/emoji/test.tsv
-	@echo "The name of the nearest drawing, by its pixels, then by the features of three blocks:"
+	@echo "The name of the nearest drawing, by its pixels, then by the features of three blocks; pixels:"
 	$(NEAREST)
-	for block in mixed2 mixed3 mixed4; do $(NEAREST) --size=107 --block=$$block \
+	@for block in mixed2 mixed3 mixed4; do echo "$$block:"; $(NEAREST) --size=107 --block=$$block \
 	  --weights=$(CACHE)/weights/nsfwjs-4.4.0/model.json; done
 
 test: install  ## run the tests
