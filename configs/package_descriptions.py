@@ -60,10 +60,10 @@ def get_config() -> ConfigDict:
     }
 
     config.optimizer.name = "Adam"
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.learning_rate = 7e-4  # at 2e-3 it learns single words and no more
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 1000
-    config.optimizer.lr_decay_steps = 100
+    config.optimizer.lr_start_decay_at = 3000
+    config.optimizer.lr_decay_steps = 300
     config.optimizer.lr_decay_rate = 0.7
     config.optimizer.clip_embed_gradients = 0.0
 
@@ -75,6 +75,6 @@ def get_config() -> ConfigDict:
     config.best_metric = "rouge_l/f_score"
     config.buckets = "30,45,60"
     config.batch_size = 64
-    config.train_steps = 1600
-    config.eval_every_n_steps = 800
+    config.train_steps = 5000
+    config.eval_every_n_steps = 1000
     return config
