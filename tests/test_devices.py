@@ -33,7 +33,7 @@ def batches():
 def trained(model, batches, devices: Devices, **how):
     """The losses and gradient norms of a few steps, and the parameters after them."""
     optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
-    step = devices.compile_step(make_train_step(model, optimizer, seed=0, **how))
+    step = devices.compile_step(make_train_step(model, optimizer, **how))
     state = create_train_state(model_params(model), optimizer, how.get("ema_decay", 0.0))
     state, seen = devices.replicate(state), []
     for batch in batches:
@@ -117,7 +117,7 @@ def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model
     use_devices(8)
     devices = Devices("jit")
     optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
-    step = devices.compile_step(make_train_step(model, optimizer, seed=0))
+    step = devices.compile_step(make_train_step(model, optimizer))
     state = devices.replicate(create_train_state(model_params(model), optimizer))
     program = step.lower(state, devices.spread(batches[0])).compile().as_text()
     found = collectives(program)

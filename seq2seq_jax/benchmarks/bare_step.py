@@ -29,7 +29,7 @@ def bare_step_moments(config_file: str, steps: int) -> dict[int, float]:
     sizes = data.vocabularies.source.size, data.vocabularies.target.size
     model = build_model(config, *sizes)
     _, optimizer = build_optimizer(config.optimizer)
-    step = Devices().compile_step(make_train_step(model, optimizer, config.seed))
+    step = Devices().compile_step(make_train_step(model, optimizer))
     state = create_train_state(init_params(model, config.seed), optimizer)
     moments, pending = {}, []
     for number, batch in enumerate(batches, start=1):

@@ -55,7 +55,7 @@ def compile_for(name: str, count: int) -> Program:
     optimizer = make_optimizer("Adam", {}, make_schedule(LEARNING_RATE))
     devices.available = lambda: jax.devices()[:count]
     try:
-        step: Any = all_devices.compile_step(make_train_step(model, optimizer, seed=0))
+        step: Any = all_devices.compile_step(make_train_step(model, optimizer))
         state = all_devices.replicate(create_train_state(init_params(model, seed=0), optimizer))
         compiled = step.lower(state, all_devices.spread(batch)).compile()
     finally:

@@ -58,7 +58,7 @@ def measure_training(work: Work) -> dict[str, Any]:
 def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Runs:
     """Times runs over all the batches; each gives the losses, means over tokens."""
     optimizer = make_optimizer("Adam", {"eps": 8e-7}, make_schedule(LEARNING_RATE))
-    step = Devices().compile_step(make_train_step(model, optimizer, seed=0))
+    step = Devices().compile_step(make_train_step(model, optimizer))
     state = create_train_state(init_params(model, seed=0), optimizer)
 
     def one_pass() -> list[float]:

@@ -117,6 +117,12 @@ def values_at(name: str, factor: Factor, level: Level) -> dict[str, Any]:
     return {key: level for key in keys_of(name, factor)}
 
 
+def place_of(factor: Factor, level: Level) -> int:
+    """Where the level stands among those of the factor, a list or a dict."""
+    assert not isinstance(factor, Range)
+    return list(factor).index(level)  # type: ignore[arg-type]
+
+
 def as_text(value: Any) -> str:
     """A value as it would be written on the command line."""
     if isinstance(value, list | tuple):

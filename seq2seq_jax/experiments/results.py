@@ -4,6 +4,8 @@ trial          its name; of several lines for one trial the last counts
 sweep          the name of the sweep
 status         finished or failed
 levels, seed   what it was: factor -> level
+places         factor -> where the level stands among the factor's in the sweep file; of a list or
+               dict
 overrides      the keys that differ from the base: key -> value
 config_digest  of its whole configuration, which but for `inference` is WORKDIR/config.json
 best_metric    the name of the metric by which trials are compared

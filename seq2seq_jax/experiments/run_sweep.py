@@ -15,7 +15,7 @@ import seq2seq_jax
 from seq2seq_jax.config.classes import SLOTS
 from seq2seq_jax.console import say
 from seq2seq_jax.errors import UserError
-from seq2seq_jax.experiments.definition import SweepFile
+from seq2seq_jax.experiments.definition import Range, SweepFile, place_of
 from seq2seq_jax.experiments.local_runner import Outcomes, run_locally
 from seq2seq_jax.experiments.plans import Plan
 from seq2seq_jax.experiments.results import (
@@ -200,6 +200,11 @@ def _result(file: SweepFile, training: Training, name: str, outcome: Result) -> 
         "sweep": file.name,
         "status": outcome["status"],
         "levels": trial.levels,
+        "places": {
+            name: place_of(factor, trial.levels[name])
+            for name, factor in file.sweep.factors.items()
+            if not isinstance(factor, Range)
+        },
         "seed": trial.seed,
         "overrides": trial.overrides,
         "best_metric": training.config.best_metric,

@@ -56,24 +56,28 @@ class Table(NamedTuple):
 
 
 def make_rows(results: Iterable[Result], factors: Sequence[str] | None = None) -> list[Row]:
-    """Groups results by the levels of factors (all, if none are named), in their order.
+    """Groups results by the levels of factors (all, if none are named), in the order that the sweep
+    file has them in, whichever ended first.
 
     What a search has drawn comes in the order of its best metric, the best first.
     """
     rows: dict[str, Row] = {}
+    places: dict[str, list[int]] = {}
     drawn, metric = False, ""
     for result in results:
         levels = result["levels"]
         if factors is not None:
             levels = {name: levels[name] for name in factors}
-        row = rows.setdefault(json.dumps(levels, sort_keys=True), Row(levels, [], 0))
+        key = json.dumps(levels, sort_keys=True)
+        row = rows.setdefault(key, Row(levels, [], 0))
+        places[key] = [result.get("places", {}).get(name, 0) for name in levels]
         if result["status"] == FINISHED:
             row.results.append(result)
         else:
-            rows[json.dumps(levels, sort_keys=True)] = row._replace(failed=row.failed + 1)
+            rows[key] = row._replace(failed=row.failed + 1)
         drawn, metric = drawn or is_drawn(result["trial"]), result["best_metric"]
     if not drawn or factors is not None:
-        return list(rows.values())
+        return [rows[key] for key in sorted(rows, key=places.__getitem__)]
     sign = 1 if lower_is_better(metric) else -1
     means = {key: row.summary(metric) for key, row in rows.items()}
     worst = math.inf

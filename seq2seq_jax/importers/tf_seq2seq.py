@@ -60,7 +60,7 @@ def import_tf(
 
     workdir.checkpoints(config).save(
         0,
-        state,
+        state.saved,
         {
             "batches": None,
             "window": {},

@@ -86,6 +86,7 @@ class _Run:
             updated(init_params(model, config.seed), data.variables.get("params", {})),
             optimizer,
             ema_decay=config.ema_decay,
+            seed=config.seed,
             collections=self.collections,
         )
         if self.checkpoints.latest_step() is not None:
@@ -113,7 +114,6 @@ class _Run:
             make_train_step(
                 model,
                 optimizer,
-                config.seed,
                 label_smoothing=config.label_smoothing,
                 dtype=config.dtype,
                 accumulation_steps=config.gradient_accumulation_steps,
@@ -252,7 +252,7 @@ class _Run:
         if saved.get("collections", "") != self.collections_digest:
             what = "has other weights than the run began with; restore a copy"
             raise UserError(str(self.encoder_file), what)
-        return into_template(state.saved, arrays, where).replace(frozen=state.frozen)
+        return into_template(state.saved, arrays, where).with_unsaved_of(state)
 
     def _save_due(self, log_due: bool) -> bool:
         config = self.config

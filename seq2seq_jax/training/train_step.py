@@ -28,8 +28,10 @@ class TrainState(struct.PyTreeNode):
       averaged: the moving average of the parameters; None without one.
       rate_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
       batch_stats: statistics of batches, of models that have some.
-      frozen: weights that are not trained, of models that have some. They never change, and are not
-        in checkpoints (`saved`).
+      frozen: weights that are not trained, of models that have some.
+      dropout_key: what dropout draws from, with the step.
+
+    The last two never change, and are not in checkpoints (`saved`).
     """
 
     step: Array
@@ -39,11 +41,16 @@ class TrainState(struct.PyTreeNode):
     rate_scale: Array
     batch_stats: Any
     frozen: Any
+    dropout_key: Array | None
 
     @property
     def saved(self) -> "TrainState":
         """What a checkpoint holds of it."""
-        return self.replace(frozen={})
+        return self.replace(frozen={}, dropout_key=None)
+
+    def with_unsaved_of(self, other: "TrainState") -> "TrainState":
+        """Its own values, and of the other what a checkpoint does not hold."""
+        return self.replace(frozen=other.frozen, dropout_key=other.dropout_key)
 
     @property
     def collections(self) -> Collections:
@@ -62,8 +69,11 @@ def create_train_state(
     optimizer: optax.GradientTransformation,
     ema_decay: float = 0.0,
     *,
+    seed: int = 0,
     collections: Collections = MappingProxyType({}),
 ) -> TrainState:
+    """The state before the first step. The seed is dropout's: it stands in the state, so that
+    seeds share one compiled step."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -72,13 +82,13 @@ def create_train_state(
         rate_scale=jnp.ones((), jnp.float32),
         batch_stats=collections.get("batch_stats", {}),
         frozen=collections.get("frozen", {}),
+        dropout_key=jax.random.key(seed),
     )
 
 
 def make_train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
-    seed: int,
     *,
     label_smoothing: float = 0.0,
     dtype: str = "float32",
@@ -88,7 +98,7 @@ def make_train_step(
     """The update, to be compiled by `Devices.compile_step`.
 
     The gradient is that of the token mean, sum(loss) / sum(tokens), over all devices and all parts
-    of the batch. Dropout draws from the seed, the step, the part and the device. Metrics are sums
+    of the batch. Dropout draws from the state's key, the step, the part and the device. Metrics are sums
     of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping. Statistics
     of batches are those of a part on a device; the state's move towards their mean.
 
@@ -100,7 +110,6 @@ def make_train_step(
       ema_decay: d of the moving average  a <- a + (1 - d') (params - a)  of the parameters, where
         d' = min(d, (1 + step) / (10 + step)) lets it start quickly; 0: none.
     """
-    root = jax.random.key(seed)
 
     def of_part(state: TrainState, batch: Batch, key: Array, owns_rows: bool) -> Any:
         """What is summed over parts and devices: of the batch, the gradient, the statistics."""
@@ -150,7 +159,8 @@ def make_train_step(
     def train_step(
         state: TrainState, batch: Batch, across: Across
     ) -> tuple[TrainState, dict[str, Array]]:
-        key = jax.random.fold_in(jax.random.fold_in(root, state.step), across.index())
+        key = jax.random.fold_in(state.dropout_key, state.step)
+        key = jax.random.fold_in(key, across.index())
         sums, grads, (stats, parts) = across.total(
             of_all_parts(state, batch, key, across.owns_rows)
         )

@@ -16,6 +16,7 @@ def result(dim, cell, seed, bleu, status="finished", trial=None):
         "sweep": "toys",
         "status": status,
         "levels": {"embedding.dim": dim, "cell": cell},
+        "places": {"embedding.dim": [8, 16].index(dim), "cell": ["GRU", "LSTM"].index(cell)},
         "seed": seed,
         "best_metric": "bleu",
     }
@@ -42,10 +43,10 @@ RESULTS = [
 
 
 def test_a_row_is_mean_and_sample_deviation_over_seeds_and_the_best():
-    first, second, *_ = make_rows(RESULTS)
+    first, _, other, _ = make_rows(RESULTS)
     assert first.summary("bleu") == (21.5, pytest.approx(3 / math.sqrt(2)), 23.0)
     assert first.summary("log_perplexity").best == 1.5
-    assert second.summary("bleu") == (30.0, None, 30.0)
+    assert other.summary("bleu") == (30.0, None, 30.0)
     assert make_table([first], "bleu").rows == [
         ["8", "GRU", "2", "21.50 ± 2.12", "23.00", "21.78", "4.4800 ± 0.0000", "1.50 M", "1:02:03",
          "0:00:05"]
@@ -65,8 +66,21 @@ def test_several_factors_have_a_table_each_besides_that_of_all():
         make_sections(RESULTS, metric="wer")
 
 
+def test_rows_stand_as_in_the_sweep_file_whichever_ended_first():
+    (section,) = make_sections(RESULTS[::-1])
+    whole, by_dim, by_cell = section.tables.values()
+    assert [row[:2] for row in whole.rows] == [
+        ["8", "GRU"], ["8", "LSTM"], ["16", "GRU"], ["16", "LSTM"]
+    ]  # fmt: skip
+    assert [row[0] for row in by_dim.rows] == ["8", "16"]
+    assert [row[0] for row in by_cell.rows] == ["GRU", "LSTM"]
+
+
 def test_what_a_search_drew_comes_best_first():
-    drawn = [result(d, "GRU", 0, bleu, trial=f"trial={d}") for d, bleu in ((8, 1), (9, 3), (7, 2))]
+    drawn = [
+        result(8, "GRU", 0, bleu, trial=f"trial={dim}") | {"levels": {"dim": dim}, "places": {}}
+        for dim, bleu in ((8, 1), (9, 3), (7, 2))
+    ]
     (section,) = make_sections(drawn)
     (table,) = section.tables.values()
     assert [row[0] for row in table.rows] == ["9", "7", "8"]

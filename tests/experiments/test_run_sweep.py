@@ -44,6 +44,7 @@ def test_a_failed_trial_does_not_stop_the_rest_and_its_error_is_kept(
     assert results[14]["error"].startswith("killed by SIGKILL; ")
     last = results[16]
     assert (last["status"], last["metrics"]["bleu"], last["seed"]) == ("finished", 16.0, 0)
+    assert last["places"] == {"embedding.dim": 3}
     assert (last["trial"], last["overrides"]) == ("dim=16_seed=0", {"embedding.dim": 16})
     assert (last["parameters"], last["seconds"]["training"]) == (16000, 60.0)
     assert last["version"] and last["published"] == {"16": "21.5"}

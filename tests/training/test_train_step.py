@@ -33,7 +33,7 @@ def training():
     optimizer = make_optimizer("Adam", {}, make_schedule(0.02), clip_embed_gradients=0)
     params = jax.device_get(init_params(model, 0))
     chex.clear_trace_counter()
-    step = chex.assert_max_traces(make_train_step(model, optimizer, seed=0), n=1)
+    step = chex.assert_max_traces(make_train_step(model, optimizer), n=1)
     return ONE_DEVICE.compile_step(step), lambda: create_train_state(
         jax.tree.map(np.array, params), optimizer
     )
@@ -82,15 +82,16 @@ def test_the_same_shapes_are_compiled_once(training):
         step(state, copies(4, 5))
 
 
-def test_dropout_depends_on_the_seed_and_the_step_alone():
+def test_dropout_depends_on_the_seed_and_the_step_alone_and_all_seeds_share_one_program():
     model = tiny_model("BasicSeq2Seq", encoder__params__rnn_cell__dropout_input_keep_prob=0.5)
     optimizer = make_optimizer("SGD", {}, make_schedule(0.0))  # a rate of 0: nothing moves
     params, batch = jax.device_get(init_params(model, 0)), copies(2, 3)
     params = jax.tree.map(lambda leaf: 20 * leaf, params)
-    step = ONE_DEVICE.compile_step(make_train_step(model, optimizer, seed=0))
+    chex.clear_trace_counter()
+    step = ONE_DEVICE.compile_step(chex.assert_max_traces(make_train_step(model, optimizer), n=1))
 
-    def losses(start):
-        state = create_train_state(jax.tree.map(np.array, params), optimizer)
+    def losses(start, seed=0):
+        state = create_train_state(jax.tree.map(np.array, params), optimizer, seed=seed)
         state = state.replace(step=np.int32(start))
         found = []
         for _ in range(4):
@@ -100,3 +101,4 @@ def test_dropout_depends_on_the_seed_and_the_step_alone():
 
     assert len(set(losses(0))) == 4
     assert losses(0)[2:] == losses(2)[:2]
+    assert set(losses(0)).isdisjoint(losses(0, seed=1))
