@@ -26,6 +26,9 @@ def get_config() -> ConfigDict:
     config.source.lowercase = True
     config.target.max_seq_len = 40
     config.embedding.dim = 128
+    # Weights that start larger than the default, and a decoder that starts from what the encoder
+    # ended with: so short a training has no time to grow them.
+    config.embedding.init_scale = 1.0
 
     config.encoder["class"] = "BidirectionalRNNEncoder"
     config.encoder.params = {
@@ -34,8 +37,10 @@ def get_config() -> ConfigDict:
             "cell_params": {"num_units": 256},
             "dropout_input_keep_prob": 0.8,
         },
+        "init_scale": 0.08,
     }
-    config.bridge["class"] = "ZeroBridge"
+    config.bridge["class"] = "InitialStateBridge"
+    config.bridge.params = {"activation_fn": "tanh"}
     config.attention["class"] = "AttentionLayerBahdanau"
     config.attention.params = {"num_units": 128}
     config.decoder["class"] = "AttentionDecoder"
@@ -45,6 +50,7 @@ def get_config() -> ConfigDict:
             "cell_params": {"num_units": 256},
             "dropout_input_keep_prob": 0.8,
         },
+        "init_scale": 0.08,
     }
 
     # The rate stays for most of the way, then falls to an eighth: large steps find the region,

@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
     config.subwords.kind = "sentencepiece"
     config.subwords.size = 8000
     # What a package is stands at the beginning.
-    config.source.max_seq_len = 60
+    config.source.max_seq_len = 50
     config.source.reverse = False
     config.target.max_seq_len = 30
     config.embedding.dim = 192
@@ -38,34 +38,36 @@ def get_config() -> ConfigDict:
     config.encoder.params = {
         "rnn_cell": {
             "cell_class": "BasicLSTMCell",
-            "cell_params": {"num_units": 192},
+            "cell_params": {"num_units": 256},
             "dropout_input_keep_prob": 0.8,
-            "dropout_output_keep_prob": 0.8,
+            "dropout_output_keep_prob": 0.7,
         },
         "init_scale": 0.08,
     }
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}
     config.attention["class"] = "AttentionLayerBahdanau"
-    config.attention.params = {"num_units": 192}
+    config.attention.params = {"num_units": 256}
     config.decoder["class"] = "AttentionDecoder"
     config.decoder.params = {
         "rnn_cell": {
             "cell_class": "BasicLSTMCell",
             "cell_params": {"num_units": 256},
             "dropout_input_keep_prob": 0.8,
-            "dropout_output_keep_prob": 0.8,
+            "dropout_output_keep_prob": 0.7,
         },
         "init_scale": 0.08,
     }
 
     config.optimizer.name = "Adam"
-    config.optimizer.learning_rate = 7e-4  # at 2e-3 it learns single words and no more
+    config.optimizer.learning_rate = 1e-3  # at 2e-3 it learns single words and no more
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 3000
-    config.optimizer.lr_decay_steps = 300
-    config.optimizer.lr_decay_rate = 0.7
+    config.optimizer.lr_start_decay_at = 2500
+    config.optimizer.lr_decay_steps = 500
+    config.optimizer.lr_decay_rate = 0.65
     config.optimizer.clip_embed_gradients = 0.0
+    config.label_smoothing = 0.1
+    config.ema_decay = 0.999
 
     config.inference.max_decode_length = 30
     config.metrics = ["LogPerplexityMetricSpec"] + [
@@ -73,8 +75,8 @@ def get_config() -> ConfigDict:
         for kind in ("rouge_1", "rouge_2", "rouge_l")
     ]
     config.best_metric = "rouge_l/f_score"
-    config.buckets = "30,45,60"
+    config.buckets = "25,40,50"
     config.batch_size = 64
-    config.train_steps = 5000
+    config.train_steps = 6000
     config.eval_every_n_steps = 1000
     return config

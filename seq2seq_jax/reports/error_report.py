@@ -136,25 +136,25 @@ def error_report(
 def terminal_summary(report: ErrorReport, top: int = 10) -> str:
     """The report as text: totals, quality by length, the most frequent errors, many lines."""
     wrong = sum(sentence.errors > 0 for sentence in report.sentences)
-    names = list(report.metrics)
+    widths = {name: max(len(name), len("100.00")) + 2 for name in report.metrics}
     lines = [
         f"{len(report.sentences):,} sentences, {wrong:,} with errors: "
         f"{report.substitutions.total():,} substitutions, {report.insertions.total():,} insertions,"
         f" {report.deletions.total():,} deletions",
         "",
         f"{'source tokens':<14}{'sentences':>10}{'length':>8}"
-        + "".join(f"{name:>{len(name) + 2}}" for name in names),
+        + "".join(f"{name:>{width}}" for name, width in widths.items()),
     ]
     for bucket in report.buckets:
         low, high = bucket.shortest, bucket.longest
         spread = f"{low} to {high}" if low < high else str(low)
         lines.append(
             f"{spread:<14}{bucket.sentences:>10,}{bucket.length_ratio:>8.2f}"
-            + "".join(f"{bucket.metrics[name]:>{len(name) + 2}.2f}" for name in names)
+            + "".join(f"{bucket.metrics[name]:>{width}.2f}" for name, width in widths.items())
         )
     lines.append(
         f"{'all':<14}{len(report.sentences):>10,}{_length_ratio(report.sentences):>8.2f}"
-        + "".join(f"{report.metrics[name]:>{len(name) + 2}.2f}" for name in names)
+        + "".join(f"{report.metrics[name]:>{width}.2f}" for name, width in widths.items())
     )
     pairs = Counter({f"{r} → {h}": n for (r, h), n in report.substitutions.items()})
     for title, counts in (

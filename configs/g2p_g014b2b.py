@@ -1,0 +1,38 @@
+"""Pronounces English words: the split of CMUdict that the literature compares on.
+
+    python main.py --config=configs/g2p_g014b2b.py
+
+Wanted in data/g2p: train.words, train.phones, dev.words, dev.phones, a pronunciation a line; docs/results.md
+says how they are made of g014b2b.train.gz of Phonetisaurus, 113,438 pronunciations without stress
+marks, and 2,670 of its words for the dev set. SCORES
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import load_config
+
+
+def get_config() -> ConfigDict:
+    config = load_config(Path(__file__).with_name("g2p.py"))
+    for part, name in (("input_pipeline_train", "train"), ("input_pipeline_dev", "dev")):
+        config[part].params = {
+            "source_files": f"data/g2p/{name}.words",
+            "target_files": f"data/g2p/{name}.phones",
+            "source_delimiter": "",
+            "target_delimiter": " ",
+        }
+    # Four times as long as the short training, with more dropped.
+    for part in (config.encoder, config.decoder):
+        part.params.rnn_cell.dropout_input_keep_prob = 0.7
+        part.params.rnn_cell.dropout_output_keep_prob = 0.6
+    config.label_smoothing = 0.1
+    config.ema_decay = 0.999
+    config.optimizer.lr_start_decay_at = 5000
+    config.optimizer.lr_decay_steps = 1000
+    config.optimizer.lr_decay_rate = 0.7
+    config.buckets = ""
+    config.train_steps = 12000
+    config.eval_every_n_steps = 1000
+    return config
