@@ -2,7 +2,7 @@
 
 arXiv:1703.03906, section 4.5: Add before Mul, by little, and best at 512; the widest Mul is far
 behind; without attention (None-State: the decoder begins with the encoder's last state) it is less
-than half. Here, as every width, half of the paper's.
+than half. Here, as every width, half of the paper's; of its four widths three.
 """
 
 from seq2seq_jax.experiments import Sweep
@@ -18,11 +18,9 @@ def get_sweep() -> Sweep:
         factors={
             "attention": {
                 "Mul-64": attention("Dot", 64),
-                "Mul-128": attention("Dot", 128),
                 "Mul-256": attention("Dot", 256),
                 "Mul-512": attention("Dot", 512),
                 "Add-64": attention("Bahdanau", 64),
-                "Add-128": attention("Bahdanau", 128),
                 "Add-256": attention("Bahdanau", 256),
                 "Add-512": attention("Bahdanau", 512),
                 "None-State": {"model": "BasicSeq2Seq", "decoder.class": "BasicDecoder"},
@@ -31,11 +29,9 @@ def get_sweep() -> Sweep:
         seeds=[0, 1, 2],
         published={
             "Mul-64": "Mul-128: 22.03 ± 0.08",
-            "Mul-128": "Mul-256: 22.33 ± 0.28",
             "Mul-256": "Mul-512: 21.78 ± 0.05",
             "Mul-512": "Mul-1024: 18.22 ± 0.03",
             "Add-64": "Add-128: 22.23 ± 0.11",
-            "Add-128": "Add-256: 22.33 ± 0.04",
             "Add-256": "Add-512: 22.47 ± 0.27",
             "Add-512": "Add-1024: 22.10 ± 0.18",
             "None-State": "9.98 ± 0.28",
