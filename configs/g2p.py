@@ -56,7 +56,7 @@ def get_config() -> ConfigDict:
     # The rate stays for most of the way, then falls to an eighth: large steps find the region,
     # small ones settle in it.
     config.optimizer.name = "Adam"
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.lr_decay_type = "exponential_decay"
     config.optimizer.lr_start_decay_at = 900
     config.optimizer.lr_decay_steps = 100
