@@ -62,12 +62,12 @@ def get_config() -> ConfigDict:
     config.optimizer.name = "Adam"
     config.optimizer.learning_rate = 1e-3  # at 2e-3 it learns single words and no more
     config.optimizer.lr_decay_type = "exponential_decay"
-    config.optimizer.lr_start_decay_at = 2500
-    config.optimizer.lr_decay_steps = 500
-    config.optimizer.lr_decay_rate = 0.65
+    config.optimizer.lr_start_decay_at = 1500
+    config.optimizer.lr_decay_steps = 400
+    config.optimizer.lr_decay_rate = 0.6
     config.optimizer.clip_embed_gradients = 0.0
     config.label_smoothing = 0.1
-    config.ema_decay = 0.999
+    config.ema_decay = 0.998
 
     config.inference.max_decode_length = 30
     config.metrics = ["LogPerplexityMetricSpec"] + [
@@ -77,6 +77,6 @@ def get_config() -> ConfigDict:
     config.best_metric = "rouge_l/f_score"
     config.buckets = "25,40,50"
     config.batch_size = 64
-    config.train_steps = 6000
+    config.train_steps = 3000
     config.eval_every_n_steps = 1000
     return config
