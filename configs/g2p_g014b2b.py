@@ -25,8 +25,7 @@ def get_config() -> ConfigDict:
         }
     # Seven times as long as the short training, so more is dropped.
     for part in (config.encoder, config.decoder):
-        part.params.rnn_cell.dropout_input_keep_prob = 0.75
-        part.params.rnn_cell.dropout_output_keep_prob = 0.7
+        part.params.rnn_cell.dropout_output_keep_prob = 0.75
     config.ema_decay = 0.999
     config.optimizer.lr_start_decay_at = 4000
     config.optimizer.lr_decay_steps = 1000
