@@ -2,9 +2,10 @@
 
     python main.py --config=configs/g2p_g014b2b.py
 
-Wanted in data/g2p: train.words, train.phones, dev.words, dev.phones, a pronunciation a line; docs/results.md
-says how they are made of g014b2b.train.gz of Phonetisaurus, 113,438 pronunciations without stress
-marks, and 2,670 of its words for the dev set. SCORES
+Wanted in data/g2p: train.words, train.phones, dev.words, dev.phones, a pronunciation a line;
+docs/results.md says how they are made of g014b2b.train.gz of Phonetisaurus, 113,438 pronunciations
+without stress marks, and 2,670 of its words for the dev set. Of those 25.1 % are wrong with greedy
+search after 2,347 CPU seconds, 25.0 % with a beam of 5 (seed 1).
 """
 
 from pathlib import Path

@@ -120,7 +120,7 @@ def values_at(name: str, factor: Factor, level: Level) -> dict[str, Any]:
 def place_of(factor: Factor, level: Level) -> int:
     """Where the level stands among those of the factor, a list or a dict."""
     assert not isinstance(factor, Range)
-    return list(factor).index(level)  # type: ignore[arg-type]
+    return list(factor).index(level)
 
 
 def as_text(value: Any) -> str:

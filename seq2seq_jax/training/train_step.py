@@ -41,7 +41,7 @@ class TrainState(struct.PyTreeNode):
     rate_scale: Array
     batch_stats: Any
     frozen: Any
-    dropout_key: Array | None
+    dropout_key: Any
 
     @property
     def saved(self) -> "TrainState":
@@ -98,9 +98,9 @@ def make_train_step(
     """The update, to be compiled by `Devices.compile_step`.
 
     The gradient is that of the token mean, sum(loss) / sum(tokens), over all devices and all parts
-    of the batch. Dropout draws from the state's key, the step, the part and the device. Metrics are sums
-    of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping. Statistics
-    of batches are those of a part on a device; the state's move towards their mean.
+    of the batch. Dropout draws from the state's key, the step, the part and the device. Metrics are
+    sums of the batch: loss, target_tokens, source_tokens; and its grad_norm, before clipping.
+    Statistics of batches are those of a part on a device; the state's move towards their mean.
 
     Args:
       label_smoothing: see `losses.cross_entropy`.
