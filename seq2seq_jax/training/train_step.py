@@ -29,7 +29,7 @@ class TrainState(struct.PyTreeNode):
       rate_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
       batch_stats: statistics of batches, of models that have some.
       frozen: weights that are not trained, of models that have some.
-      dropout_key: what dropout draws from, with the step.
+      dropout_key: what dropout draws from, with the step; as numbers, which all hosts can place.
 
     The last two never change, and are not in checkpoints (`saved`).
     """
@@ -82,7 +82,7 @@ def create_train_state(
         rate_scale=jnp.ones((), jnp.float32),
         batch_stats=collections.get("batch_stats", {}),
         frozen=collections.get("frozen", {}),
-        dropout_key=jax.random.key(seed),
+        dropout_key=jax.random.key_data(jax.random.key(seed)),
     )
 
 
@@ -159,7 +159,7 @@ def make_train_step(
     def train_step(
         state: TrainState, batch: Batch, across: Across
     ) -> tuple[TrainState, dict[str, Array]]:
-        key = jax.random.fold_in(state.dropout_key, state.step)
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.dropout_key), state.step)
         key = jax.random.fold_in(key, across.index())
         sums, grads, (stats, parts) = across.total(
             of_all_parts(state, batch, key, across.owns_rows)
