@@ -281,7 +281,8 @@ def run_line(line, folder, smaller=()):
     parts = [(words, our_arguments(words)) for words in simple_commands(line)]
     if not any(arguments or words[0] == "python" for words, arguments in parts):
         return subprocess.run(line, shell=True, check=True, stdout=subprocess.PIPE).stdout
-    written = b""
+    given = re.search(r" < (\S+)", line)
+    written = Path(given[1]).read_bytes() if given else b""
     for words, arguments in parts:
         if arguments:
             written = run_ours(arguments, written, folder, smaller)

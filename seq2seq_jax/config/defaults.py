@@ -542,6 +542,12 @@ _COMMON: Table = {
         0, "A built vocabulary holds tokens that occur more often than this.", at_least(0)
     ),
     "vocab_max_size": Key(0, "Most tokens in a built vocabulary; 0: all.", at_least(0)),
+    "vocab_bias": Key(
+        "zeros",
+        "Where the bias of the layer to the target vocabulary starts; log_frequency: at the"
+        " logarithms of how often words occur in the training targets.",
+        one_of("zeros", "log_frequency"),
+    ),
     "buckets": Key("", "Source lengths of the buckets; empty: chosen from the data.", BUCKETS),
     "batch_size": Key(16, "Sentences in a training batch.", at_least(1)),
     "batch_tokens": Key(

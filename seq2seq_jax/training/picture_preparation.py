@@ -36,6 +36,7 @@ from seq2seq_jax.training.encoder_weights import encoder_variables
 from seq2seq_jax.training.frozen_features import frozen_features
 from seq2seq_jax.training.preparation import TrainingData, check_divides
 from seq2seq_jax.training.reader_start import reader_start
+from seq2seq_jax.training.vocab_bias import given_vocab_bias
 from seq2seq_jax.workdir import NO_WORDS, Vocabularies, Workdir, text_splitting
 
 
@@ -61,6 +62,8 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     given = {name: {"encoder": tree} for name, tree in variables.items()}
     if reader := reader_start(config, encoder, images):
         given["params"] = {"encoder": {"reader": reader}}
+    bias = given_vocab_bias(config, corpus.targets, vocabularies.target.size)
+    given["params"] = {**given.get("params", {}), **bias}
     widths = choose_target_widths(corpus.targets.lengths, config.batch_size)
     pipeline = config.input_pipeline_train.params
     batches = ImageTrainBatches(

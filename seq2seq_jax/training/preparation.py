@@ -24,6 +24,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary, most_frequent
 from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.dev_data import DevData, text_dev_data
+from seq2seq_jax.training.vocab_bias import given_vocab_bias
 from seq2seq_jax.user_cache import cache_folder
 from seq2seq_jax.workdir import Vocabularies, Workdir, text_splitting
 
@@ -104,7 +105,16 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         dev_set = load_dev_set(config, tokenizers, vocabularies)
         dev = make_dev_data(config, dev_set, devices)
         report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
-    return TrainingData(tokenizers, vocabularies, batches, len(buckets), dev, "\n".join(report))
+    bias = given_vocab_bias(config, corpus.target, vocabularies.target.size)
+    return TrainingData(
+        tokenizers,
+        vocabularies,
+        batches,
+        len(buckets),
+        dev,
+        "\n".join(report),
+        {"params": bias},
+    )
 
 
 def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocabularies) -> DevSet:
