@@ -8,13 +8,17 @@ import jax
 
 from seq2seq_jax.training.schedules import Schedule
 
+# Steps that may be under way at once: enough that the device never waits for the next, few enough
+# that a signal is soon obeyed.
+MOST_UNDER_WAY = 8
+
 
 class MetricWindow:
     """Sums of what the train steps gave since the last line.
 
-    The device's numbers are fetched only when they are needed: a step does not wait for them. The
-    sums go into checkpoints, so that a resumed run writes the very lines of an unbroken one, speeds
-    apart.
+    The device's numbers are fetched only when they are needed: a step waits for none but those of
+    `MOST_UNDER_WAY` steps before. The sums go into checkpoints, so that a resumed run writes the
+    very lines of an unbroken one, speeds apart.
     """
 
     def __init__(self, saved: dict[str, float] | None = None):
@@ -27,8 +31,10 @@ class MetricWindow:
         self._started = time.perf_counter()
 
     def add(self, metrics: dict[str, jax.Array]) -> None:
-        """Takes the metrics of one step, without waiting for them."""
+        """Takes the metrics of one step, and waits for those of `MOST_UNDER_WAY` steps before."""
         self._pending.append(metrics)
+        if len(self._pending) > MOST_UNDER_WAY:
+            jax.block_until_ready(self._pending[-1 - MOST_UNDER_WAY])
 
     def pause(self) -> None:
         """Stops the clock: what follows is not training. Waits for the last step."""

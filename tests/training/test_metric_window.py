@@ -2,10 +2,11 @@ import json
 import math
 import time
 
+import jax
 import jax.numpy as jnp
 import pytest
 
-from seq2seq_jax.training.metric_window import MetricWindow
+from seq2seq_jax.training.metric_window import MOST_UNDER_WAY, MetricWindow
 from seq2seq_jax.training.schedules import make_schedule
 
 SCHEDULE = make_schedule(
@@ -70,3 +71,18 @@ def test_a_loss_beyond_all_bounds_has_a_finite_perplexity():
     window.add(of_step(1e6, 1, 1))
     window.pause()
     assert math.isfinite(window.scalars(1, SCHEDULE)["train/perplexity"])
+
+
+def test_the_first_step_is_waited_for_when_more_are_under_way_than_may_be(monkeypatch):
+    waited_for = []
+    monkeypatch.setattr(jax, "block_until_ready", waited_for.append)
+    window = MetricWindow()
+    for _ in range(MOST_UNDER_WAY - 1):
+        window.add(of_step(1, 1, 1))
+    window.add(FIRST)
+    assert waited_for == []
+
+    for _ in range(MOST_UNDER_WAY):
+        window.add(SECOND)
+    assert len(waited_for) == MOST_UNDER_WAY
+    assert waited_for[-1] is FIRST

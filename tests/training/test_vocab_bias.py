@@ -52,5 +52,5 @@ def test_a_decoder_whose_layer_is_not_known_is_refused():
     config = characters(vocab_bias="log_frequency")
     config.decoder["class"] = f"{__name__}.Opaque"
 
-    with pytest.raises(UserError, match=r"vocab_bias.*\.Opaque has no method features; zeros would"):
+    with pytest.raises(UserError, match=r"vocab_bias.*\.Opaque has no method features"):
         given_vocab_bias(config, Ragged.from_rows([[START, END]]), 5)
