@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from seq2seq_jax.class_lookup import find_class
-from seq2seq_jax.config import differences
+from seq2seq_jax.config import differences, resolve
 from seq2seq_jax.data import pipelines
 from seq2seq_jax.data.batches import TrainBatches
 from seq2seq_jax.data.buckets import make_buckets
@@ -48,14 +48,14 @@ class TrainingData(NamedTuple):
 
 
 def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
-    """A run can only go on as it began.
+    """A run can only go on as it began. Keys that there were none of then had their defaults.
 
     Raises:
       UserError: the workdir's configuration differs in something that matters; names the keys.
     """
     if not workdir.config_file.exists():
         return
-    different = differences(workdir.config(), config)
+    different = differences(resolve(workdir.config()), config)
     if different:
         raise UserError(
             str(workdir.config_file),

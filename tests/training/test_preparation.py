@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 
-from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.config import default_config, resolve, write_config
 from seq2seq_jax.devices import Devices
+from seq2seq_jax.errors import UserError
 from seq2seq_jax.training.loop import train
 from seq2seq_jax.training.metric_writers import read_metrics
-from seq2seq_jax.training.preparation import prepare_data
+from seq2seq_jax.training.preparation import check_same_configuration, prepare_data
 from seq2seq_jax.workdir import Workdir
 
 
@@ -53,6 +55,18 @@ def test_a_pipeline_of_ones_own_has_its_keywords_and_those_of_every_pipeline(tmp
     data = prepare_data(config, Workdir(tmp_path), Devices())
     assert "12 read, 12 kept" in data.report
     assert set(data.vocabularies.source.tokens) == set("0123456789")
+
+
+def test_a_run_that_began_before_there_was_a_key_goes_on_with_its_default(tmp_path):
+    workdir = Workdir(tmp_path)
+    old = characters().unlock()
+    del old["vocab_bias"]
+    write_config(old, workdir.config_file)
+
+    check_same_configuration(workdir, characters())
+
+    with pytest.raises(UserError, match="vocab_bias differs"):
+        check_same_configuration(workdir, characters(vocab_bias="log_frequency"))
 
 
 def test_a_shared_vocabulary_counts_both_sides(tmp_path):
