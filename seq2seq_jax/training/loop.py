@@ -80,16 +80,18 @@ class _Run:
         patience = config.early_stopping_patience, config.optimizer.lr_plateau_patience
         self.plateaus = [Plateau(config.best_metric, each) for each in patience]
         self.encoder_file = workdir.encoder_file
-        self.collections = {k: tree for k, tree in data.variables.items() if k != "params"}
+        self.collections = dict(data.collections)
         self.collections_digest = collections_digest(self.collections)
+        goes_on = self.checkpoints.latest_step() is not None
+        given = {} if goes_on else data.initial_params()
         state = create_train_state(
-            updated(init_params(model, config.seed), data.variables.get("params", {})),
+            updated(init_params(model, config.seed), given),
             optimizer,
             ema_decay=config.ema_decay,
             seed=config.seed,
             collections=self.collections,
         )
-        if self.checkpoints.latest_step() is not None:
+        if goes_on:
             state = self._resume(state)
         self.state = devices.replicate(state)
 

@@ -30,13 +30,13 @@ from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.inference.loading import LoadedModel
-from seq2seq_jax.models.build import build_encoder
+from seq2seq_jax.models.build import Params, build_encoder
 from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.training.encoder_weights import encoder_variables
 from seq2seq_jax.training.frozen_features import frozen_features
 from seq2seq_jax.training.preparation import TrainingData, check_divides
 from seq2seq_jax.training.reader_start import reader_start
-from seq2seq_jax.training.vocab_bias import given_vocab_bias
+from seq2seq_jax.training.vocab_bias import initial_vocab_bias
 from seq2seq_jax.workdir import NO_WORDS, Vocabularies, Workdir, text_splitting
 
 
@@ -59,11 +59,14 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     variables = encoder_variables(config, encoder, workdir)
     variants = config.pictures.variants
     images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
-    given = {name: {"encoder": tree} for name, tree in variables.items()}
-    if reader := reader_start(config, encoder, images):
-        given["params"] = {"encoder": {"reader": reader}}
-    bias = given_vocab_bias(config, corpus.targets, vocabularies.target.size)
-    given["params"] = {**given.get("params", {}), **bias}
+
+    def initial_params() -> Params:
+        reader = reader_start(config, encoder, images)
+        return {
+            "encoder": {"reader": reader} if reader else variables.get("params", {}),
+            **initial_vocab_bias(config, corpus.targets, vocabularies.target.size),
+        }
+
     widths = choose_target_widths(corpus.targets.lengths, config.batch_size)
     pipeline = config.input_pipeline_train.params
     batches = ImageTrainBatches(
@@ -92,7 +95,8 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
         len(widths),
         dev,
         "\n".join(report),
-        given,
+        {name: {"encoder": tree} for name, tree in variables.items() if name != "params"},
+        initial_params,
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from seq2seq_jax.data.vocabulary import Vocabulary, most_frequent
 from seq2seq_jax.devices import Devices
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.dev_data import DevData, text_dev_data
-from seq2seq_jax.training.vocab_bias import given_vocab_bias
+from seq2seq_jax.models.build import Params
+from seq2seq_jax.training.vocab_bias import initial_vocab_bias
 from seq2seq_jax.user_cache import cache_folder
 from seq2seq_jax.workdir import Vocabularies, Workdir, text_splitting
 
@@ -35,7 +36,8 @@ class TrainingData(NamedTuple):
       num_shapes: of batches; each is compiled once.
       dev: None if nothing is to be evaluated.
       report: what the data are like, for people.
-      variables: those of the model that are given and not drawn, by collection.
+      collections: the model's variables that are no parameters, by collection.
+      initial_params: makes those parameters that a run does not draw from the seed as it begins.
     """
 
     tokenizers: Tokenizers
@@ -44,7 +46,8 @@ class TrainingData(NamedTuple):
     num_shapes: int
     dev: DevData | None
     report: str
-    variables: Mapping[str, Any] = MappingProxyType({})
+    collections: Mapping[str, Any] = MappingProxyType({})
+    initial_params: Callable[[], Params] = dict
 
 
 def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
@@ -105,7 +108,6 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         dev_set = load_dev_set(config, tokenizers, vocabularies)
         dev = make_dev_data(config, dev_set, devices)
         report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
-    bias = given_vocab_bias(config, corpus.target, vocabularies.target.size)
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -113,7 +115,7 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         len(buckets),
         dev,
         "\n".join(report),
-        {"params": bias},
+        initial_params=lambda: initial_vocab_bias(config, corpus.target, vocabularies.target.size),
     )
 
 

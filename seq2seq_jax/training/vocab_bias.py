@@ -4,8 +4,6 @@ A bias of zeros has to learn them first, and with a large vocabulary Adam finds 
 turns what the decoder hands to the layer into a constant, which a tanh then lets go of slowly.
 """
 
-from typing import Any
-
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -13,10 +11,11 @@ from seq2seq_jax.class_lookup import find_class
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.errors import UserError
 from seq2seq_jax.models import decoders
+from seq2seq_jax.models.build import Params
 
 
-def given_vocab_bias(config: ConfigDict, targets: Rows, vocab_size: int) -> dict[str, Any]:
-    """The parameters that `vocab_bias` gives, as a part of the model's; none if it is zeros.
+def initial_vocab_bias(config: ConfigDict, targets: Rows, vocab_size: int) -> Params:
+    """The parameters that `vocab_bias` gives, below their names in the model; none if it is zeros.
 
     Raises:
       UserError: the decoder is one that does not say which layer makes its logits.

@@ -7,7 +7,7 @@ from seq2seq_jax.errors import UserError
 from seq2seq_jax.training.loop import train
 from seq2seq_jax.training.metric_writers import read_metrics
 from seq2seq_jax.training.preparation import prepare_data
-from seq2seq_jax.training.vocab_bias import given_vocab_bias, log_frequencies
+from seq2seq_jax.training.vocab_bias import initial_vocab_bias, log_frequencies
 from seq2seq_jax.workdir import Workdir
 from tests.training.test_preparation import Squares, characters
 
@@ -33,7 +33,7 @@ def test_training_starts_from_it_and_its_first_loss_is_the_entropy_of_the_words(
         **one_step, vocab_bias="log_frequency", embedding__init_scale=1e-6, optimizer__name="SGD"
     )
     data = prepare_data(config, Workdir(tmp_path / "looked_at"), Devices())
-    bias = data.variables["params"]["decoder"]["project_logits"]["bias"]
+    bias = data.initial_params()["decoder"]["project_logits"]["bias"]
     vocabulary = data.vocabularies.target
     said = [
         token_id
@@ -53,4 +53,4 @@ def test_a_decoder_whose_layer_is_not_known_is_refused():
     config.decoder["class"] = f"{__name__}.Opaque"
 
     with pytest.raises(UserError, match=r"vocab_bias.*\.Opaque has no method features"):
-        given_vocab_bias(config, Ragged.from_rows([[START, END]]), 5)
+        initial_vocab_bias(config, Ragged.from_rows([[START, END]]), 5)
