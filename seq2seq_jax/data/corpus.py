@@ -159,6 +159,14 @@ def encode_target(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -
     return ids[:max_len]
 
 
+def id_counts(side: PreparedSide, vocabulary: Vocabulary) -> np.ndarray:
+    """[size of the vocabulary]: how often each id occurs, END once a row; where no row is cut."""
+    ids = _ids_of_tokens(side, vocabulary)
+    counts = np.bincount(ids, weights=side.counts, minlength=vocabulary.size)
+    counts[vocabulary.sequence_end_id] += len(side.words)
+    return counts
+
+
 def _ids_of_tokens(side: PreparedSide, vocabulary: Vocabulary) -> np.ndarray:
     ids = (vocabulary.encode([token])[0] for token in side.tokens())
     return np.fromiter(ids, np.int32, len(side.counts))

@@ -64,7 +64,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
         reader = reader_start(config, encoder, images)
         return {
             "encoder": {"reader": reader} if reader else variables.get("params", {}),
-            **initial_vocab_bias(config, corpus.targets, vocabularies.target.size),
+            **initial_vocab_bias(config, lambda: corpus.id_counts(vocabularies.target)),
         }
 
     widths = choose_target_widths(corpus.targets.lengths, config.batch_size)

@@ -13,7 +13,7 @@ from seq2seq_jax.config import differences, resolve
 from seq2seq_jax.data import pipelines
 from seq2seq_jax.data.batches import TrainBatches
 from seq2seq_jax.data.buckets import make_buckets
-from seq2seq_jax.data.corpus import Corpus, make_corpus
+from seq2seq_jax.data.corpus import Corpus, id_counts, make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
 from seq2seq_jax.data.pictures.image_batches import ImageTrainBatches
 from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
@@ -115,7 +115,9 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         len(buckets),
         dev,
         "\n".join(report),
-        initial_params=lambda: initial_vocab_bias(config, corpus.target, vocabularies.target.size),
+        initial_params=lambda: initial_vocab_bias(
+            config, lambda: id_counts(text.target, vocabularies.target)
+        ),
     )
 
 

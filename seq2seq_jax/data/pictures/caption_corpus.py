@@ -59,6 +59,12 @@ class CaptionCorpus:
     unknown: float
     digest: str
 
+    def id_counts(self, vocabulary: Vocabulary) -> np.ndarray:
+        """[size of the vocabulary]: how often each id occurs behind START."""
+        counts = np.bincount(self.targets.ids, minlength=vocabulary.size)
+        counts[vocabulary.sequence_start_id] = 0
+        return counts
+
     def __len__(self) -> int:
         return len(self.targets)
 

@@ -197,12 +197,14 @@ def test_records_are_sequence_examples_with_a_picture_and_a_caption_each(tmp_pat
 
 def test_a_corpus_pairs_each_picture_with_each_of_its_captions():
     checked = check_images([grey(1, "a b", "b"), grey(2, "c a a a")])
-    corpus = make_caption_corpus(checked, str.split, Vocabulary(["a", "b"]), max_len=5)
+    vocabulary = Vocabulary(["a", "b"])
+    corpus = make_caption_corpus(checked, str.split, vocabulary, max_len=5)
     unk, start, end = 2, 3, 4
     assert corpus.image_of.tolist() == [0, 0, 1]
     rows = [corpus.targets[i].tolist() for i in range(3)]
     assert rows == [[start, 0, 1, end], [start, 1, end], [start, unk, 0, 0, 0]]
     assert (corpus.target_cut, corpus.unknown) == (1, 1 / 7)
+    assert corpus.id_counts(vocabulary).tolist() == [4, 2, 1, 0, 2]  # START is never predicted
     again = make_caption_corpus(checked, str.split, Vocabulary(["a", "b", "c"]), max_len=5)
     assert again.digest != corpus.digest
 
