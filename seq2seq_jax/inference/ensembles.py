@@ -36,7 +36,7 @@ def ensemble_step(steps: Sequence[StepFn], mean: str) -> StepFn:
         return alone
 
     def step(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
-        stepped = [step(tokens, state) for step, state in zip(steps, states, strict=True)]
+        stepped = [member(tokens, state) for member, state in zip(steps, states, strict=True)]
         logits, new_states, attention = zip(*stepped, strict=True)
         return mean_log_probs(logits, mean), new_states, mean_attention(attention)
 
