@@ -26,12 +26,12 @@ def get_config() -> ConfigDict:
             "target_delimiter": " ",
         }
     # Twelve times as long as the short training: time enough for weights to grow from where they
-    # are by default, by smaller steps, to a better end.
+    # are by default, by smaller steps; and as long a time to learn by heart, so more is dropped.
     config.embedding.init_scale = 0.04
-    config.bridge = {"class": "ZeroBridge"}
+    config.bridge["class"] = "ZeroBridge"
+    config.bridge.params = {}
     for part in (config.encoder, config.decoder):
         part.params.init_scale = 0.04
-        part.params.rnn_cell.dropout_input_keep_prob = 0.8
         part.params.rnn_cell.dropout_output_keep_prob = 0.8
     config.ema_decay = 0.999
     config.optimizer.learning_rate = 1e-3

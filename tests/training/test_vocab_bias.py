@@ -36,6 +36,10 @@ def test_training_starts_from_it_and_its_first_loss_is_the_entropy_of_the_words(
         for token_id in [*vocabulary.encode(square), vocabulary.sequence_end_id]
     ]
 
+    np.testing.assert_array_equal(
+        bias, log_frequencies(np.bincount(said, minlength=vocabulary.size))
+    )
+
     train(config, tmp_path / "run")
 
     (first,) = [x["train/loss"] for x in read_metrics(tmp_path / "run") if "train/loss" in x]
