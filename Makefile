@@ -31,7 +31,7 @@ run: install  ## train a model that pronounces English words, evaluate it, try i
 	  < $(RUN)/new_words.txt | paste $(RUN)/new_words.txt -
 
 # Needs npm, which fetches the pictures and the weights.
-CACHE = $(shell $(PY) -c 'from seq2seq_jax.user_cache import cache_folder as f; print(f("."))')
+CACHE = $(shell $(PY) -c 'from seq2seq_jax.utils.cache_dir import cache_folder as f; print(f("."))')
 NEAREST = $(PY) -m seq2seq_jax nearest-neighbour --train=$(CACHE)/emoji/train.tsv \
   --test=$(CACHE)/emoji/test.tsv --image-dir=$(CACHE)/emoji
 
@@ -76,8 +76,8 @@ notebooks: install  ## run the notebooks anew, and store what they show
 
 # BENCH: options, such as BENCH="--cases A,B --threads 1,2 --seconds 5".
 bench: install  ## measure speed and memory of training and decoding
-	@$(PY) -m seq2seq_jax.benchmarks speed $(BENCH)
+	@$(PY) -m benchmarks speed $(BENCH)
 
 bench-peers: install  ## the same, and OpenNMT-py, JoeyNMT, fairseq and PyTorch in turn with it
-	@$(PY) -m seq2seq_jax.benchmarks install
-	@$(PY) -m seq2seq_jax.benchmarks speed --cases A,B,C,R --peers all --rounds 3 $(BENCH)
+	@$(PY) -m benchmarks install
+	@$(PY) -m benchmarks speed --cases A,B,C,R --peers all --rounds 3 $(BENCH)

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from seq2seq_jax.allocator import keep_memory
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.utils.errors import UserError
 
 # Command -> its file in seq2seq_jax/commands.
 COMMANDS = {
@@ -31,22 +31,18 @@ COMMANDS = {
     "toy": "toy",
     "export-tfds": "export_tfds",
     "fetch-weights": "fetch_weights",
-    "fetch-emoji": "fetch_emoji",
-    "nearest-neighbour": "nearest_neighbour",
-    "package-descriptions": "package_descriptions",
-    "first-words": "first_words",
 }
 
 
 def run(*command: str) -> NoReturn:
     """The console script; `command` comes before what is on the command line."""
-    keep_memory()
+    tune_malloc()
     sys.exit(main([*command, *sys.argv[1:]]))
 
 
 def run_main_py() -> NoReturn:
     """main.py: the same with `--mode=MODE` (train, if it is not given) in the command's place."""
-    keep_memory()
+    tune_malloc()
     flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flag.add_argument("--mode")
     found, rest = flag.parse_known_args()
@@ -112,8 +108,8 @@ def _no_command(arguments: argparse.Namespace, overrides: list) -> NoReturn:
 
 
 def _set_up() -> None:
-    from seq2seq_jax.compilation_cache import enable_compilation_cache
-    from seq2seq_jax.console import set_up_logging
+    from seq2seq_jax.utils.cache_dir import enable_compilation_cache
+    from seq2seq_jax.utils.logging import set_up_logging
 
     sys.path.insert(0, os.getcwd())  # where a user's own classes are found
     set_up_logging()

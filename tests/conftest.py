@@ -30,7 +30,7 @@ import jax  # noqa: E402
 # Eight pretended devices in this process, so that data parallelism is tested on any machine.
 jax.config.update("jax_num_cpu_devices", 8)
 
-from seq2seq_jax import devices  # noqa: E402
+from seq2seq_jax.devices import parallel as devices  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

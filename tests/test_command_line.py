@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 240  # seconds until a test gives up

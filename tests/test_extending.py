@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")

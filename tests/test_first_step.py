@@ -8,7 +8,7 @@ import pytest
 from seq2seq_jax.cli import main
 from seq2seq_jax.config import load_config, resolve
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
 # Those that read text files; what reads other data is tested with it.

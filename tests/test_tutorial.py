@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.training.metric_writers import read_metrics
+from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
 

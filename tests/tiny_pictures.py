@@ -6,7 +6,7 @@ import numpy as np
 from flax import linen as nn
 from PIL import Image
 
-from seq2seq_jax.models.inception_encoder import CellReader
+from seq2seq_jax.captioning.models.inception_encoder import CellReader
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (99, 99, 99)}
 

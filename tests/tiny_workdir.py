@@ -7,7 +7,7 @@ import jax
 
 from seq2seq_jax.config import write_config
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.workdir import Vocabularies, Workdir, vocabulary_sizes
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir, vocabulary_sizes
 from tests.tiny_models import VOCABULARY, model_params, tiny_config
 
 VOCABULARIES = Vocabularies(VOCABULARY, VOCABULARY)

@@ -3,7 +3,7 @@
 Its None-Input, where the decoder is given the encoder's last state at each step, is left out.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def attention(kind: str, units: int) -> dict:

@@ -5,7 +5,7 @@ behind; without attention (None-State: the decoder begins with the encoder's las
 than half. Here, as every width, half of the paper's; of its four widths two.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def attention(kind: str, units: int) -> dict:

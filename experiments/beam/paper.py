@@ -1,6 +1,6 @@
 """How wide a beam, and which length penalty (LP)? The scale of arXiv:1703.03906, section 4.6."""
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def beam(width: int, penalty: float = 0.0) -> dict:

@@ -4,7 +4,7 @@ arXiv:1703.03906, section 4.6: any beam gains about a point over greedy search (
 hypotheses nothing is won, and very wide beams lose; a length penalty helps.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def beam(width: int, penalty: float = 0.0) -> dict:

@@ -1,6 +1,6 @@
 """Which cell? The scale of arXiv:1703.03906, section 4.2."""
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 ENCODER = "encoder.params.rnn_cell.cell_class"
 DECODER = "decoder.params.rnn_cell.cell_class"

@@ -4,7 +4,7 @@ arXiv:1703.03906, section 4.2: LSTM before GRU, by little; a decoder of cells wi
 behind.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 ENCODER = "encoder.params.rnn_cell.cell_class"
 DECODER = "decoder.params.rnn_cell.cell_class"

@@ -1,6 +1,6 @@
 """How deep, and with which residuals? The scale of arXiv:1703.03906, section 4.3."""
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def rnn(part: str, layers: int, residual: bool = False, dense: bool = False) -> dict:

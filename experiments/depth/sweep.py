@@ -5,7 +5,7 @@ layers none learned without residuals; dense residuals (ResD) were better than p
 the decoder. Here the baseline has one layer a side, and four are as deep as it gets.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def rnn(part: str, layers: int, residual: bool = False, dense: bool = False) -> dict:

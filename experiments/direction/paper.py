@@ -3,7 +3,7 @@
 The scale of arXiv:1703.03906, section 4.4.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def unidirectional(layers: int, reverse: bool) -> dict:

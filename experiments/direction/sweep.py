@@ -4,7 +4,7 @@ arXiv:1703.03906, section 4.4: both directions were best, by little; of one dire
 sources were better, but for four layers.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def unidirectional(layers: int, reverse: bool) -> dict:

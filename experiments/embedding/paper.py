@@ -1,6 +1,6 @@
 """How wide should embeddings be? The scale of arXiv:1703.03906, section 4.1."""
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def get_sweep() -> Sweep:

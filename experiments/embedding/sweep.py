@@ -4,7 +4,7 @@ arXiv:1703.03906, section 4.1: 2048 were best, by little; 128 did nearly as well
 parameters. Here, as every width, half of the paper's.
 """
 
-from seq2seq_jax.experiments import Sweep
+from seq2seq_jax.sweeps import Sweep
 
 
 def get_sweep() -> Sweep:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from seq2seq_jax.commands.drawn_lines import add_lines, draw_lines, output_folder
-from seq2seq_jax.commands.text_run import open_text_run
+from seq2seq_jax.commands.plotted_lines import add_lines, draw_lines, output_folder
+from seq2seq_jax.commands.text_model import open_text_run
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "draw where a trained model looks at each word, a heat map for each line"
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.tasks.dump_attention import DumpAttention
+    from seq2seq_jax.inference.tasks.dump_attention import DumpAttention
 
     folder = output_folder(arguments)
     workdir, config = open_text_run(arguments, overrides)

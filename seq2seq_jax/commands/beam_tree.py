@@ -2,10 +2,10 @@
 
 import argparse
 
-from seq2seq_jax.commands.drawn_lines import add_lines, draw_lines, output_folder
-from seq2seq_jax.commands.text_run import open_text_run
+from seq2seq_jax.commands.plotted_lines import add_lines, draw_lines, output_folder
+from seq2seq_jax.commands.text_model import open_text_run
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "draw the beam search of a trained model as a tree, a page for each line"
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.tasks.beam_trees import BeamTrees
+    from seq2seq_jax.inference.tasks.beam_trees import BeamTrees
 
     folder = output_folder(arguments)
     workdir, config = open_text_run(arguments, overrides)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "draw the learning curves of one or several runs, as a picture and as a page"
 

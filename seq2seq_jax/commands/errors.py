@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from seq2seq_jax.commands.run_folder import add_workdir
-from seq2seq_jax.commands.text_run import open_text_run
+from seq2seq_jax.commands.text_model import open_text_run
+from seq2seq_jax.commands.workdir_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "show what a trained model gets wrong on its dev set (input_pipeline_dev)"
 
@@ -26,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.console import say
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
@@ -35,7 +34,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         terminal_summary,
         write_error_report,
     )
-    from seq2seq_jax.training.preparation import load_dev_set
+    from seq2seq_jax.training.data_setup import load_dev_set
+    from seq2seq_jax.utils.logging import say
 
     if arguments.worst < 0:
         raise UserError("--worst", f"must be at least 0; got {arguments.worst}")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "evaluate a trained model on its dev set (input_pipeline_dev)"
@@ -14,10 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
-    from seq2seq_jax.console import say
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
-    from seq2seq_jax.training.run_evaluation import evaluate_run
-    from seq2seq_jax.workdir import Workdir
+    from seq2seq_jax.evaluation.run_evaluation import evaluate_run
+    from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.utils.logging import say
 
     workdir = Workdir(required_workdir(arguments))
     config = resolve(workdir.config(), overrides)

@@ -3,7 +3,7 @@
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "write a configuration's text as a dataset of tensorflow-datasets"
 
@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import load_config, resolve
-    from seq2seq_jax.console import say
-    from seq2seq_jax.data.tfds_builder import prepare_tfds
-    from seq2seq_jax.data.tfds_folder import data_root
-    from seq2seq_jax.training.preparation import make_pipeline
+    from seq2seq_jax.data.readers.tfds_builder import prepare_tfds
+    from seq2seq_jax.data.readers.tfds_folder import data_root
+    from seq2seq_jax.training.data_setup import make_pipeline
+    from seq2seq_jax.utils.logging import say
 
     for flag in ("config", "name"):
         if not getattr(arguments, flag):

@@ -3,7 +3,7 @@
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "fetch trained weights for InceptionV3Encoder, and print the file they are in"
 
@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.published_weights.fetching import fetch_weights
-    from seq2seq_jax.user_cache import cache_folder
+    from seq2seq_jax.captioning.weights.fetching import fetch_weights
+    from seq2seq_jax.utils.cache_dir import cache_dir
 
     if overrides:
         raise UserError(overrides[0][0], "fetch-weights reads no configuration")
-    print(fetch_weights(arguments.source, arguments.folder or cache_folder("weights")))
+    print(fetch_weights(arguments.source, arguments.folder or cache_dir("weights")))

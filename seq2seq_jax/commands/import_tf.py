@@ -2,9 +2,9 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "make a workdir of a model of google/seq2seq"
 

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from seq2seq_jax.commands import caption
-from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.captioning import command as caption
+from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "read lines, write one line for each; or say what is in pictures"
 
@@ -30,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
-    from seq2seq_jax.inference.condition_files import read_conditions
+    from seq2seq_jax.inference.constraint_files import read_constraints
     from seq2seq_jax.inference.json_lines import prediction_line
-    from seq2seq_jax.inference.line_stream import answer_lines, input_windows
+    from seq2seq_jax.inference.line_reader import answer_lines, input_windows
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
-    from seq2seq_jax.tasks.configured import begin_tasks, make_tasks, run_tasks
-    from seq2seq_jax.workdir import Workdir
+    from seq2seq_jax.inference.tasks.factory import begin_tasks, make_tasks, run_tasks
+    from seq2seq_jax.storage.workdir import Workdir
 
     if arguments.attention and not arguments.json:
         what = "goes into JSON; add --json, or --tasks=DumpAttention, which writes files"
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:
         raise UserError("--attention", f"{config.model} has none; leave it out")
-    conditions = read_conditions(config.inference, predictor.tokenizers.target)
+    conditions = read_constraints(config.inference, predictor.tokenizers.target)
     begin_tasks(tasks, predictor)
     attention = arguments.attention or any(task.attention for task in tasks.values())
     history = any(task.history for task in tasks.values())

@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "show a run's step, parameters, metrics and digest"

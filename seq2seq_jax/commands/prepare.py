@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from seq2seq_jax.commands.run_folder import add_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "read and split the data of a configuration once, and report on them"
@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import check_training, load_config, resolve
-    from seq2seq_jax.devices import Devices
-    from seq2seq_jax.training.preparation import prepare_data
-    from seq2seq_jax.workdir import Workdir
+    from seq2seq_jax.devices.parallel import Devices
+    from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.training.data_setup import prepare_data
 
     config = resolve(load_config(arguments.config), overrides)
     check_training(config)

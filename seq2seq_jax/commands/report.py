@@ -3,7 +3,7 @@
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "make tables and plots of what sweeps found, or compare outputs by paired bootstrap"
 
@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         raise UserError("--reference", "is for --compare FILE FILE")
     if not arguments.results:
         raise UserError("RESULTS", "which results? runs/NAME of a sweep, say")
-    from seq2seq_jax.console import say
-    from seq2seq_jax.experiments.report import in_markdown, make_sections, write_report
-    from seq2seq_jax.experiments.results import read_all
+    from seq2seq_jax.sweeps.report import in_markdown, make_sections, write_report
+    from seq2seq_jax.sweeps.results import read_all
+    from seq2seq_jax.utils.logging import say
 
     results = read_all(list(dict.fromkeys(arguments.results)))
     if not results:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 def _compare(arguments: argparse.Namespace) -> None:
     from sacrebleu.metrics.bleu import BLEU
 
-    from seq2seq_jax.experiments.significance import compare_outputs, describe, read_outputs
+    from seq2seq_jax.sweeps.significance import compare_outputs, describe, read_outputs
 
     if arguments.results:
         raise UserError("RESULTS", f"are not for --compare; got {' '.join(arguments.results)}")

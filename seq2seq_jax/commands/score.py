@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from seq2seq_jax.commands.run_folder import add_workdir, required_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.text_pair import TextPair
+    from seq2seq_jax.data.readers.text_pair import TextPair
 
 HELP = "read sources and targets, write how likely each target is"
 
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
-    from seq2seq_jax.console import say
     from seq2seq_jax.data.vocabulary import UNK
     from seq2seq_jax.inference.json_lines import score_line
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
-    from seq2seq_jax.workdir import Workdir
+    from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.utils.logging import say
 
     if arguments.attention and not arguments.json:
         raise UserError("--attention", "goes into JSON; add --json")

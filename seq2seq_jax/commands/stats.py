@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.text_pair import TextPair
+    from seq2seq_jax.data.readers.text_pair import TextPair
     from seq2seq_jax.reports.corpus_statistics import Split
 
 HELP = "show statistics of a corpus, and draw how long its texts are"
@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     import sys
 
-    from seq2seq_jax.console import say
     from seq2seq_jax.reports.corpus_statistics import corpus_statistics, describe_corpus
+    from seq2seq_jax.utils.logging import say
 
     where, pairs, *splits = _corpus(arguments, overrides)
     statistics = corpus_statistics(pairs, *splits)
@@ -74,7 +74,7 @@ def _corpus(
     lowercase = arguments.lowercase
     if arguments.config:
         from seq2seq_jax.config import load_config, resolve
-        from seq2seq_jax.training.preparation import make_pipeline
+        from seq2seq_jax.training.data_setup import make_pipeline
 
         if arguments.source or arguments.target:
             raise UserError("--config", "names a corpus, and so do --source and --target; which?")
@@ -106,7 +106,7 @@ def _corpus(
 
 
 def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
-    from seq2seq_jax.data.parallel_text import ParallelTextInputPipeline
+    from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 
     for side in ("source", "target"):
         if not getattr(arguments, side):
@@ -116,7 +116,7 @@ def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
 
 def _standard_input() -> Iterator["TextPair"]:
     from seq2seq_jax.commands.text_files import STANDARD_INPUT, standard_input
-    from seq2seq_jax.data.text_pair import TextPair
+    from seq2seq_jax.data.readers.text_pair import TextPair
 
     for number, line in enumerate(standard_input(), start=1):
         columns = line.split("\t")

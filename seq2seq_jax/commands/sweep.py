@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.experiments.definition import SweepFile
-    from seq2seq_jax.experiments.plans import Plan
-    from seq2seq_jax.experiments.trials import Training
+    from seq2seq_jax.sweeps.definition import SweepFile
+    from seq2seq_jax.sweeps.scheduler import Plan
+    from seq2seq_jax.sweeps.trials import Training
 
 HELP = "train and evaluate many models: what a sweep file varies"
 
@@ -58,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.experiments.definition import load_sweep
-    from seq2seq_jax.experiments.local_runner import gpus_of, run_locally
-    from seq2seq_jax.experiments.results import FAILED, FILE_NAME
-    from seq2seq_jax.experiments.run_sweep import alone_in, run_plan
+    from seq2seq_jax.sweeps.definition import load_sweep
+    from seq2seq_jax.sweeps.local_runner import gpus_of, run_locally
+    from seq2seq_jax.sweeps.results import FAILED, FILE_NAME
+    from seq2seq_jax.sweeps.run_sweep import alone_in, run_plan
 
     _check(arguments)
     file = load_sweep(arguments.file, overrides)
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         return
     runner = run_locally
     if arguments.ray:
-        from seq2seq_jax.experiments.ray_runner import make_ray_runner
+        from seq2seq_jax.sweeps.ray_runner import make_ray_runner
 
         runner = make_ray_runner(arguments.ray, arguments.ray_cpus, arguments.ray_gpus)
     else:
@@ -92,10 +92,10 @@ def _grid(
     arguments: argparse.Namespace, file: "SweepFile", folder: Path
 ) -> "Callable[[], Plan] | None":
     """What makes the plan of all combinations; None if they were only to be listed."""
-    from seq2seq_jax.console import say
-    from seq2seq_jax.experiments.plans import ListedPlan
-    from seq2seq_jax.experiments.run_sweep import check_before, reuse_trainings, unfinished
-    from seq2seq_jax.experiments.trials import grid
+    from seq2seq_jax.sweeps.run_sweep import check_before, reuse_trainings, unfinished
+    from seq2seq_jax.sweeps.scheduler import ListedPlan
+    from seq2seq_jax.sweeps.trials import grid
+    from seq2seq_jax.utils.logging import say
 
     trainings = grid(file)
     if arguments.dry_run:
@@ -118,9 +118,9 @@ def _search(
 ) -> "Callable[[], Plan] | None":
     """What makes the plan of a search; None if its factors were only to be listed."""
     from seq2seq_jax.config.validation import result_names
-    from seq2seq_jax.experiments.optuna_search import OptunaPlan
-    from seq2seq_jax.experiments.run_sweep import check_before
-    from seq2seq_jax.experiments.trials import corners
+    from seq2seq_jax.sweeps.optuna_search import OptunaPlan
+    from seq2seq_jax.sweeps.run_sweep import check_before
+    from seq2seq_jax.sweeps.trials import corners
 
     trainings = corners(file)
     config = trainings[0].config
@@ -139,8 +139,8 @@ def _search(
 
 
 def _list(trainings: "Sequence[Training]", folder: Path) -> None:
-    from seq2seq_jax.experiments.run_sweep import finished_trials, state_of
-    from seq2seq_jax.experiments.trials import config_digest
+    from seq2seq_jax.sweeps.run_sweep import finished_trials, state_of
+    from seq2seq_jax.sweeps.trials import config_digest
 
     done = finished_trials(folder)
     rows = []

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seq2seq_jax.console import say
-from seq2seq_jax.data.text_lines import decode_lines, read_lines
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.data.readers.text_lines import decode_lines, read_lines
+from seq2seq_jax.utils.atomic_io import atomic_replace
+from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.logging import say
 
 STANDARD_INPUT = "<stdin>"
 
@@ -41,7 +41,7 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
         raise UserError(str(path), "cannot be written (not a regular file)")
     try:
         with (
-            replaced_when_done(path) as partial,
+            atomic_replace(path) as partial,
             open(partial, "w", encoding="utf-8", newline="\n") as file,
         ):
             file.writelines(f"{line}\n" for line in lines)

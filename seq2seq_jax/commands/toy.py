@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.data.toy import (
+from seq2seq_jax.data.readers.toy import (
     MAX_LENGTH,
     MIN_LENGTH,
     SEED,
@@ -14,7 +14,7 @@ from seq2seq_jax.data.toy import (
     VOCAB_SIZE,
     toy_pairs,
 )
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "make toy data: sequences to be copied or reversed"
 
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.commands.text_files import write_lines
-    from seq2seq_jax.console import say
     from seq2seq_jax.data.vocabulary import build_vocabulary
+    from seq2seq_jax.utils.logging import say
 
     _check(arguments)
     for split in SIZES:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from seq2seq_jax.commands.run_folder import add_workdir
+from seq2seq_jax.commands.workdir_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.hosts import add_host_arguments, join_hosts
+from seq2seq_jax.devices.distributed import add_host_arguments, initialize_distributed
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "train a model, or go on training it"
 
@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import load_config, resolve
-    from seq2seq_jax.console import say
-    from seq2seq_jax.devices import Devices
+    from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
-    from seq2seq_jax.training.loop import train
-    from seq2seq_jax.workdir import Workdir
+    from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.training.trainer import train
+    from seq2seq_jax.utils.logging import say
 
     if arguments.config:
         name = Path(arguments.config.split(",")[0]).stem
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     else:
         raise UserError("--config", "no configuration; --config=configs/attention.py would do")
     config = resolve(config, overrides)
-    join_hosts(arguments)
+    initialize_distributed(arguments)
     if train(config, workdir) and Devices().is_main:
         picture = plot_learning_curve(workdir)
         say(f"{terminal_curves(workdir)}\nlearning curve in {picture}")

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 HELP = "build a vocabulary from text: a token, a tab and its count a line, the frequent ones first"
 
@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from collections import Counter
 
     from seq2seq_jax.commands.text_files import STANDARD_INPUT, input_lines, write_lines
-    from seq2seq_jax.console import progress_count, say
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.data.vocabulary import most_frequent
+    from seq2seq_jax.utils.logging import progress_count, say
 
     for name in ("min_frequency", "max_size"):
         if getattr(arguments, name) < 0:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from seq2seq_jax.config import defaults
-from seq2seq_jax.config.keys import UNSET, Key, Table
-from seq2seq_jax.config.names import did_you_mean, short_name, unknown
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.keys import UNSET, Key, Table
+from seq2seq_jax.schema.names import did_you_mean, short_name, unknown
+from seq2seq_jax.utils.errors import UserError
 
 SLOTS: dict[str, dict[str, Table]] = {
     "model": defaults.MODELS,

@@ -4,7 +4,7 @@ Nothing else in the package knows a default. Names and defaults are those of goo
 few of our own.
 """
 
-from seq2seq_jax.config.keys import (
+from seq2seq_jax.schema.keys import (
     AVERAGE,
     BUCKETS,
     CHECKPOINT,
@@ -302,7 +302,7 @@ _OPTIMIZER: Table = {
         at_least(0),
     ),
     "lr_plateau_factor": Key(0.5, "See lr_plateau_patience.", PROBABILITY),
-    "encoder_rate_scale": Key(
+    "encoder_lr_multiplier": Key(
         1.0,
         "What the learning rate is multiplied by for the encoder: below 1 for one that begins with"
         " what it should keep; 0: it stays as it begins.",

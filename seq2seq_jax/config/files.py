@@ -10,10 +10,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.names import did_you_mean
 from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.schema.names import did_you_mean
+from seq2seq_jax.utils.atomic_io import atomic_replace
+from seq2seq_jax.utils.errors import UserError
 
 # What may change when training goes on in the same workdir, and why no step that was already taken
 # would have come out otherwise. Whatever begins with one of these keys is meant.
@@ -95,7 +95,7 @@ def call_python_file(
 def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:
     """Writes a configuration as JSON; the file is there whole, or as it was."""
     text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    with replaced_when_done(Path(path)) as partial:
+    with atomic_replace(Path(path)) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from seq2seq_jax.config.keys import UNSET, Key
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.keys import UNSET, Key
+from seq2seq_jax.utils.errors import UserError
 
 Overrides = Sequence[tuple[str, str]]
 """(dotted key, text) pairs."""

@@ -10,7 +10,7 @@ from typing import Any
 from seq2seq_jax.config.classes import SLOTS
 from seq2seq_jax.config.defaults import MODELS
 from seq2seq_jax.config.files import RESUMABLE
-from seq2seq_jax.config.keys import ClassList, ClassName, Key, Params, Table, expected
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, expected
 
 _INTRODUCTION = """\
 # Hyperparameters

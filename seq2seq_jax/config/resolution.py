@@ -8,10 +8,10 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import classes, validation
 from seq2seq_jax.config.defaults import MODELS
-from seq2seq_jax.config.keys import ClassList, ClassName, Key, Params, Table, checked
-from seq2seq_jax.config.names import listing, unknown
 from seq2seq_jax.config.overrides import parse
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, checked
+from seq2seq_jax.schema.names import listing, unknown
+from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
 

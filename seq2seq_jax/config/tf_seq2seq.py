@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.names import short_name
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.names import short_name
+from seq2seq_jax.utils.errors import UserError
 
 SUFFIXES = (".yml", ".yaml", ".json")
 

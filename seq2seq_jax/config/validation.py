@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, ENCODERS, MODELS, PIPELINES
-from seq2seq_jax.config.names import did_you_mean, listing
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.names import did_you_mean, listing
+from seq2seq_jax.utils.errors import UserError
 
 _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
-from seq2seq_jax.data.epoch_order import BatchExamples, epoch_order, filled_up, in_order
 from seq2seq_jax.data.ragged import Rows
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.data.sampler import BatchExamples, epoch_order, filled_up, in_order
+from seq2seq_jax.utils.errors import UserError
 
 Batch = dict[str, np.ndarray]
 

@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from seq2seq_jax.data.text_lines import read_lines
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import write_whole
+from seq2seq_jax.data.readers.text_lines import read_lines
+from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.errors import UserError
 
 CONTINUED = "@@"
 LONGEST_WORD = 1000
@@ -61,7 +61,7 @@ class BPECodes:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes one merge a line: the whole file or, if this process dies, none of it."""
-        write_whole(path, self.to_bytes())
+        atomic_write(path, self.to_bytes())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "BPECodes":

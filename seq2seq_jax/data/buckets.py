@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 MAX_BUCKETS = 8
 MIN_SAVING = 0.02  # one more bucket must save this share of the slots

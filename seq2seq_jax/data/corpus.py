@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from seq2seq_jax.data.prepared_text import PreparedSide, PreparedText
 from seq2seq_jax.data.ragged import Ragged, Rows
+from seq2seq_jax.data.tokenized_cache import PreparedSide, PreparedText
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from seq2seq_jax.data.bpe import join_pieces
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["decode_sentencepiece", "strip_bpe"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seq2seq_jax.data.text_lines import check_readable
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import write_whole
+from seq2seq_jax.data.readers.text_lines import check_readable
+from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -106,7 +106,7 @@ def read_sentencepiece(path: str | os.PathLike) -> bytes:
 
 def write_sentencepiece(model: bytes, path: str | os.PathLike) -> None:
     """Writes a model file: the whole file or, if this process dies, none of it."""
-    write_whole(path, model)
+    atomic_write(path, model)
 
 
 def _library():

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from seq2seq_jax.console import progress_count
 from seq2seq_jax.data.bpe import CONTINUED, BPECodes, join_pieces, learn_bpe
+from seq2seq_jax.data.readers.text_pair import TextPair
 from seq2seq_jax.data.sentencepiece_model import (
     load_sentencepiece,
     read_sentencepiece,
     train_sentencepiece,
     write_sentencepiece,
 )
-from seq2seq_jax.data.text_pair import TextPair
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
+from seq2seq_jax.utils.logging import progress_count
 
 _log = logging.getLogger(__name__)
 

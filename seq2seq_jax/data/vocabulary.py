@@ -10,9 +10,9 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from seq2seq_jax.data.text_lines import read_lines
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import write_whole
+from seq2seq_jax.data.readers.text_lines import read_lines
+from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.errors import UserError
 
 UNK = "UNK"
 SEQUENCE_START = "SEQUENCE_START"
@@ -102,7 +102,7 @@ class Vocabulary:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes one token a line: the whole file or, if this process dies, none of it."""
-        write_whole(path, "".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
+        atomic_write(path, "".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
 
 
 def build_vocabulary(

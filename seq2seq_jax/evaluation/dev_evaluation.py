@@ -10,20 +10,20 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.class_lookup import find_class
+from seq2seq_jax.config.class_lookup import find_class
 from seq2seq_jax.data.postprocessing import find_postprocessing
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.devices import Devices
+from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation import metrics as metric_classes
 from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
-from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.inference.predictor import text_seeds
 from seq2seq_jax.inference.scoring import make_score
-from seq2seq_jax.inference.search_options import search_options
+from seq2seq_jax.models.batch_inputs import Batch, Collections, make_with_features, source_of
 from seq2seq_jax.models.losses import loss_sums
-from seq2seq_jax.models.sources import Batch, Collections, make_with_features, source_of
+from seq2seq_jax.search.decoding import make_decode
+from seq2seq_jax.search.search_config import search_options
 
 
 class Sample(NamedTuple):

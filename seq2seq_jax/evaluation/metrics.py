@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = [
     "AccuracyMetricSpec",

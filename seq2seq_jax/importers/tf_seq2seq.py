@@ -8,12 +8,12 @@ import numpy as np
 
 from seq2seq_jax.config import read_tf_config, resolve, write_config
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.importers.tf_variables import import_model, read_variables
 from seq2seq_jax.models.build import build_model
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir, vocabulary_sizes
 from seq2seq_jax.training.optimizers import build_optimizer
 from seq2seq_jax.training.train_step import create_train_state
-from seq2seq_jax.workdir import Vocabularies, Workdir, vocabulary_sizes
+from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
 from seq2seq_jax.models.build import init_params
-from seq2seq_jax.models.stacks import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.utils.errors import UserError
 
 Params = Mapping[str, Any]
 Path = tuple[str, ...]

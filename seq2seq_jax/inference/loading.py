@@ -9,13 +9,13 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.checkpoints import Checkpoints, into_template
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.models.batch_inputs import Collections
 from seq2seq_jax.models.build import build_model, variable_shapes
-from seq2seq_jax.models.sources import Collections
-from seq2seq_jax.workdir import Vocabularies, Workdir, check_vocabularies_fit
+from seq2seq_jax.storage.checkpoints import Checkpoints, into_template
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir, check_vocabularies_fit
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["LoadedModel", "load_ensemble", "load_model"]
 

@@ -3,10 +3,10 @@
 import reprlib
 from collections.abc import Iterator, Sequence
 
-from seq2seq_jax.data.parallel_text import ParallelTextInputPipeline
-from seq2seq_jax.data.text_pair import TextPair
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.inference.line_stream import in_windows, input_windows
+from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.inference.line_reader import in_windows, input_windows
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["column_windows", "file_windows"]
 

@@ -15,18 +15,18 @@ from seq2seq_jax.data.batches import Batch, batches_by_length, padded_length, so
 from seq2seq_jax.data.corpus import encode_source, encode_target
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.devices import Devices
-from seq2seq_jax.inference.conditions import condition_arrays
-from seq2seq_jax.inference.decoding import make_decode
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.inference.hypotheses import to_hypotheses
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
-from seq2seq_jax.inference.option_keys import with_options
 from seq2seq_jax.inference.prediction import Prediction, SearchHistory, TargetScore
-from seq2seq_jax.inference.read_hypotheses import read_hypotheses
-from seq2seq_jax.inference.sampling import sentence_seeds
 from seq2seq_jax.inference.scoring import make_score
-from seq2seq_jax.inference.search import SearchResult
-from seq2seq_jax.inference.search_options import search_options
-from seq2seq_jax.workdir import Workdir
+from seq2seq_jax.inference.search_overrides import with_options
+from seq2seq_jax.search.decoding import make_decode
+from seq2seq_jax.search.example_constraints import constraint_arrays
+from seq2seq_jax.search.result import SearchResult
+from seq2seq_jax.search.sampling import per_example_seeds
+from seq2seq_jax.search.search_config import search_options
+from seq2seq_jax.storage.workdir import Workdir
 
 __all__ = ["Predictor", "text_seeds"]
 
@@ -130,7 +130,7 @@ class Predictor:
         def started() -> Iterator[tuple[np.ndarray, SearchResult]]:
             for batch, places in source_batches(encoded, batch_size, there):
                 indices = there[places[places >= 0]]
-                batch |= condition_arrays(indices, batch_size, **conditions)
+                batch |= constraint_arrays(indices, batch_size, **conditions)
                 yield indices, search(self._params, self._devices.spread_whole(batch))
 
         predictions = [Prediction(text, [], []) for text in texts]
@@ -204,7 +204,7 @@ class Predictor:
                     "source_ids": np.zeros((rows, width), np.int32),
                     "source_len": np.zeros(rows, np.int32),
                 }
-                batch |= condition_arrays(np.zeros(0, int), rows, **self._conditions([]))
+                batch |= constraint_arrays(np.zeros(0, int), rows, **self._conditions([]))
                 jax.block_until_ready(search(self._params, self._devices.spread_whole(batch)))
 
     def _search_as(self, config: ConfigDict) -> None:
@@ -235,8 +235,8 @@ class Predictor:
             self._models,
             self.vocabularies.target,
             **self._options,
-            want_attention=attention,
-            want_history=history,
+            return_attention=attention,
+            return_history=history,
         )
 
         @jax.jit
@@ -250,7 +250,7 @@ class Predictor:
     def _make_score(self, mean: str, attention: bool) -> Callable[[Any, Batch], Any]:
         if attention and not self.has_attention:
             raise ValueError("a model without attention has none to give")
-        score = make_score(self._models, ensemble_mean=mean, want_attention=attention)
+        score = make_score(self._models, ensemble_mean=mean, return_attention=attention)
         names = ("source_ids", "source_len", "target_ids", "target_len")
         return lambda params, batch: score(params, *(batch[name] for name in names))
 
@@ -272,7 +272,7 @@ class Predictor:
         prefixes: Sequence[str | None] | None = None,
         allowed: Sequence[Collection[str] | None] | None = None,
     ) -> dict[str, Any]:
-        """The keywords of `condition_arrays`."""
+        """The keywords of `constraint_arrays`."""
         vocabulary, sampling = self.vocabularies.target, self.config.inference.sampling
         conditions: dict[str, Any] = {"vocabulary_size": vocabulary.size}
         if sampling.enable:
@@ -292,7 +292,7 @@ class Predictor:
 
     def _read(self, text: str, seen: list[str], result: SearchResult, row: int) -> Prediction:
         """A row of a result on the host."""
-        n_best = read_hypotheses(
+        n_best = to_hypotheses(
             result, row, self.vocabularies.target, self.tokenizers.target, len(seen)
         )
         history = None
@@ -310,7 +310,7 @@ class Predictor:
 
 def text_seeds(seed: int, texts: Iterable[str]) -> np.ndarray:
     """[N] u32, for sampling: the same for the same text, wherever it stands."""
-    return sentence_seeds(
+    return per_example_seeds(
         seed, (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
     )
 

@@ -9,7 +9,7 @@ from flax import linen as nn
 from flax import struct
 from jax.typing import ArrayLike
 
-from seq2seq_jax.inference.ensembles import mean_attention, mean_log_probs
+from seq2seq_jax.search.ensembles import mean_attention, mean_log_probs
 
 __all__ = ["Score", "make_score"]
 
@@ -40,7 +40,7 @@ def make_score(
     models: nn.Module | Sequence[nn.Module],
     *,
     ensemble_mean: str = "log",
-    want_attention: bool = False,
+    return_attention: bool = False,
 ) -> Score:
     """Teacher forcing in one jitted function.
 
@@ -71,7 +71,7 @@ def make_score(
         real = jnp.arange(words.shape[1]) < target_len[:, None] - 1
         log_probs = jnp.where(real, log_probs, 0.0)
         attention = None
-        if want_attention:
+        if return_attention:
             attention = mean_attention([output.attention_scores for output in outputs])
             attention = jnp.where(real[..., None], attention, 0.0)
         return TargetScores(log_probs, jnp.sum(log_probs, axis=-1), attention)

@@ -11,8 +11,8 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.models.initializers import symmetric_uniform, xavier_uniform
-from seq2seq_jax.models.layers import Dense
-from seq2seq_jax.models.time_loop import keep
+from seq2seq_jax.ops.layers import Dense
+from seq2seq_jax.ops.rnn_scan import keep
 
 __all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
 

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.activations import ACTIVATIONS
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]
 

@@ -9,10 +9,10 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from seq2seq_jax.class_lookup import find_class
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
+from seq2seq_jax.config.class_lookup import find_class
 from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
-from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
+from seq2seq_jax.utils.errors import UserError
 
 Params = Mapping[str, Any]
 

@@ -19,8 +19,8 @@ from flax import linen as nn
 
 from seq2seq_jax.models.activations import ACTIVATIONS
 from seq2seq_jax.models.initializers import symmetric_uniform
-from seq2seq_jax.models.layers import Dense, Dropout
-from seq2seq_jax.models.time_loop import keep
+from seq2seq_jax.ops.layers import Dense, Dropout
+from seq2seq_jax.ops.rnn_scan import keep
 
 __all__ = ["BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LayerNormBasicLSTMCell"]
 

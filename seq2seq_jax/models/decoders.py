@@ -10,8 +10,8 @@ from flax import struct
 
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.initializers import xavier_uniform
-from seq2seq_jax.models.layers import Dense
-from seq2seq_jax.models.stacks import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.ops.layers import Dense
 
 __all__ = ["AttentionDecoder", "BasicDecoder"]
 

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.layers import computing_in
-from seq2seq_jax.models.softmax_loss import softmax_loss
-from seq2seq_jax.models.sources import Batch, Collections, source_of
-from seq2seq_jax.models.word_losses import loss_of_words
+from seq2seq_jax.models.batch_inputs import Batch, Collections, source_of
+from seq2seq_jax.ops.layers import computing_in
+from seq2seq_jax.ops.linear_cross_entropy import linear_cross_entropy
+from seq2seq_jax.ops.softmax_cross_entropy import softmax_loss
 
 Array = jax.Array
 
@@ -41,7 +41,7 @@ def training_loss_sums(
     Args:
       dtype: of matrix products; see `layers.computing_in`. Logits that are made of products of a
         smaller type are float32 before the softmax.
-      skip_padding: make logits at real positions alone (`word_losses`); for rows that are all on
+      skip_padding: make logits at real positions alone (`linear_cross_entropy`); for rows that are all on
         one device. A decoder that does not say what its logits are made of makes them all.
 
     Returns:
@@ -64,7 +64,7 @@ def training_loss_sums(
         layer = params["decoder"]["project_logits"]
         targets, lengths = _targets(batch)
         features = output if dtype == "float32" else output.astype(dtype)
-        loss = loss_of_words(
+        loss = linear_cross_entropy(
             features, layer["kernel"], layer["bias"], targets, lengths, label_smoothing
         )
         tokens = jnp.sum(lengths)

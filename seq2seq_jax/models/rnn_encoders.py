@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seq2seq_jax.models.encoder_output import EncoderOutput
-from seq2seq_jax.models.stacks import BidirectionalRNNStack, RNNStack
+from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNStack
 
 Array = jax.Array
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.decoders import DecoderStep
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import symmetric_uniform
-from seq2seq_jax.models.time_loop import scan_over_time
+from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["AttentionSeq2Seq", "BasicSeq2Seq", "Image2Seq"]
 

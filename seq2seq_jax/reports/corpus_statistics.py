@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq_jax.console import progress_count
-from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.utils.logging import progress_count
 
 Split = Callable[[str], list[str]]
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.utils.atomic_io import atomic_replace
+from seq2seq_jax.utils.errors import UserError
 
 
 def new_figure(width: float, height: float, fitted: bool = True) -> Any:
@@ -41,7 +41,7 @@ def save_figure(figure: Any, path: str | Path, cropped: bool = False) -> Path:
         raise UserError(str(path), "pictures are .png or .svg")
     with (
         matplotlib.rc_context({"svg.hashsalt": "seq2seq-jax"}),
-        replaced_when_done(path) as partial,
+        atomic_replace(path) as partial,
     ):
         figure.savefig(
             partial,

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.utils.atomic_io import atomic_replace
 
 
 def write_page(path: str | Path, kind: str, title: str, data: Any) -> Path:
@@ -28,7 +28,7 @@ def write_page(path: str | Path, kind: str, title: str, data: Any) -> Path:
     pieces = _part("page.html").split("@@")  # text and names of parts by turns
     page = "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
     path = Path(path)
-    with replaced_when_done(path) as partial:
+    with atomic_replace(path) as partial:
         # A lone surrogate, half of a character cut in two, cannot be encoded.
         partial.write_text(page, encoding="utf-8", errors="replace")
     return path

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.reports.figures import new_figure, save_figure
 from seq2seq_jax.reports.html_page import finite, write_page
-from seq2seq_jax.training.metric_writers import metrics_file, read_metrics
+from seq2seq_jax.storage.metrics_log import metrics_file, read_metrics
+from seq2seq_jax.utils.errors import UserError
 
 Curves = dict[str, tuple[list[int], list[float]]]
 """Name of a metric -> steps and values."""

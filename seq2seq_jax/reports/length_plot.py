@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.utils.atomic_io import atomic_replace
 
 _SHOWN = 99.5  # per cent of the texts: one very long line must not squeeze all others
 
@@ -50,6 +50,6 @@ def plot_lengths(sources: np.ndarray, targets: np.ndarray, path: str | Path) -> 
             ticks.set_major_locator(MaxNLocator(integer=True, nbins=8))
     together.set_title(f"{len(sources):,} pairs", fontsize="medium")
     path = Path(path)
-    with replaced_when_done(path) as partial:
+    with atomic_replace(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
     return path

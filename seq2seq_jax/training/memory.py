@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import jax
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def peak_memory() -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from seq2seq_jax.whole_files import replaced_when_done
+from seq2seq_jax.utils.atomic_io import atomic_replace
 
 
 class Parameter(NamedTuple):
@@ -61,7 +61,7 @@ def model_analysis(params: Mapping[str, Any]) -> str:
 def write_model_analysis(params: Mapping[str, Any], path: str | Path) -> Path:
     """Writes the table to a text file."""
     path = Path(path)
-    with replaced_when_done(path) as partial:
+    with atomic_replace(path) as partial:
         partial.write_text(model_analysis(params) + "\n", encoding="utf-8")
     return path
 

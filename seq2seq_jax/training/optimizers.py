@@ -41,7 +41,7 @@ def build_optimizer(settings: ConfigDict) -> tuple[Schedule, optax.GradientTrans
         schedule,
         settings.clip_gradients,
         settings.clip_embed_gradients,
-        settings.encoder_rate_scale,
+        settings.encoder_lr_multiplier,
     )
     return schedule, optimizer
 
@@ -52,7 +52,7 @@ def make_optimizer(
     learning_rate: Schedule,
     clip_gradients: float = 5.0,
     clip_embed_gradients: float = 0.1,
-    encoder_rate_scale: float = 1.0,
+    encoder_lr_multiplier: float = 1.0,
 ) -> optax.GradientTransformation:
     """The chain: clip by global norm, clip each embedding table by its own norm, optimizer, another
     rate for the encoder.
@@ -68,8 +68,8 @@ def make_optimizer(
         chain.append(clip_embeddings(clip_embed_gradients))
     optimizer = OPTIMIZERS.get(name) or getattr(optax, name)
     chain.append(optimizer(learning_rate, **params))
-    if encoder_rate_scale != 1:
-        chain.append(scale_encoder(encoder_rate_scale))
+    if encoder_lr_multiplier != 1:
+        chain.append(scale_encoder(encoder_lr_multiplier))
     return optax.chain(*chain)
 
 

@@ -11,9 +11,9 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from seq2seq_jax.devices import Across
+from seq2seq_jax.devices.parallel import ParallelContext
+from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import training_loss_sums
-from seq2seq_jax.models.sources import Batch, Collections
 from seq2seq_jax.training.optimizers import global_norm
 
 Array = jax.Array
@@ -26,7 +26,7 @@ class TrainState(struct.PyTreeNode):
       step: updates done.
       params, opt_state: of the model and the optimizer.
       averaged: the moving average of the parameters; None without one.
-      rate_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
+      lr_scale: what the updates are multiplied by, 1 until the rate is lowered on a plateau.
       batch_stats: statistics of batches, of models that have some.
       frozen: weights that are not trained, of models that have some.
       dropout_key: what dropout draws from, with the step; as numbers, which all hosts can place.
@@ -38,7 +38,7 @@ class TrainState(struct.PyTreeNode):
     params: Any
     opt_state: optax.OptState
     averaged: Any
-    rate_scale: Array
+    lr_scale: Array
     batch_stats: Any
     frozen: Any
     dropout_key: Any
@@ -59,7 +59,7 @@ class TrainState(struct.PyTreeNode):
         return {name: tree for name, tree in found.items() if tree}
 
     @property
-    def best_params(self) -> Any:
+    def eval_params(self) -> Any:
         """What is evaluated and used: the average, if there is one."""
         return self.params if self.averaged is None else self.averaged
 
@@ -79,7 +79,7 @@ def create_train_state(
         params=params,
         opt_state=optimizer.init(params),
         averaged=jax.tree.map(jnp.copy, params) if ema_decay else None,
-        rate_scale=jnp.ones((), jnp.float32),
+        lr_scale=jnp.ones((), jnp.float32),
         batch_stats=collections.get("batch_stats", {}),
         frozen=collections.get("frozen", {}),
         dropout_key=jax.random.key_data(jax.random.key(seed)),
@@ -94,7 +94,7 @@ def make_train_step(
     dtype: str = "float32",
     accumulation_steps: int = 1,
     ema_decay: float = 0.0,
-) -> Callable[[TrainState, Batch, Across], tuple[TrainState, dict[str, Array]]]:
+) -> Callable[[TrainState, Batch, ParallelContext], tuple[TrainState, dict[str, Array]]]:
     """The update, to be compiled by `Devices.compile_step`.
 
     The gradient is that of the token mean, sum(loss) / sum(tokens), over all devices and all parts
@@ -111,7 +111,7 @@ def make_train_step(
         d' = min(d, (1 + step) / (10 + step)) lets it start quickly; 0: none.
     """
 
-    def of_part(state: TrainState, batch: Batch, key: Array, owns_rows: bool) -> Any:
+    def of_part(state: TrainState, batch: Batch, key: Array, is_local: bool) -> Any:
         """What is summed over parts and devices: of the batch, the gradient, the statistics."""
 
         def loss(params: Any) -> Any:
@@ -123,7 +123,7 @@ def make_train_step(
                 label_smoothing=label_smoothing,
                 collections=collections,
                 dtype=dtype,
-                skip_padding=owns_rows,
+                skip_padding=is_local,
             )
 
         collections = state.collections
@@ -135,13 +135,13 @@ def make_train_step(
         }
         return sums, grads, (stats, jnp.ones(()))
 
-    def of_all_parts(state: TrainState, batch: Batch, key: Array, owns_rows: bool) -> Any:
+    def of_all_parts(state: TrainState, batch: Batch, key: Array, is_local: bool) -> Any:
         if accumulation_steps == 1:
-            return of_part(state, batch, key, owns_rows)
+            return of_part(state, batch, key, is_local)
 
         def add_part(so_far: Any, part: Any) -> tuple[Any, None]:
             index, batch = part
-            new = of_part(state, batch, jax.random.fold_in(key, index), owns_rows)
+            new = of_part(state, batch, jax.random.fold_in(key, index), is_local)
             return jax.tree.map(jnp.add, so_far, new), None
 
         # Part i takes rows i, i + n, ...: whichever way rows are spread over devices, each
@@ -152,21 +152,19 @@ def make_train_step(
         first = jax.tree.map(lambda x: x[0], parts)
         zeros = jax.tree.map(
             lambda x: jnp.zeros(x.shape, x.dtype),
-            jax.eval_shape(partial(of_part, owns_rows=owns_rows), state, first, key),
+            jax.eval_shape(partial(of_part, is_local=is_local), state, first, key),
         )
         return jax.lax.scan(add_part, zeros, (jnp.arange(accumulation_steps), parts))[0]
 
     def train_step(
-        state: TrainState, batch: Batch, across: Across
+        state: TrainState, batch: Batch, across: ParallelContext
     ) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.dropout_key), state.step)
         key = jax.random.fold_in(key, across.index())
-        sums, grads, (stats, parts) = across.total(
-            of_all_parts(state, batch, key, across.owns_rows)
-        )
+        sums, grads, (stats, parts) = across.total(of_all_parts(state, batch, key, across.is_local))
         grads = jax.tree.map(lambda grad: grad / sums["target_tokens"], grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        updates = jax.tree.map(lambda update: state.rate_scale * update, updates)
+        updates = jax.tree.map(lambda update: state.lr_scale * update, updates)
         params = optax.apply_updates(state.params, updates)
         averaged = None
         if state.averaged is not None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.class_lookup import find_class
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.config.class_lookup import find_class
 from seq2seq_jax.models import decoders
 from seq2seq_jax.models.build import Params
+from seq2seq_jax.utils.errors import UserError
 
 
 def initial_vocab_bias(config: ConfigDict, count: Callable[[], np.ndarray]) -> Params:

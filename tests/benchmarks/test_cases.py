@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seq2seq_jax.benchmarks.cases import (
+from benchmarks.cases import (
     CASES,
     Case,
     SpecialIds,
@@ -12,8 +12,8 @@ from seq2seq_jax.benchmarks.cases import (
     target_tokens,
     train_flops,
 )
-from seq2seq_jax.benchmarks.real_lengths import real_pairs, sorted_batches
-from seq2seq_jax.benchmarks.training import bucketed_batches
+from benchmarks.real_lengths import real_pairs, sorted_batches
+from benchmarks.training import bucketed_batches
 
 TINY = Case("GRUCell", "AttentionLayerDot", 8, 1, 1, 12, 3, 5, False, 4, 2)
 REAL = CASES["R"]._replace(batches=4)

@@ -1,7 +1,7 @@
 import pytest
 
-from seq2seq_jax.benchmarks.inception import forward_gflop
-from seq2seq_jax.models.inception_v3 import InceptionV3
+from benchmarks.inception import forward_gflop
+from seq2seq_jax.captioning.models.inception_v3 import InceptionV3
 
 
 def test_the_networks_operations_are_those_that_are_published():

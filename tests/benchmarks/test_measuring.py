@@ -6,16 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from seq2seq_jax.benchmarks import __main__ as command
-from seq2seq_jax.benchmarks import loop, ours, recorded, scaling
-from seq2seq_jax.benchmarks.cases import CASES, Case
-from seq2seq_jax.benchmarks.in_turn import Competitor, installed, measure_in_turn
-from seq2seq_jax.benchmarks.input_pipeline import our_batches, prepare_input
-from seq2seq_jax.benchmarks.matmul import matmul_gflops
-from seq2seq_jax.benchmarks.prepared_input import PreparedInput, time_batches
-from seq2seq_jax.benchmarks.timing import Runs
-from seq2seq_jax.benchmarks.work import Work, all_work, described
-from seq2seq_jax.data.tfrecord import read_tfrecords
+from benchmarks import __main__ as command
+from benchmarks import loop, ours, recorded, scaling
+from benchmarks.cases import CASES, Case
+from benchmarks.in_turn import Competitor, installed, measure_in_turn
+from benchmarks.input_pipeline import our_batches, prepare_input
+from benchmarks.matmul import matmul_gflops
+from benchmarks.prepared_input import PreparedInput, time_batches
+from benchmarks.timing import Runs
+from benchmarks.work import Work, all_work, described
+from seq2seq_jax.data.readers.tfrecord import read_tfrecords
 
 TINY = Case("GRUCell", "AttentionLayerDot", 8, 1, 1, 12, 3, 5, False, 4, 2)
 # A main program such as `peers` have, that measures nothing.

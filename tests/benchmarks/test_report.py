@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from seq2seq_jax.benchmarks.report import write_report
-from seq2seq_jax.errors import UserError
+from benchmarks.report import write_report
+from seq2seq_jax.utils.errors import UserError
 
 TRAIN = {"case": "B", "mode": "train", "batch": 64, "threads": 2}
 LINES = [

@@ -6,7 +6,7 @@ import re
 import jax
 import pytest
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_workdir import tiny_run
 
 BEAM = "--config.inference.beam_search.beam_width=3"

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_workdir import tiny_run
 
 LINES = ["a b c", "", "f", "e e e e e e e", "b", "unheard of", "c d"]
@@ -154,7 +154,7 @@ def test_what_cannot_be_is_one_line(infer, name, flags, message):
 def test_the_user_can_import_a_successor_function(infer, plain, tmp_path, monkeypatch):
     (tmp_path / "my_search.py").write_text(
         "import jax.numpy as jnp\n"
-        "from seq2seq_jax.inference.beam_step import choose_top_k\n"
+        "from seq2seq_jax.search.beam_step import choose_top_k\n"
         "def backwards(scores):\n"
         "    return choose_top_k(scores)[:, ::-1]\n"
     )

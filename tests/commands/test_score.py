@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_workdir import tiny_run
 
 PAIRS = [("a b c", "b c"), ("f", ""), ("", "a"), ("e e", "unheard of a a a a a a")]

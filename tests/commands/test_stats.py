@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def flat(text: str) -> list[str]:

@@ -2,9 +2,9 @@ import filecmp
 
 import pytest
 
-from seq2seq_jax.data.toy import toy_reverse
+from seq2seq_jax.data.readers.toy import toy_reverse
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def lines(path):

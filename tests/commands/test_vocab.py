@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 TEXT = "b a c a\nd d  d b\nUNK x\ty\n"
 

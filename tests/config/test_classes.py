@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from seq2seq_jax.config import default_config, import_dotted, resolve
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 CELL = "encoder.params.rnn_cell"
 

@@ -14,7 +14,7 @@ from seq2seq_jax.config import (
     resolve,
     write_config,
 )
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def config_of(*overrides):

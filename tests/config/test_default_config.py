@@ -4,8 +4,8 @@ import pytest
 
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.config.classes import SLOTS
-from seq2seq_jax.config.keys import ClassList, ClassName, Key, checked
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, checked
+from seq2seq_jax.utils.errors import UserError
 
 BUILTIN = [
     ("input_pipeline_train.params.builtin", "toy_copy"),

@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq_jax.config import default_config, resolve, split_overrides
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 TRAIN, DEV = "input_pipeline_train.params", "input_pipeline_dev.params"
 

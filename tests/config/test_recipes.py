@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.config import check_training, load_config, resolve
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = [

@@ -4,7 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import check_training, default_config, resolve
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 TRAIN, DEV = "input_pipeline_train.params", "input_pipeline_dev.params"
 

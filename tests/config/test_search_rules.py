@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import tiny_config
 
 BEAM = {"beam_search__beam_width": 4}

@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq_jax.config import load_config, read_tf_config, resolve
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 MODEL = """
 model: AttentionSeq2Seq

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.data.prepared_text import PreparedText, prepare_text
-from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.tokenized_cache import PreparedText, prepare_text
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 
 WORDS = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))

@@ -17,7 +17,7 @@ from seq2seq_jax.data.batches import (
 from seq2seq_jax.data.buckets import BatchRows, Buckets, choose_buckets
 from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def corpus_of(lengths) -> Corpus:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.data.bpe import LONGEST_WORD, BPECodes, join_pieces, learn_bpe
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 GOLDEN = json.loads(Path(__file__).with_name("subword_nmt.json").read_text("utf-8"))
 

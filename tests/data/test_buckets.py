@@ -14,7 +14,7 @@ from seq2seq_jax.data.buckets import (
     choose_buckets,
     parse_boundaries,
 )
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 lengths_of_pairs = st.lists(
     st.tuples(st.integers(1, 5), st.integers(2, 6)), min_size=1, max_size=30

@@ -3,7 +3,7 @@ import pytest
 
 from seq2seq_jax.data.corpus import Corpus, make_corpus
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 SOURCE = Vocabulary(["a", "b"])  # UNK 2, START 3, END 4
 TARGET = Vocabulary(["x", "y", "z"])  # UNK 3, START 4, END 5

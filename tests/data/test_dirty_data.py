@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_jax.data import text_lines
 from seq2seq_jax.data.corpus import make_corpus
-from seq2seq_jax.data.pipelines import ParallelTextInputPipeline, TSVInputPipeline
-from seq2seq_jax.data.prepared_text import prepare_text
-from seq2seq_jax.data.text_lines import check_readable, file_digest, read_lines
+from seq2seq_jax.data.readers import text_lines
+from seq2seq_jax.data.readers.pipelines import ParallelTextInputPipeline, TSVInputPipeline
+from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
+from seq2seq_jax.data.tokenized_cache import prepare_text
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, most_frequent
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 KEY = "input_pipeline_train.params"
 

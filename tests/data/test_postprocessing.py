@@ -1,7 +1,7 @@
 import pytest
 
 from seq2seq_jax.data.postprocessing import decode_sentencepiece, find_postprocessing, strip_bpe
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 @pytest.mark.parametrize(

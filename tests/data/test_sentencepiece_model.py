@@ -11,7 +11,7 @@ from seq2seq_jax.data.sentencepiece_model import (
     train_sentencepiece,
     write_sentencepiece,
 )
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 SUBJECTS = ["der Hund", "die Katze", "ein Straßenbahnfahrer", "niemand", "das Häuschen"]
 VERBS = ["schläft", "läuft", "unterrichtet", "übersetzt", "verschwindet", "bellt"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from seq2seq_jax.data import tokenizers
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
 from seq2seq_jax.data.postprocessing import decode_sentencepiece, strip_bpe
+from seq2seq_jax.data.readers.text_pair import TextPair
 from seq2seq_jax.data.sentencepiece_model import train_sentencepiece
-from seq2seq_jax.data.text_pair import TextPair
 from seq2seq_jax.data.tokenizers import (
     BPETokenizer,
     DelimiterTokenizer,
@@ -20,7 +20,7 @@ from seq2seq_jax.data.tokenizers import (
     write_tokenizers,
 )
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 WORDS = ["the", "lower", "house", "newer", "wider", "nation", "national", "international"]
 WORDS += ["a@@", "@@@", "x@@y", "UNKUNK", "FUNK"]

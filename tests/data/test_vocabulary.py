@@ -9,7 +9,7 @@ from seq2seq_jax.data.vocabulary import (
     build_vocabulary,
     most_frequent,
 )
-from seq2seq_jax.errors import UserError
+from seq2seq_jax.utils.errors import UserError
 
 
 def error_of_reading(path, content: str | bytes) -> str:

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.evaluation.metrics import (
     AccuracyMetricSpec,
     BleuMetricSpec,
@@ -14,6 +13,7 @@ from seq2seq_jax.evaluation.metrics import (
     RougeMetricSpec,
     text_metrics,
 )
+from seq2seq_jax.utils.errors import UserError
 
 
 def words(*texts):

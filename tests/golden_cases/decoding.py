@@ -15,7 +15,8 @@ import numpy as np
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model, import_part
-from seq2seq_jax.inference.beam_search import (
+from seq2seq_jax.models.seq2seq import reverse_sequences
+from seq2seq_jax.search.beam_search import (
     beam_search,
     beam_step,
     choose_top_k,
@@ -23,8 +24,7 @@ from seq2seq_jax.inference.beam_search import (
     initial_beam_state,
     tile_to_beams,
 )
-from seq2seq_jax.inference.greedy import greedy_search
-from seq2seq_jax.models.seq2seq import reverse_sequences
+from seq2seq_jax.search.greedy import greedy_search
 from tests.golden_cases.golden_file import IMPOSSIBLE, GoldenFile
 from tests.golden_cases.networks import (
     Network,

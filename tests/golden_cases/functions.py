@@ -9,13 +9,15 @@ import numpy as np
 
 from seq2seq_jax.data import postprocessing
 from seq2seq_jax.data.corpus import make_corpus
-from seq2seq_jax.data.prepared_text import prepare_text
 from seq2seq_jax.data.ragged import Rows
-from seq2seq_jax.data.text_pair import TextPair
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.tokenized_cache import prepare_text
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
 from seq2seq_jax.evaluation.metrics import BleuMetricSpec, text_metrics
-from seq2seq_jax.inference.beam_search import (
+from seq2seq_jax.inference.tasks.unk_replacement import replace_unknown
+from seq2seq_jax.models.losses import cross_entropy
+from seq2seq_jax.search.beam_search import (
     BeamState,
     beam_step,
     choose_top_k,
@@ -23,8 +25,6 @@ from seq2seq_jax.inference.beam_search import (
     initial_beam_state,
     length_penalty,
 )
-from seq2seq_jax.models.losses import cross_entropy
-from seq2seq_jax.tasks.unk_replacement import replace_unknown
 from seq2seq_jax.training.schedules import make_schedule
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.training import losses_one_by_one

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
-from seq2seq_jax.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.models.inception_v3 import EPSILON, convolutions
+from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
+from seq2seq_jax.captioning.models.inception_v3 import EPSILON, convolutions
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import quick_jit
 

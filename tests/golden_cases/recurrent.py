@@ -6,7 +6,7 @@ import numpy as np
 from seq2seq_jax.importers.tf_variables import import_part
 from seq2seq_jax.models import attention as attention_layers
 from seq2seq_jax.models.position_embeddings import position_encoding
-from seq2seq_jax.models.stacks import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNStack
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import like_first_state, network, quick_jit, shapes_of
 

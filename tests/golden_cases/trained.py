@@ -5,9 +5,9 @@ import numpy as np
 from seq2seq_jax.data.corpus import encode_source
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model
-from seq2seq_jax.inference.decoding import make_decode
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.search.decoding import make_decode
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import configured
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.importers.tf_variables import import_model, read_variables
 from seq2seq_jax.models.build import build_model
+from seq2seq_jax.utils.errors import UserError
 
 SCOPE = "model/basic_seq2seq/"
 

@@ -6,9 +6,9 @@ import pytest
 
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.loading import load_ensemble
-from seq2seq_jax.workdir import Vocabularies
+from seq2seq_jax.storage.workdir import Vocabularies
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import VOCABULARY, tiny_model
 from tests.tiny_workdir import tiny_run, tiny_run_params
 

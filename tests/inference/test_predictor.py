@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.workdir import Vocabularies
+from seq2seq_jax.storage.workdir import Vocabularies
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import VOCABULARY, model_params, tiny_config
 
 SOURCES = ["a b c", "", "f", "e e e e e e e", "b", "unheard of", "c d"]

@@ -38,7 +38,7 @@ def log_probs(members):
 @pytest.fixture(scope="module")
 def scores(members):
     (model, _), (params, _) = members
-    return jax.device_get(make_score(model, want_attention=True)(params, *ARRAYS))
+    return jax.device_get(make_score(model, return_attention=True)(params, *ARRAYS))
 
 
 def test_scores_are_the_models_log_probabilities(scores, log_probs):
@@ -64,7 +64,7 @@ def test_scores_sum_to_the_loss(members, scores):
 @pytest.mark.parametrize("mean", ["log", "linear"])
 def test_an_ensemble_scores_by_the_mean_of_its_members(members, scores, log_probs, mean):
     models, params = members
-    joint = make_score(models, ensemble_mean=mean, want_attention=True)(params, *ARRAYS)
+    joint = make_score(models, ensemble_mean=mean, return_attention=True)(params, *ARRAYS)
     first, second = np.exp(log_probs)
     mixed = np.sqrt(first * second) if mean == "log" else first + second
     mixed = np.log(mixed / mixed.sum(-1, keepdims=True))

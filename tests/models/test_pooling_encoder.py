@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.pooling_encoder import PoolingEncoder
+from seq2seq_jax.utils.errors import UserError
 
 NO_POSITIONS = {"enable": False, "combiner_fn": "multiply", "num_positions": 100}
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.models.losses import loss_sums, training_loss_sums
 from seq2seq_jax.models.seq2seq import reverse_sequences
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import VOCABULARY, model_params, pair_batch, tiny_config, tiny_model
 
 ENCODERS = (

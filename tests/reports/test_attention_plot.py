@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.reports import fonts
 from seq2seq_jax.reports.attention_plot import plot_attention
 from seq2seq_jax.reports.fonts import lettering
+from seq2seq_jax.utils.errors import UserError
 
 ATTENTION = np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5]])
 

@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.reports.learning_curve import (
     plot_learning_curve,
     plot_learning_curves,
@@ -10,7 +9,8 @@ from seq2seq_jax.reports.learning_curve import (
     sparkline,
     write_learning_curves,
 )
-from seq2seq_jax.training.metric_writers import MetricWriter
+from seq2seq_jax.storage.metrics_log import MetricWriter
+from seq2seq_jax.utils.errors import UserError
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

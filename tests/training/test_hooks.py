@@ -8,16 +8,16 @@ import numpy as np
 import optax
 import pytest
 
-from seq2seq_jax import devices
 from seq2seq_jax.config import resolve
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.models.sources import source_of
-from seq2seq_jax.training.hooks.configured import TrainSampleHook, make_hooks
+from seq2seq_jax.devices import parallel as devices
+from seq2seq_jax.models.batch_inputs import source_of
+from seq2seq_jax.storage.metrics_log import read_metrics
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir
+from seq2seq_jax.training.hooks.factory import TrainSampleHook, make_hooks
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
-from seq2seq_jax.training.loop import train
-from seq2seq_jax.training.metric_writers import read_metrics
 from seq2seq_jax.training.train_step import create_train_state
-from seq2seq_jax.workdir import Vocabularies, Workdir
+from seq2seq_jax.training.trainer import train
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import VOCABULARY, model_params, pair_batch, tiny_config, tiny_model
 
 HOOKS = "PrintModelAnalysisHook,MetadataCaptureHook,TrainSampleHook"

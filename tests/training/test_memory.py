@@ -3,8 +3,8 @@ import re
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.errors import UserError
 from seq2seq_jax.training.memory import explain_out_of_memory
+from seq2seq_jax.utils.errors import UserError
 
 
 def test_running_out_of_memory_names_keys_that_exist():

@@ -58,7 +58,7 @@ def test_embeddings_are_clipped_after_all_gradients():
 def test_the_encoder_has_a_rate_of_its_own():
     grads = {"encoder": {"kernel": jnp.array([2.0])}, "decoder": {"kernel": jnp.array([2.0])}}
     for factor in (0.0, 0.25):
-        scaled = updates(grads, encoder_rate_scale=factor)
+        scaled = updates(grads, encoder_lr_multiplier=factor)
         assert scaled["encoder"]["kernel"] == -2 * factor
         assert scaled["decoder"]["kernel"] == -2
 

@@ -3,7 +3,7 @@ import jax
 import numpy as np
 import pytest
 
-from seq2seq_jax.devices import Devices
+from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import init_params
 from seq2seq_jax.training.optimizers import make_optimizer
 from seq2seq_jax.training.schedules import make_schedule

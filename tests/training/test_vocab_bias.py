@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-
-from seq2seq_jax.devices import Devices
-from seq2seq_jax.errors import UserError
-from seq2seq_jax.training.loop import train
-from seq2seq_jax.training.metric_writers import read_metrics
-from seq2seq_jax.training.preparation import prepare_data
-from seq2seq_jax.training.vocab_bias import initial_vocab_bias, log_frequencies
-from seq2seq_jax.workdir import Workdir
 from tests.training.test_preparation import Squares, characters
+
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.storage.metrics_log import read_metrics
+from seq2seq_jax.storage.workdir import Workdir
+from seq2seq_jax.training.data_setup import prepare_data
+from seq2seq_jax.training.trainer import train
+from seq2seq_jax.training.vocab_bias import initial_vocab_bias, log_frequencies
+from seq2seq_jax.utils.errors import UserError
 
 
 class Opaque:

@@ -7,9 +7,9 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.data.batches import Batch
-from seq2seq_jax.training.metric_writers import MetricWriter
+from seq2seq_jax.storage.metrics_log import MetricWriter
+from seq2seq_jax.storage.workdir import Vocabularies
 from seq2seq_jax.training.train_step import TrainState
-from seq2seq_jax.workdir import Vocabularies
 
 __all__ = ["Hook", "TrainingRun"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.models.sources import source_of
+from seq2seq_jax.models.batch_inputs import source_of
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 

@@ -1,0 +1,47 @@
+"""The step alone, over the batches that a run of a configuration has: `bare_step CONFIG STEPS`.
+
+Prints the moment after each `log_every_n_steps` steps, by step, as a JSON object.
+"""
+
+import json
+import sys
+import time
+from tempfile import TemporaryDirectory
+
+import jax
+
+from seq2seq_jax.config import load_config, resolve
+from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.storage.workdir import Workdir
+from seq2seq_jax.training.data_setup import prepare_data
+from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.train_step import create_train_state, make_train_step
+
+
+def bare_step_moments(config_file: str, steps: int) -> dict[int, float]:
+    """When each logged step was done."""
+    config = resolve(load_config(config_file), [])
+    with TemporaryDirectory() as folder:
+        data = prepare_data(config, Workdir(folder), Devices())
+    batches = [next(data.batches) for _ in range(steps)]
+    sizes = data.vocabularies.source.size, data.vocabularies.target.size
+    model = build_model(config, *sizes)
+    _, optimizer = build_optimizer(config.optimizer)
+    step = Devices().compile_step(make_train_step(model, optimizer))
+    state = create_train_state(init_params(model, config.seed), optimizer)
+    moments, pending = {}, []
+    for number, batch in enumerate(batches, start=1):
+        state, metrics = step(state, batch)
+        pending.append(metrics)
+        if number % config.log_every_n_steps == 0:
+            jax.device_get(pending)
+            pending = []
+            moments[number] = time.perf_counter()
+    return moments
+
+
+if __name__ == "__main__":
+    tune_malloc()
+    print(json.dumps(bare_step_moments(sys.argv[1], int(sys.argv[2]))))

@@ -1,0 +1,123 @@
+"""Training steps of this package."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from benchmarks.cases import (
+    CASES,
+    DROPOUT,
+    LEARNING_RATE,
+    REAL,
+    Batch,
+    Case,
+    Pair,
+    make_batches,
+    our_ids,
+    target_tokens,
+)
+from benchmarks.real_lengths import evenly, real_pairs
+from benchmarks.timing import Runs, rates, timed
+from benchmarks.work import Work, training_work
+from seq2seq_jax.config import default_config, resolve
+from seq2seq_jax.data.batches import epoch_batches
+from seq2seq_jax.data.buckets import BatchRows, choose_buckets
+from seq2seq_jax.data.corpus import Corpus, CorpusCounts
+from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.training.optimizers import make_optimizer
+from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.train_step import create_train_state, make_train_step
+
+
+def measure_training(work: Work) -> dict[str, Any]:
+    """Target tokens a second, SEQUENCE_END counted, padding not."""
+    case = CASES[work.case]
+    is_real = work.case == REAL
+    batches = bucketed_batches(case, work.data) if is_real else make_batches(case, our_ids(case))
+    model = make_model(case)
+    runs = time_steps(model, batches, work.seconds)
+    losses = [loss for output in runs.outputs for loss in output]
+    return {
+        **rates("tok", target_tokens(batches), runs),
+        "step_cpu_ms": round(1e3 * min(runs.cpu) / len(batches), 2),
+        "step_ms_median": round(1e3 * statistics.median(runs.wall) / len(batches), 3),
+        **training_work(work, batches),
+        "loss_first": round(losses[0], 4),
+        "loss_last": round(losses[-1], 4),
+        "finite": bool(np.all(np.isfinite(losses))),
+    }
+
+
+def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Runs:
+    """Times runs over all the batches; each gives the losses, means over tokens."""
+    optimizer = make_optimizer("Adam", {"eps": 8e-7}, make_schedule(LEARNING_RATE))
+    step = Devices().compile_step(make_train_step(model, optimizer))
+    state = create_train_state(init_params(model, seed=0), optimizer)
+
+    def one_pass() -> list[float]:
+        nonlocal state
+        metrics = []
+        for batch in batches:
+            state, step_metrics = step(state, batch)
+            metrics.append(step_metrics)
+        return [float(m["loss"] / m["target_tokens"]) for m in jax.device_get(metrics)]
+
+    return timed(one_pass, seconds)
+
+
+def make_model(case: Case) -> nn.Module:
+    """Built as from a config file."""
+    return build_model(resolve(case_config(case)), case.vocab_size, case.vocab_size)
+
+
+def case_config(case: Case) -> ConfigDict:
+    """That of configs/nmt_small.py, _medium.py or _large.py; of its data nothing is read."""
+    config = default_config("AttentionSeq2Seq")
+    # A configuration without data is not valid.
+    config.input_pipeline_train.params = {"builtin": "toy_copy"}
+    config.input_pipeline_dev.params = {"builtin": "toy_copy"}
+    config.source.reverse = False
+    config.embedding.dim = case.units
+    config.attention["class"] = case.attention
+    config.attention.params = {"num_units": case.units}
+    for part, layers in (("encoder", case.encoder_layers), ("decoder", case.decoder_layers)):
+        cell = {
+            "cell_class": case.cell,
+            "cell_params": {"num_units": case.units},
+            "dropout_input_keep_prob": 1 - DROPOUT,
+            "num_layers": layers,
+        }
+        config[part].params = {"rnn_cell": cell}
+    config.optimizer.name = "Adam"
+    config.optimizer.learning_rate = LEARNING_RATE
+    config.batch_size = case.batch_size
+    return config
+
+
+def bucketed_batches(case: Case, files: Sequence[str] = ()) -> list[Batch]:
+    """Some batches of an epoch, in buckets that are chosen as for any corpus."""
+    corpus = _corpus(case, real_pairs(case, files))
+    lengths = corpus.source.lengths, corpus.target.lengths
+    buckets = choose_buckets(*lengths, BatchRows(case.batch_size))
+    batches = sorted(
+        epoch_batches(corpus, buckets, seed=0, epoch=0),
+        key=lambda batch: (batch["source_ids"].shape, batch["target_ids"].shape),
+    )
+    return evenly(batches, case.batches)
+
+
+def _corpus(case: Case, pairs: Sequence[Pair]) -> Corpus:
+    ids = our_ids(case)
+    return Corpus(
+        source=Ragged.from_rows(source.tolist() for source, _ in pairs),
+        target=Ragged.from_rows([ids.start, *target.tolist(), ids.end] for _, target in pairs),
+        counts=CorpusCounts(len(pairs), {}, 0, 0, 0.0, 0.0),
+        digest="",
+    )

@@ -1,0 +1,97 @@
+"""Names emoji: learned from the drawings of one family of artists, tested on those of another.
+
+    seq2seq-jax fetch-emoji
+    seq2seq-jax fetch-weights nsfwjs
+    python main.py --config=configs/emoji_captioning.py
+    python main.py --mode=infer --workdir=runs/emoji_captioning cat.png --page=page.html
+
+Training sees each of Google's 1,636 emoji once, and eight variants of it, made by shifting,
+stretching, recolouring and blurring. Twitter's drawings of the same emoji are the dev set (one name
+in ten) and the test set, `test.tsv` beside it.
+
+The network is not trained: its features are computed once, of a block in its middle, for at 107
+pixels the last ones say little. Nor are the two layers over them, which are the directions that
+tell emoji apart and their variants not, and the prototypes behind these, one for each emoji. What
+is trained is a decoder that begins with how much a picture is like each prototype and spells the
+name word by word.
+
+On the test set 60.7 % of the names are exactly right, BLEU is 71.8; the name of the nearest of
+Google's drawings, by the best block of features, is right for 59.5 %, by pixels for 25.2 %.
+docs/results.md says more.
+"""
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import default_config
+from seq2seq_jax.utils.cache_dir import cache_dir
+
+EPOCHS = 60
+
+
+def get_config() -> ConfigDict:
+    config = default_config("Image2Seq")
+    emoji = str(cache_dir("emoji"))
+    for split, pipeline in (
+        ("train", config.input_pipeline_train),
+        ("dev", config.input_pipeline_dev),
+    ):
+        pipeline.params = {"captions": f"{emoji}/{split}.tsv", "image_dir": emoji}
+    config.pictures.variants = 8
+    config.pictures.projection = "discriminants"
+    config.pictures.features_dtype = "float16"
+    config.target.max_seq_len = 15
+    config.embedding.dim = 128
+    # Words that a drawing could be called are told apart from the first step on.
+    config.embedding.init_scale = 1.0
+
+    config.encoder["class"] = "InceptionV3Encoder"
+    config.encoder.params = {
+        "weights": str(cache_dir("weights") / "nsfwjs-4.4.0" / "model.json"),
+        "resize_height": 107,
+        "resize_width": 107,
+        "block": "mixed3",  # 5 x 5 cells
+        "trainable": "none",
+        "num_units": 128,
+        "normalize": True,
+        "dropout_keep_prob": 0.5,
+        # What stands where differs from artist to artist: the decoder should lean on prototypes.
+        "attention_keep_prob": 0.2,
+        "final_state": "cells",  # where in the picture something is counts
+        "final_units": 512,
+        "num_prototypes": 1636,  # each of them
+        "sharpness": 60.0,
+    }
+    config.bridge["class"] = "InitialStateBridge"
+    config.bridge.params = {"activation_fn": "tanh"}
+    config.attention["class"] = "AttentionLayerBahdanau"
+    config.attention.params = {"num_units": 128}
+    config.decoder["class"] = "AttentionDecoder"
+    config.decoder.params = {
+        "rnn_cell": {
+            "cell_class": "BasicLSTMCell",
+            "cell_params": {"num_units": 512},
+        },
+    }
+
+    config.batch_size = 64
+    config.train_steps = EPOCHS * 1636 // config.batch_size
+    config.optimizer.name = "Adam"
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.lr_decay_type = "cosine_decay"
+    config.optimizer.lr_decay_steps = config.train_steps
+    config.optimizer.clip_embed_gradients = 0.0
+    config.optimizer.encoder_lr_multiplier = 0.0
+    config.label_smoothing = 0.1
+    config.ema_decay = 0.99
+
+    config.inference.max_decode_length = 15
+    config.inference.batch_size = 64
+    config.metrics = [
+        "LogPerplexityMetricSpec",
+        "AccuracyMetricSpec",
+        *({"class": "BleuMetricSpec", "params": {"max_ngram_order": n}} for n in (1, 2, 3, 4)),
+        "ChrfMetricSpec",
+    ]
+    config.best_metric = "sequence_accuracy"
+    config.eval_every_n_steps = config.train_steps // 4
+    return config

@@ -1,0 +1,1 @@
+"""Image captioning: all code for images."""

@@ -1,0 +1,141 @@
+"""Files that say which picture has which captions, in the forms that people have.
+
+  table     file name TAB caption, a row for each caption; as Flickr30k's, whose names end in #0, #1
+  COCO      JSON: `images` (id, file_name) and `annotations` (image_id, caption)
+  Karpathy  JSON: `images` (filename, filepath, split, sentences of tokens or raw text); the splits
+            of COCO and Flickr that the literature uses (Karpathy and Fei-Fei, arXiv:1412.2306)
+
+Which it is, is told by its content.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
+from seq2seq_jax.utils.errors import UserError
+
+
+class FileCaptions(NamedTuple):
+    """A picture by the name of its file, below the folder of pictures, and what is said of it."""
+
+    file: str
+    captions: list[str]
+
+
+def read_captions(
+    path: str, *, split: str = "", image_column: str = "", caption_column: str = ""
+) -> list[FileCaptions]:
+    """Reads a file of captions; each picture once, in the order of their first appearance.
+
+    Args:
+      split: of a Karpathy file; several as "train+restval". Empty: all of them.
+      image_column, caption_column: names in a table's first row. Empty: the first two columns, and
+        the first row is a header if it says `image`, `file` or the like.
+
+    Raises:
+      UserError: the file cannot be read, is none of the forms, or has no such split or column.
+    """
+    check_readable(path)
+    if _is_json(path):
+        return _read_json(path, split)
+    if split:
+        raise UserError(path, f"a table has no splits, so there is no split {split!r}")
+    captions: dict[str, list[str]] = {}
+    for file, caption in _table_rows(path, image_column, caption_column):
+        captions.setdefault(file, []).append(caption)
+    return [FileCaptions(*item) for item in captions.items()]
+
+
+_IMAGE_COLUMNS = {"file", "filename", "file_name", "image", "image_name", "path", "picture"}
+
+
+def _is_json(path: str) -> bool:
+    for line in read_lines(path):
+        if line.strip():
+            return line.lstrip().startswith("{")
+    raise UserError(path, "is empty; a caption file has a file name, a tab and a caption a line")
+
+
+def _table_rows(path: str, image_column: str, caption_column: str) -> Iterator[tuple[str, str]]:
+    rows = ((number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
+    columns = 0, 1
+    for index, (number, line) in enumerate(rows):
+        row = line.split("\t")
+        if index == 0:
+            if image_column or caption_column:
+                columns = (
+                    _column(path, number, row, image_column, 0),
+                    _column(path, number, row, caption_column, 1),
+                )
+                continue
+            if row[0].strip().lower() in _IMAGE_COLUMNS:
+                continue
+        if len(row) <= max(columns):
+            raise UserError(
+                f"{path}:{number}",
+                f"{len(row) - 1} tabs, but {max(columns)} stand before the last column that is "
+                "read: a row is a file name, a tab and a caption",
+            )
+        yield re.sub(r"#\d+$", "", row[columns[0]].strip()), row[columns[1]].strip()
+
+
+def _column(path: str, number: int, header: list[str], name: str, default: int) -> int:
+    if not name:
+        return default
+    if name not in header:
+        raise UserError(f"{path}:{number}", f"no column {name!r}; there are {', '.join(header)}")
+    return header.index(name)
+
+
+def _read_json(path: str, split: str) -> list[FileCaptions]:
+    try:
+        # The lines keep their numbers, for the error.
+        content = json.loads("\n".join(read_lines(path)))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}", f"not JSON ({error.msg})") from error
+    try:
+        if "annotations" in content:
+            if split:
+                what = f"COCO's captions have a file for each split, so there is no split {split!r}"
+                raise UserError(path, what)
+            return _coco(content)
+        return _karpathy(content, split, path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            path,
+            "is neither COCO's JSON (images: id, file_name; annotations: image_id, caption) nor "
+            f"Karpathy's (images: filename, split, sentences): {type(error).__name__} {error}",
+        ) from error
+
+
+def _coco(content: dict[str, Any]) -> list[FileCaptions]:
+    by_id = {image["id"]: FileCaptions(image["file_name"], []) for image in content["images"]}
+    for annotation in content["annotations"]:
+        by_id[annotation["image_id"]].captions.append(_flat(annotation["caption"]))
+    return list(by_id.values())
+
+
+def _karpathy(content: dict[str, Any], split: str, path: str) -> list[FileCaptions]:
+    wanted = set(split.split("+")) if split else None
+    known = {image.get("split", "") for image in content["images"]}
+    if wanted and not wanted <= known:
+        raise UserError(path, f"no split {split!r}; there are {', '.join(sorted(known))}")
+    return [
+        FileCaptions(
+            os.path.join(image.get("filepath", ""), image["filename"]),
+            [
+                " ".join(sentence["tokens"]) if "tokens" in sentence else _flat(sentence["raw"])
+                for sentence in image["sentences"]
+            ],
+        )
+        for image in content["images"]
+        if wanted is None or image["split"] in wanted
+    ]
+
+
+def _flat(caption: str) -> str:
+    """COCO's captions have a line feed here and there."""
+    return " ".join(caption.split())

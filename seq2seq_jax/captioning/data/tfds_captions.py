@@ -1,0 +1,72 @@
+"""Captioned pictures that tensorflow-datasets has prepared, without TensorFlow: `coco_captions`,
+and what has its form."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
+from seq2seq_jax.data.readers.records import check_random_access, read_record_at, read_records
+from seq2seq_jax.data.readers.tf_example import parse_example, texts_of, values_of
+from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
+from seq2seq_jax.utils.errors import UserError
+
+CAPTION_FEATURES = ("captions/text", "captions", "caption")
+"""Where data sets keep captions: `coco_captions` has the first."""
+
+
+class TFDSCaptions:
+    """Called, it yields the examples of one split, in the order in which they were prepared."""
+
+    def __init__(self, name: str, split: str, data_dir: str, key: str):
+        """
+        Args:
+          name: of the data set, with its configuration and version if it has several.
+          split: as tensorflow-datasets writes it: "train", "train[:1%]".
+          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
+          key: where these parameters stand in the configuration, for error messages.
+
+        Raises:
+          UserError: the data set is not prepared there, or has no such split, no feature `image` or
+            no captions.
+        """
+        info = dataset_info(name, data_dir, f"{key}.name")
+        names = set(_names(info.features.get_tensor_info()))
+        captions = [feature for feature in CAPTION_FEATURES if feature in names]
+        if "image" not in names or not captions:
+            raise UserError(
+                f"{key}.name",
+                f"{name} must have the feature image, and one of {', '.join(CAPTION_FEATURES)}; "
+                f"it has {', '.join(sorted(names))}",
+            )
+        self._captions = captions[0]
+        self._files = split_files(info, split or "train", f"{key}.split")
+        for file in self._files:
+            check_random_access(file.filename)
+
+    def __call__(self) -> Iterator[CaptionedImage]:
+        """Raises UserError (FILE record N) at a record that is damaged."""
+        for file in self._files:
+            for record in islice(read_records(file.filename), file.skip, file.skip + file.take):
+                features = parse_example(record.data, record.where)
+                texts = texts_of(features, self._captions, record.where)
+                yield CaptionedImage(
+                    record.where,
+                    partial(_image_at, record.file, record.position, record.number),
+                    [" ".join(text.split()) for text in texts],
+                )
+
+
+def _image_at(path: str, position: int, number: int) -> bytes:
+    where = f"{path} record {number}"
+    features = parse_example(read_record_at(path, position, number), where)
+    return b"".join(values_of(features, "image", bytes, where))
+
+
+def _names(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, feature in features.items():
+        if isinstance(feature, Mapping):
+            yield from _names(feature, f"{prefix}{name}/")
+        else:
+            yield prefix + name

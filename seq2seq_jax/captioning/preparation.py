@@ -1,0 +1,209 @@
+"""As `preparation`, where the sources are pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from seq2seq_jax.captioning.data.caption_corpus import (
+    CaptionCorpus,
+    CheckedImages,
+    check_images,
+    make_caption_corpus,
+)
+from seq2seq_jax.captioning.data.decoded_images import DecodedImages
+from seq2seq_jax.captioning.data.image_batches import (
+    Images,
+    ImageTrainBatches,
+    caption_dev_batches,
+    choose_target_widths,
+    image_batches,
+)
+from seq2seq_jax.captioning.data.image_variants import ImageVariants
+from seq2seq_jax.captioning.data.images import MAX_PIXELS
+from seq2seq_jax.captioning.encoder_weights import encoder_variables
+from seq2seq_jax.captioning.feature_extraction import frozen_features
+from seq2seq_jax.captioning.head_initialization import initialize_head
+from seq2seq_jax.config.class_lookup import find_class
+from seq2seq_jax.data.readers import pipelines
+from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers
+from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.evaluation.dev_data import DevData
+from seq2seq_jax.inference.loading import LoadedModel
+from seq2seq_jax.models.build import Params, build_encoder
+from seq2seq_jax.models.seq2seq import image_size
+from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, text_splitting
+from seq2seq_jax.training.data_setup import TrainingData, check_divides
+from seq2seq_jax.training.vocab_bias import initial_vocab_bias
+from seq2seq_jax.utils.errors import UserError
+
+
+def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
+    """Looks at the pictures, makes the vocabulary if it is missing, loads the encoder's weights,
+    computes the features if the encoder is not trained, and reports.
+
+    Raises:
+      UserError: files that cannot be used, or batches that cannot be divided.
+    """
+    for key in ("batch_tokens", "buckets"):
+        if config[key]:
+            raise UserError(key, f"is {config[key]}, but batches of pictures go by batch_size")
+    check_divides(config.batch_size, devices.count, config.gradient_accumulation_steps)
+    checked = _look_at_pictures(config, "input_pipeline_train")
+    tokenizers = make_tokenizers(lambda: (), kind="", **text_splitting(config))
+    vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
+    corpus = _corpus(config, checked, tokenizers, vocabularies)
+    encoder = build_encoder(config)
+    variables = encoder_variables(config, encoder, workdir)
+    variants = config.pictures.variants
+    images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
+
+    def initial_params() -> Params:
+        reader = initialize_head(config, encoder, images)
+        return {
+            "encoder": {"reader": reader} if reader else variables.get("params", {}),
+            **initial_vocab_bias(config, lambda: corpus.id_counts(vocabularies.target)),
+        }
+
+    widths = choose_target_widths(corpus.targets.lengths, config.batch_size)
+    pipeline = config.input_pipeline_train.params
+    batches = ImageTrainBatches(
+        corpus,
+        images,
+        widths,
+        config.batch_size,
+        seed=config.seed,
+        shuffle=pipeline.shuffle,
+        num_epochs=pipeline.num_epochs,
+        variants=variants,
+        share=devices.share,
+    )
+    report = [
+        f"vocabulary {vocabularies.target.size:,} target tokens, special ones included",
+        _report(checked, corpus),
+    ]
+    dev = None
+    if config.eval_every_n_steps:
+        dev = _dev_data(config, tokenizers, vocabularies, variables, devices)
+        report.append(f"dev set  {len(dev.names):,} pictures")
+    return TrainingData(
+        tokenizers,
+        vocabularies,
+        batches,
+        len(widths),
+        dev,
+        "\n".join(report),
+        {name: {"encoder": tree} for name, tree in variables.items() if name != "params"},
+        initial_params,
+    )
+
+
+def load_dev_pictures(config: ConfigDict, loaded: LoadedModel, devices: Devices) -> DevData:
+    """The pictures of `input_pipeline_dev`, in batches that divide by the devices.
+
+    Raises:
+      UserError: files that cannot be used, or several models.
+    """
+    if config.inference.ensemble:
+        raise UserError("inference.ensemble", "models of pictures decide alone; leave it empty")
+    variables = {name: tree["encoder"] for name, tree in loaded.collections.items()}
+    return _dev_data(config, loaded.tokenizers, loaded.vocabularies, variables, devices)
+
+
+def _dev_data(
+    config: ConfigDict,
+    tokenizers: Tokenizers,
+    vocabularies: Vocabularies,
+    variables: Mapping[str, Any],
+    devices: Devices,
+) -> DevData:
+    checked = _look_at_pictures(config, "input_pipeline_dev")
+    corpus = _corpus(config, checked, tokenizers, vocabularies)
+    images = _images(config, "input_pipeline_dev", checked, build_encoder(config), variables)
+    size = devices.whole(max(config.batch_size, config.inference.batch_size))
+    widths = choose_target_widths(corpus.targets.lengths, size)
+    return DevData(
+        pairs=lambda: (batch for batch, _ in caption_dev_batches(corpus, images, widths, size)),
+        sources=lambda: image_batches(images, size),
+        names=[example.name for example in checked.examples],
+        references=[example.captions for example in checked.examples],
+    )
+
+
+def _look_at_pictures(config: ConfigDict, key: str) -> CheckedImages:
+    entry: Mapping[str, Any] = config[key]
+    of_others = ("target_delimiter", "shuffle", "num_epochs")
+    params = {name: value for name, value in entry["params"].items() if name not in of_others}
+    if entry["class"] in pipelines.__all__:
+        params["key"] = f"{key}.params"
+    pipeline = find_class(pipelines, f"{key}.class", entry["class"])(**params)
+    return check_images(
+        pipeline,
+        on_error=params.get("on_error", "fail"),
+        max_pixels=params.get("max_pixels", MAX_PIXELS),
+        merge_same=key == "input_pipeline_dev" and getattr(pipeline, "pictures_repeat", False),
+        key=f"{key}.params",
+    )
+
+
+def _make_vocabularies(
+    config: ConfigDict, checked: CheckedImages, tokenizers: Tokenizers
+) -> Vocabularies:
+    if config.vocab_target:
+        return Vocabularies(EMPTY_VOCABULARY, Vocabulary.read(config.vocab_target))
+    captions = (caption for example in checked.examples for caption in example.captions)
+    limits = config.vocab_min_frequency, config.vocab_max_size
+    return Vocabularies(
+        EMPTY_VOCABULARY, build_vocabulary(map(tokenizers.target.split, captions), *limits)
+    )
+
+
+def _corpus(
+    config: ConfigDict, checked: CheckedImages, tokenizers: Tokenizers, vocabularies: Vocabularies
+) -> CaptionCorpus:
+    return make_caption_corpus(
+        checked, tokenizers.target.split, vocabularies.target, max_len=config.target.max_seq_len
+    )
+
+
+def _images(
+    config: ConfigDict,
+    key: str,
+    checked: CheckedImages,
+    encoder: nn.Module,
+    variables: Mapping[str, Any],
+    variants: int = 0,
+) -> Images:
+    """Pixels, or, of an encoder that is not trained, the features."""
+    params = config[key].params
+    decoded = DecodedImages(
+        checked.examples,
+        *image_size(encoder),
+        on_error=params.get("on_error", "fail"),
+        max_pixels=params.get("max_pixels", MAX_PIXELS),
+    )
+    images = ImageVariants(decoded, variants) if variants else decoded
+    if getattr(encoder, "trainable", "all") != "none" or not config.pictures.cache_features:
+        return images
+    return frozen_features(
+        encoder,
+        variables,
+        images,
+        images_digest=checked.images_digest,
+        dtype=config.pictures.features_dtype,
+    )
+
+
+def _report(checked: CheckedImages, corpus: CaptionCorpus) -> str:
+    lengths = corpus.targets.lengths
+    lines = [
+        f"pictures {len(checked.examples):,} with {len(corpus):,} captions of {lengths.mean():.1f}"
+        f" ids, at most {lengths.max()}; unknown words {100 * corpus.unknown:.2f} %"
+    ]
+    if corpus.target_cut:
+        lines.append(f"         {corpus.target_cut:,} captions cut to target.max_seq_len")
+    if checked.without_caption:
+        lines.append(f"         {checked.without_caption:,} pictures without a caption left out")
+    return "\n".join(lines)

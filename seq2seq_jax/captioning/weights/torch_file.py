@@ -1,0 +1,167 @@
+"""Reading what `torch.save` wrote, without torch, and safely.
+
+Such a file is a pickle: a small program that rebuilds objects by calling whatever functions it
+names, so that `pickle.load` on a stranger's file runs the stranger's code. Here a file may name
+nothing but what rebuilds tensors in dicts, lists and numbers; at any other name reading stops.
+"""
+
+import collections
+import io
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from seq2seq_jax.utils.errors import UserError
+
+_DTYPES = {
+    "DoubleStorage": np.dtype("<f8"),
+    "FloatStorage": np.dtype("<f4"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+_OLD_MAGIC = 0x1950A86A20F9469CFC6C  # the first object in files of torch before 1.6
+
+
+class _Storage(NamedTuple):
+    """Numbers that lie elsewhere in the file."""
+
+    key: str
+    dtype: np.dtype
+    size: int
+
+
+class _Tensor(NamedTuple):
+    """A view of a storage; offset and strides count its elements."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_torch_file(path: str) -> Any:
+    """What was saved, with arrays in the place of tensors.
+
+    Raises:
+      UserError: no such file, a damaged one, or one that names something else than tensors.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            return _read_archive(path)
+        with open(path, "rb") as file:
+            return _read_old(file)
+    except OSError as error:
+        raise UserError(path, f"cannot be read: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        raise UserError(path, f"is no file of plain tensors: {error}") from error
+    except (EOFError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise UserError(path, "is damaged, or no file that torch.save wrote") from error
+    except (zipfile.BadZipFile, struct.error, ImportError) as error:
+        raise UserError(path, "is damaged, or no file that torch.save wrote") from error
+
+
+def _read_archive(path: str) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        root = next(
+            name.removesuffix("data.pkl")
+            for name in [*archive.namelist(), "data.pkl"]
+            if name.endswith("data.pkl")
+        )
+        if f"{root}byteorder" in archive.namelist():
+            order = archive.read(f"{root}byteorder")
+            if order != b"little":
+                raise pickle.UnpicklingError(f"its byte order is {order.decode()}")
+        content = _Unpickler(io.BytesIO(archive.read(f"{root}data.pkl"))).load()
+        return _with_arrays(content, lambda storage: archive.read(f"{root}data/{storage.key}"))
+
+
+def _read_old(file: Any) -> Any:
+    if _Unpickler(file).load() != _OLD_MAGIC:
+        raise pickle.UnpicklingError("torch.save writes other files")
+    _Unpickler(file).load()  # the version of the format
+    _Unpickler(file).load()  # what machine wrote it
+    unpickler = _Unpickler(file)
+    content = unpickler.load()
+    data = {}
+    for key in _Unpickler(file).load():
+        storage = unpickler.storages[key]
+        (size,) = struct.unpack("<q", file.read(8))
+        if size != storage.size:
+            raise pickle.UnpicklingError(f"storage {key} has {size} numbers, not {storage.size}")
+        data[key] = file.read(size * storage.dtype.itemsize)
+    return _with_arrays(content, lambda storage: data[storage.key])
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows tensors, and calls nothing else."""
+
+    def __init__(self, file: Any):
+        super().__init__(file, encoding="utf-8")
+        self.storages: dict[str, _Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild_tensor
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return _rebuild_parameter
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        raise pickle.UnpicklingError(
+            f"it asks for {module}.{name}, and could run any code;"
+            " torch.save(model.state_dict(), FILE) writes one that would do"
+        )
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, dtype, key, _, size = pid[:5]
+        if kind != "storage" or (len(pid) > 5 and pid[5] is not None):
+            raise pickle.UnpicklingError(f"it refers to a {kind} of an unknown kind")
+        storage = _Storage(str(key), dtype, size)
+        self.storages[storage.key] = storage
+        return storage
+
+
+def _rebuild_tensor(
+    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+) -> _Tensor:
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
+    return tensor
+
+
+def _with_arrays(content: Any, read: Callable[[_Storage], bytes]) -> Any:
+    if isinstance(content, _Tensor):
+        return _array(content, read(content.storage))
+    if isinstance(content, dict):
+        return {key: _with_arrays(value, read) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_arrays(value, read) for value in content]
+    return content
+
+
+def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
+    numbers = np.frombuffer(data, tensor.storage.dtype)
+    last = tensor.offset + sum(
+        (n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True)
+    )
+    is_empty = 0 in tensor.shape
+    smallest = min((tensor.offset, *tensor.shape, *tensor.strides))
+    if smallest < 0 or (not is_empty and last >= len(numbers)):
+        raise pickle.UnpicklingError(f"a tensor reaches beyond its storage {tensor.storage.key}")
+    steps = [stride * numbers.itemsize for stride in tensor.strides]
+    numbers = numbers[tensor.offset :]
+    return np.lib.stride_tricks.as_strided(numbers, tensor.shape, steps, writeable=False).copy()

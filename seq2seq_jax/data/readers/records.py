@@ -1,0 +1,154 @@
+"""Files of records: TFRecord (packed by gzip or not) and array_record.
+
+Which of them a file is, is told by its first bytes, never by its name: both kinds are found under
+any name (`train-00003-of-00100`), and both begin in a way that nothing else does, a TFRecord with
+a length and its checksum, an array_record with the signature of Riegeli's files
+(https://github.com/google/riegeli/blob/master/doc/riegeli_records_file_format.md).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from seq2seq_jax.data.readers.text_lines import check_readable
+from seq2seq_jax.data.readers.tfrecord import (
+    FRAME_BYTES,
+    is_gzip,
+    read_tfrecord_at,
+    read_tfrecords,
+)
+from seq2seq_jax.utils.errors import UserError
+
+
+class Record(NamedTuple):
+    """A record of a file.
+
+    Attributes:
+      file, number: its file, and which of it this is, from 1.
+      position: for `read_record_at`.
+      data: the bytes that were written.
+    """
+
+    file: str
+    number: int
+    position: int
+    data: bytes
+
+    @property
+    def where(self) -> str:
+        """`FILE record N`, for errors."""
+        return f"{self.file} record {self.number}"
+
+
+def read_records(path: str | os.PathLike) -> Iterator[Record]:
+    """Yields the records of a file, in order.
+
+    Raises:
+      UserError: the file cannot be read, is of neither kind, or (FILE record N) is damaged; or it
+        is an array_record file and the library that reads them is not installed.
+    """
+    name = os.fspath(path)
+    start = _start(name)
+    if start.startswith(_RIEGELI):
+        yield from _read_array_records(name)
+        return
+    position = 0
+    for number, data in enumerate(read_tfrecords(name), start=1):
+        yield Record(name, number, position, data)
+        position += FRAME_BYTES + len(data)
+
+
+def read_record_at(path: str | os.PathLike, position: int, number: int) -> bytes:
+    """Reads again the data of a record that `read_records` yielded; from any thread.
+
+    Raises:
+      UserError: as `read_records`; or the file is packed by gzip.
+    """
+    name = os.fspath(path)
+    start = _start(name)
+    if start.startswith(_RIEGELI):
+        return _read_array_record_at(name, position, number)
+    _refuse_gzip(start, name)
+    return read_tfrecord_at(name, position, number)
+
+
+def check_random_access(path: str | os.PathLike) -> None:
+    """Raises UserError if records cannot be read one by one: the file is packed by gzip."""
+    name = os.fspath(path)
+    _refuse_gzip(_start(name), name)
+
+
+_AT_ONCE = 1 << 22
+"""Bytes of a file, compressed as they are there."""
+
+_RIEGELI = bytes.fromhex("83af70d10d884a3f00000000000000004000000000000000")
+
+
+def _start(name: str) -> bytes:
+    check_readable(name)
+    with open(name, "rb") as file:
+        return file.read(len(_RIEGELI))
+
+
+def _refuse_gzip(start: bytes, name: str) -> None:
+    if is_gzip(start):
+        raise UserError(
+            name,
+            "is packed by gzip, which can be read only from its beginning; unpack it (gunzip), as "
+            "its records are needed in any order",
+        )
+
+
+def _read_array_records(name: str) -> Iterator[Record]:
+    reader = _array_record_reader(name, "")
+    try:
+        count = reader.num_records()
+        # Many at once, as each call costs more than a short record does.
+        step = max(1, _AT_ONCE * count // os.path.getsize(name))
+        for start in range(0, count, step):
+            indices = range(start, min(start + step, count))
+            try:
+                read: Iterable[bytes] = reader.read(indices.start, indices.stop)
+            except (RuntimeError, IndexError):  # one by one, up to the one that is damaged
+                read = (_read_array_record_at(name, index, index + 1) for index in indices)
+            for index, data in zip(indices, read, strict=True):
+                yield Record(name, index + 1, index, data)
+    finally:
+        reader.close()
+
+
+def _read_array_record_at(name: str, index: int, number: int) -> bytes:
+    reader = _array_record_reader(name, "readahead_buffer_size:0,max_parallelism:0")
+    try:
+        return reader.read([index])[0]
+    except (RuntimeError, IndexError) as error:
+        raise _damaged(f"{name} record {number}", error) from error
+    finally:
+        reader.close()
+
+
+def _array_record_reader(name: str, options: str) -> Any:
+    try:
+        from array_record.python.array_record_module import ArrayRecordReader
+    except ImportError as error:
+        raise UserError(
+            name,
+            "is an array_record file, but array_record is not installed: "
+            "pip install 'seq2seq-jax[records]'",
+        ) from error
+    reader = ArrayRecordReader(name, options)
+    if not reader.ok():
+        # What is wrong is told by the first attempt to read.
+        try:
+            reader.read()
+        except (RuntimeError, IndexError) as error:
+            raise _damaged(name, error) from error
+        raise _damaged(name, RuntimeError("it cannot be opened"))
+    return reader
+
+
+def _damaged(where: str, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())
+    return UserError(
+        where, f"the array_record file is damaged, or was not written to its end ({reason})"
+    )

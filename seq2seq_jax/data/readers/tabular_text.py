@@ -1,0 +1,185 @@
+"""Text in the columns of a table: one TSV or CSV file with a source and a target in each row."""
+
+import csv
+import hashlib
+import re
+import reprlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from seq2seq_jax.data.readers.parallel_text import file_names
+from seq2seq_jax.data.readers.text_lines import (
+    LONGEST_LINE,
+    check_readable,
+    file_digest,
+    read_lines,
+)
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.utils.errors import UserError
+
+FORMATS = ("tsv", "csv")
+
+
+class TSVInputPipeline:
+    """Pairs of two columns, row after row; a source with several targets has several rows.
+
+    TSV has no quotes: a tab separates columns, a line feed rows, and every other character is
+    text. CSV is as spreadsheets write it: quotes around what holds commas, doubled inside, and a
+    line feed inside them, which becomes a space, as texts are lines. Its columns are separated by
+    commas or, where the first line has none but has semicolons, by these. Blank lines are no rows.
+    """
+
+    def __init__(
+        self,
+        files: str,
+        source_column: str,
+        target_column: str,
+        format: str = "",
+        header: bool = True,
+        *,
+        key: str,
+    ):
+        """
+        Args:
+          files: names separated by commas, each plain or .gz.
+          source_column, target_column: by their names in the header; without one by their
+            numbers, from 1.
+          format: "tsv" or "csv"; empty: as each file's name ends.
+          header: the first row of each file names its columns.
+          key: where these parameters stand in the configuration, for error messages.
+
+        Raises:
+          UserError: a file is missing or empty, has no such columns, or does not tell its format.
+        """
+        columns = {"source_column": source_column, "target_column": target_column}
+        self._settings = (format, header, *columns.values())
+        names = file_names(files)
+        if not names:
+            raise UserError(f"{key}.files", "no files; name a .tsv or .csv file")
+        self._tables = []
+        for name in names:
+            check_readable(name)
+            file_format = format or _format_by_name(name, key)
+            if header:
+                row = _header(name, file_format)
+                source, target = _by_name(columns, row, name, key)
+            else:
+                source, target = _by_number(columns, key)
+            width = len(row) if header else None
+            self._tables.append(_Table(name, file_format, source, target, width))
+
+    def __iter__(self) -> Iterator[TextPair]:
+        """Raises UserError at a row that has too few columns, or more than the header names, or
+        that is not CSV or not UTF-8."""
+        for table in self._tables:
+            yield from _pairs(table)
+
+    def content_digest(self) -> str:
+        """Of the bytes of the files, and of which columns are read."""
+        parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+class _Table(NamedTuple):
+    """A file, where its columns are (from 0), and how many its header names (None: no header)."""
+
+    name: str
+    file_format: str
+    source: int
+    target: int
+    width: int | None
+
+
+def _pairs(table: _Table) -> Iterator[TextPair]:
+    name, file_format, source, target, width = table
+    rows = _rows(name, file_format)
+    if width is not None:
+        next(rows, None)
+    least = width or max(source, target) + 1
+    for number, row in rows:
+        if len(row) < least or (width and len(row) > width):
+            columns = f"{len(row)} column{'' if len(row) == 1 else 's'}"
+            needed = f"the header names {width}" if width else f"column {least} is to be read"
+            raise UserError(f"{name}:{number}", f"has {columns}, but {needed}")
+        yield TextPair(row[source], row[target])
+
+
+def _rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a file, each with the number of its first line; blank lines are left out."""
+    if file_format == "csv":
+        yield from _csv_rows(name)
+        return
+    for number, line in enumerate(read_lines(name), start=1):
+        if line:
+            yield number, line.split("\t")
+
+
+def _csv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
+    # For a quote that is never closed. The limit is one for the whole process.
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+    lines = (f"{line}\n" for line in read_lines(name))
+    reader = csv.reader(lines, delimiter=_separator(name), strict=True)
+    number = 1
+    try:
+        for row in reader:
+            if row:
+                yield number, [field.replace("\n", " ") for field in row]
+            number = reader.line_num + 1
+    except csv.Error as error:
+        reason = next((ours for theirs, ours in _CSV_ERRORS.items() if theirs in str(error)), "")
+        raise UserError(f"{name}:{number}", f"not CSV: {reason or error}") from error
+
+
+_CSV_ERRORS = {
+    "unexpected end": "a quote that is opened in this row is never closed",
+    "larger than": "a field is too long; is a quote opened here and never closed?",
+    "expected after": "text behind a closing quote; a quote inside quotes is written twice",
+    "new-line": "a carriage return outside quotes",
+}
+
+
+def _separator(name: str) -> str:
+    first = next(read_lines(name), "")
+    outside_quotes = re.sub(r'"[^"]*("|$)', "", first)
+    return ";" if ";" in outside_quotes and "," not in outside_quotes else ","
+
+
+def _format_by_name(name: str, key: str) -> str:
+    ending = name.lower().removesuffix(".gz").rpartition(".")[2]
+    if ending not in FORMATS:
+        what = f"{name} ends in none of .tsv, .csv, .tsv.gz, .csv.gz; say which it is: tsv or csv"
+        raise UserError(f"{key}.format", what)
+    return ending
+
+
+def _header(name: str, file_format: str) -> list[str]:
+    for _, row in _rows(name, file_format):
+        return [column.strip() for column in row]
+    raise UserError(name, "holds nothing; its first row must name the columns")
+
+
+def _by_name(columns: dict[str, str], header: list[str], name: str, key: str) -> list[int]:
+    for parameter, column in columns.items():
+        if header.count(column.strip()) != 1:
+            count = header.count(column.strip())
+            problem = f"{count} columns are" if count else "no column is"
+            raise UserError(
+                f"{key}.{parameter}",
+                f"{problem} named {column!r} in {name}, whose first row is {_shown(header)}"
+                + ("" if count else "; if that is no header: header=false, and columns by number"),
+            )
+    return [header.index(column.strip()) for column in columns.values()]
+
+
+def _shown(header: list[str]) -> str:
+    short = reprlib.Repr()
+    short.maxlist, short.maxstring = 30, 40
+    return short.repr(header)
+
+
+def _by_number(columns: dict[str, str], key: str) -> list[int]:
+    for parameter, column in columns.items():
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", column.strip()):
+            rule = "must be the number of a column, from 1, where header is false"
+            raise UserError(f"{key}.{parameter}", f"{rule}; got {column!r}")
+    return [int(column) - 1 for column in columns.values()]

@@ -1,0 +1,112 @@
+"""Pairs of texts from a dataset that tensorflow-datasets has prepared, without TensorFlow."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seq2seq_jax.data.readers.records import read_records
+from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
+from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.tf_example import parse_example, texts_of
+from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
+from seq2seq_jax.utils.errors import UserError
+
+
+class TFDSInputPipeline:
+    """Pairs of two text features of one split, in the order in which they were prepared.
+
+    Line feeds inside a text, as in summaries of several sentences, become blanks: a text is a line.
+    Nothing is downloaded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str = "train",
+        source_feature: str = "",
+        target_feature: str = "",
+        data_dir: str = "",
+        *,
+        key: str,
+    ):
+        """
+        Args:
+          name: of a dataset, with its configuration and version if it has several:
+            "wmt16_translate/de-en".
+          split: as tensorflow-datasets writes it: "train", "train[:1%]", "train+validation".
+          source_feature, target_feature: names of features, those inside others with slashes
+            ("translation/de"); empty: the input and output that the dataset itself names.
+          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
+          key: where these parameters stand in the configuration, for error messages.
+
+        Raises:
+          UserError: the dataset is not prepared there, is damaged, is neither array_record nor
+            TFRecord, or has no such split or features.
+        """
+        if not name:
+            raise UserError(f"{key}.name", "no dataset; wmt16_translate/de-en, for example")
+        info = dataset_info(name, data_dir, f"{key}.name")
+        wanted = {"source_feature": source_feature, "target_feature": target_feature}
+        self._features = _features(info, wanted, key)
+        self._files = split_files(info, split, f"{key}.split")
+        for file in self._files:
+            check_readable(file.filename)
+
+    def __iter__(self) -> Iterator[TextPair]:
+        """Raises UserError (FILE record N) at a record that is damaged or not UTF-8."""
+        for file in self._files:
+            end = file.skip + file.take
+            number = 0
+            for record in islice(read_records(file.filename), file.skip, end):
+                number = record.number
+                features = parse_example(record.data, record.where)
+                source, target = (
+                    _line(texts_of(features, feature, record.where)) for feature in self._features
+                )
+                yield TextPair(source, target)
+            if number < end:
+                what = f"ends before record {end}, though its dataset says that it has so many"
+                raise UserError(file.filename, f"{what}; prepare it anew")
+
+    def content_digest(self) -> str:
+        """Of the bytes of the split's files, which records of theirs it has, and the features."""
+        parts = [
+            (file_digest(file.filename), file.skip, file.take, self._features)
+            for file in self._files
+        ]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _line(texts: list[str]) -> str:
+    """A feature that an example leaves out is the empty text."""
+    return "".join(texts).replace("\r\n", " ").replace("\n", " ")
+
+
+def _features(info: Any, wanted: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """The names as they stand in an example."""
+    texts = sorted(_text_features(info.features.get_tensor_info()))
+    own = info.supervised_keys or ()
+    defaults = own if len(own) == 2 and all(name in texts for name in own) else ("", "")
+    there = f"its text features are {', '.join(texts)}" if texts else "it has no text features"
+    chosen = []
+    for (parameter, name), default in zip(wanted.items(), defaults, strict=True):
+        name = name or default
+        if not name:
+            raise UserError(
+                f"{key}.{parameter}", f"which one? {info.name} does not say, and {there}"
+            )
+        if name not in texts:
+            raise UserError(f"{key}.{parameter}", f"{info.name} has no text {name!r}; {there}")
+        chosen.append(name)
+    return tuple(chosen)
+
+
+def _text_features(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, feature in features.items():
+        if isinstance(feature, Mapping):
+            yield from _text_features(feature, f"{prefix}{name}/")
+        elif feature.shape == () and feature.np_dtype in (np.str_, np.object_):
+            yield prefix + name

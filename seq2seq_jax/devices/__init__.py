@@ -1,0 +1,1 @@
+"""Devices and hosts: data parallelism, distributed start-up, memory."""

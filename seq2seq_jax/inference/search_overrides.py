@@ -1,0 +1,41 @@
+"""Keys of `inference` by their last names, as keywords in Python."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.schema.names import unknown
+from seq2seq_jax.utils.errors import UserError
+
+__all__ = ["with_options"]
+
+
+def with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
+    """A copy of a complete configuration with other values, still to be resolved.
+
+    Args:
+      options: `{"beam_width": 5}` sets `inference.beam_search.beam_width`; `sampling` is
+        `inference.sampling.enable`.
+
+    Raises:
+      UserError: there is no such key.
+    """
+    values = config.to_dict()
+    groups = _groups(values["inference"])
+    for name, value in options.items():
+        if name not in groups:
+            raise UserError(f"inference.{name}", unknown("key", name, groups))
+        groups[name]["enable" if name == "sampling" else name] = value
+    return ConfigDict(values, type_safe=False)
+
+
+def _groups(inference: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The group in which each key stands."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in inference.items():
+        if isinstance(value, dict):
+            groups |= {key: value for key in value if key != "enable"}
+        else:
+            groups[name] = inference
+    return groups | {"sampling": inference["sampling"]}

@@ -1,0 +1,1 @@
+"""Fast operations, each next to a plain reference."""

@@ -1,0 +1,204 @@
+"""How a class declares its parameters: typed keywords with a default, a rule and a meaning.
+
+    class GRUCell(nn.Module):
+        num_units: Annotated[int, at_least(1), "Width of the state and of the output."] = 128
+
+The constructor is the only place that states a parameter. `collect_parameters` reads it into a
+table, from which flags are checked and the reference page and `--help` are written. A class without
+annotations works too: its parameters then have the types of their defaults, and no rules.
+
+A field can also be
+
+  a group        its type is a frozen dataclass of further fields: `rnn_cell: RNNCellConfig`
+  a class        `cell_class: Annotated[type, ClassOf("cell"), "..."] = BasicLSTMCell`, with
+                 `cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")]` next to it
+  a slot         `encoder: Annotated[Choice, ClassOf("encoder"), "..."] = Choice("MyEncoder")`,
+                 which is the pair of keys `encoder.class` and `encoder.params`
+  several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric"), "..."] = ("MyMetric",)`
+"""
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any
+
+from seq2seq_jax.schema.keys import (
+    ANYTHING,
+    UNSET,
+    ClassList,
+    ClassName,
+    Key,
+    Params,
+    Rule,
+    Table,
+)
+
+__all__ = [
+    "Aliases",
+    "Choice",
+    "ClassOf",
+    "FrozenMapping",
+    "ParamsOf",
+    "ResolveClass",
+    "collect_parameters",
+    "construct",
+]
+
+
+ResolveClass = Callable[[str, str, str], Any]
+"""Finds a class: (slot, name, dotted key that names it) -> class."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassOf:
+    """Marks a field whose value names a class of `slot` (or several of them)."""
+
+    slot: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ParamsOf:
+    """Marks a field with the parameters of the class that the field `name` next to it names."""
+
+    name: str
+
+
+class Aliases(tuple[str, ...]):
+    """Marks a field that other names set too: `Aliases(("beta1",))`."""
+
+
+class Choice:
+    """The default of a slot: a class, and values that replace its own defaults in this place."""
+
+    def __init__(self, name: str, **defaults: Any):
+        self.name, self.defaults = name, defaults
+
+
+def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Table:
+    """Read the parameters of a class or function from its signature.
+
+    Args:
+      constructor: A class, a dataclass, a Flax module or a function.
+      supplied: Keywords that the program passes itself, such as a decoder's `vocab_size`; they are
+        no parameters. Neither are Flax's `parent` and `name`.
+
+    Returns:
+      A table from the name of each parameter to its `Key`, `ClassName`, `Params` or `ClassList`, or
+      to the table of a group.
+    """
+    hints = _type_hints(constructor)
+    factories = {
+        item.name: item.default_factory
+        for item in (
+            dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
+        )
+        if item.default_factory is not dataclasses.MISSING
+    }
+    table: Table = {}
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        kinds = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if name in ("self", "parent", "name", *supplied) or parameter.kind not in kinds:
+            continue
+        default = factories[name]() if name in factories else parameter.default
+        path = getattr(constructor, "__qualname__", str(constructor))
+        table |= _entry(name, hints.get(name, parameter.annotation), default, path)
+    return table
+
+
+def construct(
+    constructor: Any,
+    values: Mapping[str, Any],
+    resolve_class: ResolveClass,
+    where: str,
+    **supplied: Any,
+) -> Any:
+    """Call a constructor with resolved values: groups become dataclasses, names become classes.
+
+    Args:
+      constructor: As in `collect_parameters`.
+      values: Resolved values of its parameters, as in `encoder.params`.
+      resolve_class: Finds a class from its slot, its name and the dotted key that names it.
+      where: The dotted key of `values`, for errors.
+      **supplied: Keywords that the program passes itself.
+
+    Returns:
+      What the constructor returns.
+    """
+    hints = _type_hints(constructor)
+    keywords: dict[str, Any] = {}
+    for name, value in values.items():
+        kind, *marks = _unpack(hints.get(name))
+        class_of = next((mark for mark in marks if isinstance(mark, ClassOf)), None)
+        if class_of is not None and isinstance(value, str):
+            value = resolve_class(class_of.slot, value, f"{where}.{name}")
+        elif _is_group(kind):
+            value = construct(kind, value, resolve_class, f"{where}.{name}")
+        elif isinstance(value, Mapping):
+            value = FrozenMapping(value)
+        keywords[name] = value
+    return constructor(**keywords, **supplied)
+
+
+class FrozenMapping(dict[str, Any]):
+    """A mapping that is hashable, so that a frozen dataclass that holds it is hashable too."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
+
+
+def _fields(constructor: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
+
+
+def _type_hints(constructor: Any) -> dict[str, Any]:
+    target = constructor
+    if inspect.isclass(constructor) and not dataclasses.is_dataclass(constructor):
+        target = constructor.__init__
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except Exception:  # A user's annotation may name what is not there at run time.
+        return {}
+
+
+def _unpack(hint: Any) -> tuple[Any, ...]:
+    """Return the type of an annotation and its marks."""
+    return typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+
+
+def _is_group(kind: Any) -> bool:
+    return inspect.isclass(kind) and dataclasses.is_dataclass(kind) and not hasattr(kind, "apply")
+
+
+def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
+    """Return the table entry of one parameter, or the two entries of a slot's class and params."""
+    kind, *marks = _unpack(hint)
+    meaning = next((mark for mark in marks if isinstance(mark, str)), f"Keyword {name} of {path}.")
+    class_of = next((mark for mark in marks if isinstance(mark, ClassOf)), None)
+    params_of = next((mark for mark in marks if isinstance(mark, ParamsOf)), None)
+    if params_of is not None:
+        return {name: Params(params_of.name)}
+    if class_of is not None:
+        if isinstance(default, Choice):
+            pair = {
+                "class": ClassName(class_of.slot, default.name, meaning),
+                "params": Params("class", default.defaults),
+            }
+            return {name: pair}
+        if isinstance(default, tuple | list):
+            return {name: ClassList(class_of.slot, tuple(default), meaning)}
+        short = default if isinstance(default, str) else default.__name__
+        return {name: ClassName(class_of.slot, short, meaning)}
+    if _is_group(kind):
+        return {name: collect_parameters(kind)}
+    if isinstance(default, Mapping) and default:
+        group: Table = {}
+        for key, value in default.items():
+            group |= _entry(str(key), inspect.Parameter.empty, value, f"{path}.{name}")
+        return {name: group}
+    if kind in (float, "float") and type(default) is int:
+        default = float(default)
+    rule = next((mark for mark in marks if isinstance(mark, Rule)), ANYTHING)
+    aliases = next((tuple(mark) for mark in marks if isinstance(mark, Aliases)), ())
+    plain = isinstance(default, bool | int | float | str)
+    return {name: Key(default if plain else UNSET, meaning, rule, aliases)}

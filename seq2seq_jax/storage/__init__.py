@@ -1,0 +1,1 @@
+"""What a run keeps on disk: the workdir, its checkpoints and its metrics."""

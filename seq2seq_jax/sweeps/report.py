@@ -1,0 +1,156 @@
+"""Results as something to read: Markdown, a page for the browser, pictures."""
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seq2seq_jax.reports.html_page import write_page
+from seq2seq_jax.sweeps.plots import plot_curves, plot_levels
+from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, FINISHED, Result
+from seq2seq_jax.sweeps.tables import Table, make_rows, make_table, markdown
+from seq2seq_jax.sweeps.trials import is_drawn
+from seq2seq_jax.utils.atomic_io import atomic_replace
+from seq2seq_jax.utils.errors import UserError
+
+
+class Section(NamedTuple):
+    """One sweep.
+
+    Attributes:
+      note: what all of it has in common.
+      tables: by what they are grouped.
+      failures: of trials, each with its error.
+    """
+
+    name: str
+    metric: str
+    note: str
+    tables: dict[str, Table]
+    results: list[Result]
+    failures: list[str]
+
+
+def make_sections(
+    results: Sequence[Result], metric: str = "", by: Sequence[str] = ()
+) -> list[Section]:
+    """A section a sweep, in the order in which they come.
+
+    Args:
+      metric: by which trials are compared; empty: that of the sweep.
+      by: factors by which trials are grouped, in the place of all of them.
+
+    Raises:
+      UserError: a sweep has not that metric, or lacks one of the factors.
+    """
+    sweeps: dict[str, list[Result]] = {}
+    for result in results:
+        sweeps.setdefault(result["sweep"], []).append(result)
+    return [_section(name, each, metric, by) for name, each in sweeps.items()]
+
+
+def in_markdown(sections: Sequence[Section], pictures: Sequence[Sequence[Path]] = ()) -> str:
+    """
+    Args:
+      pictures: of each section, to be shown below its tables; none: only tables.
+    """
+    parts = []
+    for i, section in enumerate(sections):
+        parts.append(f"## {section.name}\n\n{section.note}\n")
+        for by, table in section.tables.items():
+            parts.append((f"By {by}:\n\n" if len(section.tables) > 1 else "") + markdown(table))
+        if section.failures:
+            parts.append("".join(f"- {failure}\n" for failure in section.failures))
+        for picture in pictures[i] if pictures else []:
+            parts.append(f"![{section.metric}: {picture.stem}]({picture.name})\n")
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def write_report(sections: Sequence[Section], folder: str | Path) -> list[Path]:
+    """Writes report.md, report.html, which needs nothing else, the pictures, and the results that
+    all of it was made of."""
+    folder = Path(folder)
+    pictures = [_draw(section, folder) for section in sections]
+    text = folder / "report.md"
+    with atomic_replace(text) as partial:
+        partial.write_text(f"# Results\n\n{in_markdown(sections, pictures)}", encoding="utf-8")
+    lines = folder / FILE_NAME
+    with atomic_replace(lines) as partial:
+        results = [result for section in sections for result in section.results]
+        each = (json.dumps(result, ensure_ascii=False) + "\n" for result in results)
+        partial.write_text("".join(each), encoding="utf-8")
+    data = [
+        {
+            "name": section.name,
+            "note": section.note,
+            "tables": [{"by": by, **table._asdict()} for by, table in section.tables.items()],
+            "failures": section.failures,
+            "pictures": [_as_uri(picture) for picture in each],
+        }
+        for section, each in zip(sections, pictures, strict=True)
+    ]
+    title = "Results of " + ", ".join(section.name for section in sections)
+    page = write_page(folder / "report.html", "sweep_report", title, data)
+    return [text, page, lines, *(picture for each in pictures for picture in each)]
+
+
+def _section(name: str, results: list[Result], metric: str, by: Sequence[str]) -> Section:
+    finished = [result for result in results if result["status"] == FINISHED]
+    metric = metric or results[0]["best_metric"]
+    factors = list(results[0]["levels"])
+    for factor in by:
+        if factor not in factors:
+            known = ", ".join(factors) or "none"
+            raise UserError("--by", f"{name} has no factor {factor}; it has: {known}")
+    names = dict.fromkeys(each for result in finished for each in result["metrics"])
+    if finished and metric not in names:
+        raise UserError("--metric", f"{name} has no {metric}; it has: {', '.join(names)}")
+    tables = {}
+    if not by or list(by) == factors:
+        tables[", ".join(factors) or "all"] = make_table(make_rows(results), metric)
+    groups = [[factor] for factor in factors] if len(factors) > 1 and not by else [[*by]]
+    if not any(is_drawn(result["trial"]) for result in results):
+        for group in groups:
+            if group and ", ".join(group) not in tables:
+                tables[", ".join(group)] = make_table(make_rows(results, group), metric)
+    failures = [f"{r['trial']}: {r['error']}" for r in results if r["status"] == FAILED]
+    return Section(name, metric, _note(results, finished), tables, results, failures)
+
+
+def _note(results: Sequence[Result], finished: Sequence[Result]) -> str:
+    parts = [f"{len(finished)} of {len(results)} trials finished"]
+    for key, what in (("version", "seq2seq-jax"), ("jax", "JAX"), ("processors", "processors")):
+        values = sorted({str(result[key]) for result in finished if key in result})
+        if values:
+            parts.append(f"{what} {' and '.join(values)}")
+    days = sorted({result["time"][:10] for result in finished if "time" in result})
+    if days:
+        parts.append(days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}")
+    return "; ".join(parts) + "."
+
+
+def _draw(section: Section, folder: Path) -> list[Path]:
+    finished = [result for result in section.results if result["status"] == FINISHED]
+    factors = list(section.results[0]["levels"])
+    pictures = []
+    if finished and factors:
+        path = folder / f"{section.name}_levels.png"
+        pictures.append(plot_levels(finished, factors, section.metric, path))
+    if finished and not any(is_drawn(result["trial"]) for result in finished):
+        path = folder / f"{section.name}_curves.png"
+        trained = plot_curves(_by_training(finished), section.metric, path)
+        pictures += [trained] if trained else []
+    return pictures
+
+
+def _by_training(results: Sequence[Result]) -> Any:
+    """Rows of different trainings: of trials that share theirs, the first stands for all."""
+    seen: dict[str, Result] = {}
+    for result in results:
+        seen.setdefault(result["workdir"], result)
+    return make_rows(seen.values())
+
+
+def _as_uri(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")

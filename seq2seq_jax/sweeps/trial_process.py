@@ -1,0 +1,253 @@
+"""One training with its trials, in a process of its own: `python -m ...trial_process JOB_FILE`.
+
+The folder of a training is a workdir like any other, with besides
+
+training.json      the configuration's digest, whether it is finished, the seconds that it took
+outputs/TRIAL.txt  what each trial made of the sources of the dev set, a line a source
+references.txt     the references, a line a source, with tabs between several
+log.txt            what the process said
+jobs/              what it was told, and what came of it, for the process that started it
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config import resolve
+from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result
+from seq2seq_jax.sweeps.trials import Training, config_digest
+from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.errors import UserError
+
+STOPPED = 3
+"""Exit status of a training that a signal has stopped; its checkpoint is written."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a process is told: a training, where, and what to evaluate.
+
+    Attributes:
+      folder: the workdir.
+      processors: their numbers; none: all.
+      trials: name -> resolved configuration.
+    """
+
+    folder: str
+    digest: str
+    config: dict[str, Any]
+    trials: dict[str, dict[str, Any]]
+    processors: list[int] = dataclasses.field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        """Of its own, for several jobs can be about one training."""
+        return Path(self.folder) / "jobs" / f"{next(iter(self.trials))}.json"
+
+    @property
+    def outcomes(self) -> Path:
+        return self.file.with_suffix(".outcomes.jsonl")
+
+
+def make_job(training: Training, folder: Path, processors: list[int]) -> Job:
+    """The job of a training whose workdir is in `folder`."""
+    return Job(
+        str(folder / training.name),
+        training.digest,
+        training.config.to_dict(),
+        {trial.name: trial.config.to_dict() for trial in training.trials},
+        processors,
+    )
+
+
+def start_job(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
+    """Starts the process; signals that the terminal sends do not reach it.
+
+    Args:
+      environment: in the place of this process's own variables, those that differ.
+    """
+    job.file.parent.mkdir(parents=True, exist_ok=True)
+    job.outcomes.unlink(missing_ok=True)
+    job.file.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
+    package = str(Path(__file__).parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    with open(Path(job.folder) / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            command(job),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment),
+            start_new_session=True,
+        )
+
+
+def command(job: Job) -> list[str]:
+    """What does a job, once its file is written."""
+    return [sys.executable, "-m", "seq2seq_jax.sweeps.trial_process", str(job.file)]
+
+
+def read_outcomes(job: Job, exit_status: int) -> dict[str, Result]:
+    """What came of each trial, by its name: metrics, or an error."""
+    found = {}
+    if job.outcomes.exists():
+        # Behind the last "\n" is what a killed process did not finish.
+        for line in job.outcomes.read_text(encoding="utf-8").split("\n")[:-1]:
+            outcome = json.loads(line)
+            found[outcome.pop("trial")] = outcome
+    reason = f"exit status {exit_status}"
+    if exit_status < 0:
+        reason = f"killed by {signal.Signals(-exit_status).name}"
+    if exit_status == STOPPED:
+        reason = "stopped by a signal; the same sweep goes on"
+    error = f"{reason}; {job.folder}/log.txt may say more"
+    return {name: found.get(name, {"status": FAILED, "error": error}) for name in job.trials}
+
+
+def trained_seconds(folder: Path, digest: str) -> dict[str, float] | None:
+    """What a finished training of that configuration took; None if there is none in the folder."""
+    record = _record(folder)
+    if record.get("digest") != digest or not record.get("finished"):
+        return None
+    return {name: record[name] for name in ("seconds", "cpu_seconds")}
+
+
+def main() -> None:
+    """Trains and evaluates; writes what came of each trial."""
+    job = Job(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    folder = Path(job.folder)
+    if job.processors:
+        os.sched_setaffinity(0, job.processors)  # before XLA counts them
+    from seq2seq_jax.devices.malloc_tuning import tune_malloc
+    from seq2seq_jax.utils.cache_dir import enable_compilation_cache
+    from seq2seq_jax.utils.logging import set_up_logging
+
+    tune_malloc()
+    sys.path.insert(0, os.getcwd())  # where a user's own classes are found
+    set_up_logging()
+    enable_compilation_cache()
+    try:
+        if not _train(job, folder):
+            sys.exit(STOPPED)
+    except Exception as error:  # one trial's failure is not that of the others
+        for name in job.trials:
+            _write_outcome(job, name, _failure(error))
+        return
+    for name, config in job.trials.items():
+        try:
+            outcome = _evaluate(folder, name, resolve(ConfigDict(config)))
+        except Exception as error:
+            outcome = _failure(error)
+        _write_outcome(job, name, outcome)
+
+
+def _train(job: Job, folder: Path) -> bool:
+    """Trains to the end, unless that was done before; False if a signal came."""
+    with _locked(folder):
+        if trained_seconds(folder, job.digest):
+            return True
+        from seq2seq_jax.training.trainer import train
+
+        before = _record(folder)
+        start, cpu_start = time.monotonic(), time.process_time()
+        finished = False
+        try:
+            finished = train(resolve(ConfigDict(job.config)), folder)
+        finally:
+            record = {
+                "digest": job.digest,
+                "finished": finished,
+                "seconds": before.get("seconds", 0) + time.monotonic() - start,
+                "cpu_seconds": before.get("cpu_seconds", 0) + time.process_time() - cpu_start,
+            }
+            atomic_write(folder / "training.json", json.dumps(record).encode())
+        return finished
+
+
+def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
+    from seq2seq_jax.evaluation.run_evaluation import evaluate_run
+    from seq2seq_jax.storage.workdir import Workdir
+
+    start, cpu_start = time.monotonic(), time.process_time()
+    run = evaluate_run(Workdir(folder), config, num_samples=None)
+    seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
+    outputs = folder / "outputs" / f"{name}.txt"
+    samples = run.evaluation.samples
+    if samples:
+        outputs.parent.mkdir(exist_ok=True)
+        atomic_write(outputs, _lines(sample.hypothesis for sample in samples))
+        references = _lines("\t".join(sample.references) for sample in samples)
+        atomic_write(folder / "references.txt", references)
+    training = _record(folder)
+    return {
+        "status": FINISHED,
+        "config_digest": config_digest(config),
+        "metrics": run.evaluation.numbers,
+        "curve": _curve(folder),
+        "step": run.steps[0],
+        "parameters": run.parameters,
+        "seconds": {"training": training["seconds"], "evaluation": seconds},
+        "cpu_seconds": {"training": training["cpu_seconds"], "evaluation": cpu_seconds},
+        "processors": len(os.sched_getaffinity(0)),
+        "outputs": f"outputs/{name}.txt" if samples else "",
+    }
+
+
+def _curve(folder: Path) -> dict[str, list[float]]:
+    """The metrics of the dev set during training."""
+    from seq2seq_jax.storage.metrics_log import read_metrics
+
+    curve: dict[str, list[float]] = {}
+    for line in read_metrics(folder):
+        numbers = {k: v for k, v in line.items() if k.startswith("dev/") and not isinstance(v, str)}
+        if numbers:
+            curve.setdefault("step", []).append(line["step"])
+            for key, value in numbers.items():
+                curve.setdefault(key.removeprefix("dev/"), []).append(value)
+    return curve
+
+
+def _failure(error: Exception) -> Result:
+    if not isinstance(error, UserError):
+        traceback.print_exc()
+    message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    print(f"error: {message}", file=sys.stderr)
+    return {"status": FAILED, "error": " ".join(message.split())[:1000]}
+
+
+def _write_outcome(job: Job, name: str, outcome: Result) -> None:
+    with open(job.outcomes, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"trial": name, **outcome}, ensure_ascii=False) + "\n")
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    file = folder / "training.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    return "".join(f"{text}\n" for text in texts).encode("utf-8", "replace")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits for another process that trains in the folder."""
+    with open(folder / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    main()

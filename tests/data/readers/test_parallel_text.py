@@ -1,0 +1,105 @@
+import gzip
+
+import pytest
+
+from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
+from seq2seq_jax.utils.errors import UserError
+
+KEY = "input_pipeline_train.params"
+
+
+def pipeline(source_files="", target_files="", **others) -> ParallelTextInputPipeline:
+    return ParallelTextInputPipeline(str(source_files), str(target_files), key=KEY, **others)
+
+
+def write(path, text: str) -> str:
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return str(path)
+
+
+def message(*files, **others) -> str:
+    with pytest.raises(UserError) as error:
+        list(pipeline(*files, **others))
+    return str(error.value)
+
+
+def test_files_are_read_one_after_the_other_plain_or_gzipped(tmp_path):
+    a, b = write(tmp_path / "a", "A b\nc\n"), write(tmp_path / "b.gz", "D\n")
+    x, y = write(tmp_path / "x", "xyz\n笑\n"), write(tmp_path / "y.gz", "Z\n")
+    pairs = pipeline(f"{a}, {b}", f"{x},{y}", builtin="toy_copy")
+    assert list(pairs) == [("A b", "xyz"), ("c", "笑"), ("D", "Z")]
+    assert list(pairs) == list(pairs)
+
+
+def test_a_line_that_has_other_line_separators_inside_keeps_its_partner(tmp_path):
+    source = write(tmp_path / "s", "a\u2028b\x85c\r\nd\r\n")
+    target = write(tmp_path / "t", "1\n2\n")
+    assert list(pipeline(source, target)) == [("a\u2028b\x85c", "1"), ("d", "2")]
+
+
+def test_empty_lines_keep_their_place(tmp_path):
+    source, target = write(tmp_path / "s", "a\n\nb\n"), write(tmp_path / "t", "x\ny\n\n")
+    assert list(pipeline(source, target)) == [("a", "x"), ("", "y"), ("b", "")]
+
+
+@pytest.mark.parametrize(("in_source", "in_target"), [(3, 5), (5, 3), (0, 1), (2, 0), (4, 3)])
+def test_unequal_numbers_of_lines_are_told_with_both_counts(tmp_path, in_source, in_target):
+    source = write(tmp_path / "s.gz", "a\n" * in_source)
+    target = write(tmp_path / "t", "b\n" * in_target)
+    assert message(source, target) == (
+        f"{source}: {in_source} lines, but {target} has {in_target}: "
+        "line i of the one must belong to line i of the other"
+    )
+
+
+def test_unequal_numbers_of_files_are_told_with_both_counts():
+    assert message("a,b", "c") == (
+        f"{KEY}.source_files: 2 source files but 1 target files: "
+        "every source file needs its target file"
+    )
+
+
+def test_a_missing_file_is_told_before_anything_is_read(tmp_path):
+    here, missing = write(tmp_path / "here", "a\n"), tmp_path / "missing"
+    with pytest.raises(UserError) as error:
+        pipeline(here, missing)
+    assert str(error.value) == f"{missing}: cannot be read (No such file or directory)"
+
+
+def test_a_line_that_is_not_utf8_is_told_by_file_and_line(tmp_path):
+    source, target = write(tmp_path / "s", "a\nb\nc\n"), tmp_path / "t"
+    target.write_bytes(b"x\ny\n\xfcber\n")
+    assert message(source, target).startswith(f"{target}:3: not UTF-8 (byte 0xfc at column 1)")
+
+
+def test_no_files_and_no_builtin_corpus_is_an_error():
+    assert message() == (
+        f"{KEY}.source_files: no files; name them, or a built-in corpus as {KEY}.builtin "
+        "(toy_copy, toy_reverse, cmudict)"
+    )
+
+
+def test_an_unknown_builtin_corpus_or_split_is_an_error():
+    assert message(builtin="toy") == (
+        f"{KEY}.builtin: no built-in corpus 'toy'; there are toy_copy, toy_reverse, cmudict"
+    )
+    assert message(builtin="toy_copy", split="validation") == (
+        f"{KEY}.split: no split 'validation'; there are train, dev, test"
+    )
+
+
+def test_the_toy_corpora_are_read_as_pairs_of_texts():
+    reverse = list(pipeline(builtin="toy_reverse", split="dev"))
+    assert len(reverse) == 1000
+    assert all(pair.target.split() == pair.source.split()[::-1] for pair in reverse)
+
+
+def test_the_content_digest_is_that_of_the_bytes(tmp_path):
+    a, b = write(tmp_path / "a", "x\n"), write(tmp_path / "b", "y\n")
+    copy = write(tmp_path / "copy", "x\n")
+    digest = pipeline(a, b).content_digest()
+    assert digest == pipeline(copy, b).content_digest()
+    write(tmp_path / "a", "z\n")
+    assert digest != pipeline(a, b).content_digest()
+    assert digest != pipeline(b, copy).content_digest()

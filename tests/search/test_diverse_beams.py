@@ -1,0 +1,138 @@
+"""Groups of beams that avoid each other's words."""
+
+import itertools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seq2seq_jax.search.beam_search import beam_search
+from seq2seq_jax.search.beam_step import BeamState, diverse_step, initial_beam_state
+
+MAX_LENGTH, START, END = 5, 3, 4
+
+
+def test_a_word_loses_for_each_hypothesis_that_chose_it():
+    """Three groups of one, p = 0.5, 0.4, 0.1: with 0.2 a group, 0.5 falls below 0.4 with the
+    second, for ln(0.5 / 0.4) = 0.223 lies between one and two times 0.2."""
+    log_probs = jnp.log(jnp.broadcast_to(jnp.array([0.5, 0.4, 0.1]), [1, 3, 3]))
+
+    @jax.jit
+    def step(strength):
+        return diverse_step(
+            initial_beam_state(1, 3, 3),
+            log_probs,
+            end_id=2,
+            length_penalty_weight=0.0,
+            groups=3,
+            strength=strength,
+        )
+
+    state, words, parents = step(0.2)
+    assert words.tolist() == [[0, 0, 1]]
+    assert parents.tolist() == [[0, 1, 2]]
+    np.testing.assert_allclose(np.exp(state.log_probs), [[0.5, 0.5, 0.4]], rtol=1e-5)
+    assert step(0.0)[1].tolist() == [[0, 0, 0]]
+    assert step(0.3)[1].tolist() == [[0, 1, 0]]
+    assert step(5.0)[1].tolist() == [[0, 1, 2]]
+
+
+def test_a_finished_hypothesis_neither_loses_nor_costs_others():
+    log_probs = jnp.full([1, 2], -1.0)
+    state = BeamState(
+        log_probs=log_probs,
+        scores=log_probs,
+        lengths=jnp.ones([1, 2], jnp.int32),
+        finished=jnp.array([[True, False]]),
+    )
+    next_log_probs = jnp.log(jnp.broadcast_to(jnp.array([0.4, 0.6]), [1, 2, 2]))
+    step = partial(diverse_step, end_id=1, length_penalty_weight=0.0, groups=2, strength=9.0)
+    new, words, _ = jax.jit(step)(state, next_log_probs)
+    assert words.tolist() == [[1, 1]]
+    np.testing.assert_allclose(new.log_probs, [[-1.0, -1.0 + np.log(0.6)]], rtol=1e-5)
+
+
+def diverse_search_with_lists(step, start, *, groups, size, strength, weight):
+    """One sentence, to the very end: [(score, words, finished)], best first."""
+    beams = [[(0.0, 0.0, (), False, start)] for _ in range(groups)]
+    for _ in range(MAX_LENGTH):
+        counts = np.zeros(END + 1)
+        for group, hypotheses in enumerate(beams):
+            candidates = []
+            for score, total, words, finished, hidden in hypotheses:
+                if finished:
+                    candidates.append((score, (score, total, words, True, hidden), None))
+                    continue
+                log_probs, new_hidden, _ = step(np.array([words[-1] if words else START]), hidden)
+                for word, gain in enumerate(log_probs[0]):
+                    longer = words if word == END else (*words, word)
+                    penalty = ((5 + len(longer)) / 6) ** weight
+                    rank = (total + gain - strength * counts[word]) / penalty
+                    new = ((total + gain) / penalty, total + gain, longer, word == END, new_hidden)
+                    candidates.append((rank, new, word))
+            chosen = sorted(candidates, key=lambda candidate: -candidate[0])[:size]
+            beams[group] = [new for _, new, _ in chosen]
+            for _, _, word in chosen:
+                if word is not None:
+                    counts[word] += 1
+    best_first = sorted((h for group in beams for h in group), key=lambda h: -h[0])
+    return [(score, words, finished) for score, _, words, finished, _ in best_first]
+
+
+def test_groups_equal_the_search_with_lists(toy):
+    @jax.jit
+    def search(model, weight):
+        return beam_search(
+            toy.step_of(model, jnp),
+            model.start,
+            batch_size=4,
+            beam_width=6,
+            n_best=1,
+            length_penalty_weight=weight,
+            start_id=START,
+            end_id=END,
+            max_length=MAX_LENGTH,
+            diversity_groups=3,
+            diversity_strength=0.5,
+        )
+
+    for seed, weight in itertools.product(range(5), (0.0, 1.0)):
+        model = toy.random_model(seed)
+        result = jax.device_get(search(model, weight))
+        for row in range(4):
+            expected = diverse_search_with_lists(
+                toy.step_of(model, np),
+                model.start[row : row + 1],
+                groups=3,
+                size=2,
+                strength=0.5,
+                weight=weight,
+            )
+            np.testing.assert_allclose(
+                result.scores[row], [score for score, *_ in expected], rtol=1e-4
+            )
+            found = {
+                (tuple(ids[:length].tolist()), bool(finished))
+                for ids, length, finished in zip(
+                    result.ids[row], result.lengths[row], result.finished[row], strict=True
+                )
+            }
+            assert found == {(words, finished) for _, words, finished in expected}
+
+
+def test_groups_divide_the_beam(toy):
+    model = toy.random_model(0)
+    with pytest.raises(ValueError, match="must divide 4, not be 3"):
+        beam_search(
+            toy.step_of(model, jnp),
+            model.start,
+            batch_size=4,
+            beam_width=4,
+            length_penalty_weight=0.0,
+            start_id=START,
+            end_id=END,
+            max_length=2,
+            diversity_groups=3,
+        )

@@ -1,0 +1,84 @@
+import json
+import struct
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seq2seq_jax.storage.metrics_log import MetricWriter, metrics_file, read_metrics
+from seq2seq_jax.utils.errors import UserError
+
+
+def write(workdir, resume_step, steps):
+    writer = MetricWriter(workdir, resume_step)
+    for step in steps:
+        writer.write_scalars(step, {"train/loss": 1.0 / step})
+    writer.close()
+
+
+def steps_of(workdir):
+    return [entry["step"] for entry in read_metrics(workdir)]
+
+
+def test_each_call_is_one_line_of_json(tmp_path):
+    writer = MetricWriter(tmp_path / "new" / "run", 0)
+    writer.write_scalars(10, {"train/loss": jnp.float32(0.5), "tokens": np.int64(7)})
+    writer.write_texts(10, {"sample": "笑\nzwei"})
+    lines = metrics_file(tmp_path / "new" / "run").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"step": 10, "train/loss": 0.5, "tokens": 7.0},
+        {"step": 10, "sample": "笑\nzwei"},
+    ]
+    writer.close()
+
+
+def test_tensorboard_reads_the_same_values(tmp_path):
+    from tensorboardX.proto.event_pb2 import Event
+
+    write(tmp_path, 0, [1, 2])
+    (path,) = tmp_path.glob("events.out.tfevents.*")
+    content, read = path.read_bytes(), {}
+    while content:  # a record: length (8 bytes), its checksum (4), the event, its checksum (4)
+        (length,) = struct.unpack("<Q", content[:8])
+        event = Event.FromString(content[12 : 12 + length])
+        read.update({(event.step, value.tag): value.simple_value for value in event.summary.value})
+        content = content[16 + length :]
+    assert read == {(1, "train/loss"): 1.0, (2, "train/loss"): 0.5}
+
+
+def test_resuming_drops_what_is_written_again(tmp_path):
+    write(tmp_path, 0, [1, 2, 3, 4])
+    write(tmp_path, 2, [3, 4])
+    assert steps_of(tmp_path) == [1, 2, 3, 4]
+
+
+def test_starting_anew_drops_all(tmp_path):
+    write(tmp_path, 0, [1, 2])
+    write(tmp_path, 0, [5])
+    assert steps_of(tmp_path) == [5]
+
+
+def test_a_line_that_a_killed_run_left_unfinished_is_dropped(tmp_path):
+    write(tmp_path, 0, [1, 2])
+    with open(metrics_file(tmp_path), "a") as file:
+        file.write('{"step": 3, "train/lo')
+    assert steps_of(tmp_path) == [1, 2]
+    write(tmp_path, 2, [3])
+    assert steps_of(tmp_path) == [1, 2, 3]
+
+
+def test_any_other_broken_line_is_named(tmp_path):
+    metrics_file(tmp_path).write_text('{"step": 1}\n{"loss": 2}\n')
+    with pytest.raises(UserError, match=r"metrics\.jsonl:2: not a JSON object with a step"):
+        read_metrics(tmp_path)
+
+
+def test_no_file_is_no_metrics(tmp_path):
+    assert read_metrics(tmp_path) == []
+
+
+def test_a_loss_that_is_not_a_number_is_written_and_read(tmp_path):
+    writer = MetricWriter(tmp_path, 0)
+    writer.write_scalars(1, {"train/loss": float("nan")})
+    writer.close()
+    assert np.isnan(read_metrics(tmp_path)[0]["train/loss"])
