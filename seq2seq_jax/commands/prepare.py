@@ -1,7 +1,6 @@
 """Prepares the data of a configuration, so that training begins at once."""
 
 import argparse
-from pathlib import Path
 
 from seq2seq_jax.commands.workdir_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
@@ -15,12 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.config import check_training, load_config, resolve
+    from seq2seq_jax.config import check_training, config_name, load_config, resolve
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.storage.workdir import Workdir
     from seq2seq_jax.training.data_setup import prepare_data
 
     config = resolve(load_config(arguments.config), overrides)
     check_training(config)
-    workdir = arguments.workdir or f"runs/{Path(arguments.config.split(',')[0]).stem}"
+    workdir = arguments.workdir or f"runs/{config_name(arguments.config)}"
     print(prepare_data(config, Workdir(workdir), Devices()).report)

@@ -1,7 +1,6 @@
 """Trains a model."""
 
 import argparse
-from pathlib import Path
 
 from seq2seq_jax.commands.workdir_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.config import load_config, resolve
+    from seq2seq_jax.config import config_name, load_config, resolve
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
     from seq2seq_jax.storage.workdir import Workdir
@@ -30,8 +29,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.utils.logging import say
 
     if arguments.config:
-        name = Path(arguments.config.split(",")[0]).stem
-        workdir = arguments.workdir or f"runs/{name}"
+        workdir = arguments.workdir or f"runs/{config_name(arguments.config)}"
         config = load_config(arguments.config)
     elif arguments.workdir:
         workdir = arguments.workdir

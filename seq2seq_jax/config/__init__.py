@@ -9,6 +9,7 @@ from seq2seq_jax.config.classes import import_dotted
 from seq2seq_jax.config.files import (
     RESUMABLE,
     call_python_file,
+    config_name,
     differences,
     load_config,
     read_config,
@@ -23,6 +24,7 @@ __all__ = [
     "RESUMABLE",
     "call_python_file",
     "check_training",
+    "config_name",
     "default_config",
     "differences",
     "import_dotted",

@@ -1,10 +1,12 @@
 """Configurations in files: Python to write one, JSON to keep one; what may differ between two."""
 
 import importlib.util
+import inspect
 import json
 import os
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,35 +42,77 @@ RESUMABLE: dict[str, str] = {
 
 
 def load_config(path: str | os.PathLike[str]) -> ConfigDict:
-    """What `get_config()` of a Python file returns, or what google/seq2seq's files say.
+    """Load a configuration that is not resolved yet.
 
     Args:
-      path: a Python file; or YAML or JSON files of google/seq2seq, separated by commas.
+      path: A Python file with `get_config()`. `FILE:TEXT`, as in `configs/nmt.py:large`, calls
+        `get_config(TEXT)`. Or YAML or JSON files of google/seq2seq, separated by commas.
+
+    Returns:
+      What `get_config()` returns, or what the files of google/seq2seq say.
 
     Raises:
-      UserError: at the file, or at the line of it, where it fails.
+      UserError: The file cannot be loaded. The error names the file, or the line that fails.
     """
     names = str(path).split(",")
     if all(name.endswith(SUFFIXES) for name in names):
         return read_tf_config(names)
-    config = call_python_file(path, "get_config", "config file", ", or YAML")
+    file, argument = split_argument(path)
+    arguments = [] if argument is None else [argument]
+    config = call_python_file(file, "get_config", "config file", ", or YAML", arguments)
     if not isinstance(config, ConfigDict):
         kind = type(config).__name__
         raise UserError(str(path), f"get_config() must return a ConfigDict; got {kind}")
     return config
 
 
+def split_argument(path: str | os.PathLike[str]) -> tuple[str, str | None]:
+    """Split `FILE.py:TEXT` into the file and the argument of its function; None without one.
+
+    Example:
+      >>> split_argument("configs/nmt.py:large")
+      ('configs/nmt.py', 'large')
+      >>> split_argument("configs/g2p.py")
+      ('configs/g2p.py', None)
+    """
+    file, colon, argument = str(path).rpartition(":")
+    return (file, argument) if colon and file.endswith(".py") else (str(path), None)
+
+
+def config_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of a configuration, which is also that of its default workdir.
+
+    Example:
+      >>> config_name("configs/nmt.py:large")
+      'nmt_large'
+      >>> config_name("attention.yml,train.yml")
+      'attention'
+    """
+    file, argument = split_argument(str(path).split(",")[0])
+    return Path(file).stem + (f"_{argument}" if argument else "")
+
+
 def call_python_file(
-    path: str | os.PathLike[str], function: str, kind: str, others: str = ""
+    path: str | os.PathLike[str],
+    function: str,
+    kind: str,
+    others: str = "",
+    arguments: Sequence[str] = (),
 ) -> Any:
-    """What a function of a Python file of the user's returns.
+    """Call a function of a user's Python file.
 
     Args:
-      function: its name; it takes no arguments.
-      kind: of file, for errors; `others`: what else would have done.
+      path: The Python file.
+      function: The function's name.
+      kind: The kind of file, for error messages.
+      others: What other kinds of file are accepted, for error messages.
+      arguments: The arguments of the function.
+
+    Returns:
+      What the function returns.
 
     Raises:
-      UserError: at the file, or at the line of it, where it fails.
+      UserError: The file or the function fails. The error names the file, or the line that fails.
     """
     file = Path(path)
     if not file.is_file():
@@ -81,15 +125,28 @@ def call_python_file(
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-        if not callable(getattr(module, function, None)):
+        called = getattr(module, function, None)
+        if not callable(called):
             raise UserError(str(path), f"has no function {function}()")
-        return getattr(module, function)()
+        _check_arguments(path, function, called, arguments)
+        return called(*arguments)
     except UserError:
         raise
     except Exception as error:  # The file is the user's program: it may fail in any way.
         raise _failure(str(path), error) from error
     finally:
         sys.dont_write_bytecode = writes_bytecode
+
+
+def _check_arguments(
+    path: str | os.PathLike[str], name: str, function: Callable[..., Any], arguments: Sequence[str]
+) -> None:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        rule = f"use {path} alone" if arguments else f"use {path}:ARGUMENT"
+        what = "takes no argument" if arguments else "needs an argument"
+        raise UserError(str(path), f"{name}() {what}; {rule}") from None
 
 
 def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:

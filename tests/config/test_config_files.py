@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import (
     RESUMABLE,
+    config_name,
     default_config,
     differences,
     load_config,
@@ -73,6 +74,59 @@ def test_a_file_that_is_not_python(tmp_path):
 )
 def test_a_file_that_fails_is_told_with_the_line(tmp_path, text, message):
     assert load_error(tmp_path, text) == message
+
+
+RECIPE_WITH_ARGUMENT = """
+from seq2seq_jax.config import default_config
+
+
+def get_config(size="small"):
+    config = default_config("BasicSeq2Seq")
+    config.embedding.dim = {"small": 8, "large": 64}[size]
+    return config
+"""
+
+
+def test_text_after_a_colon_is_the_argument_of_get_config(tmp_path):
+    path = tmp_path / "sizes.py"
+    path.write_text(RECIPE_WITH_ARGUMENT, encoding="utf-8")
+
+    assert load_config(path).embedding.dim == 8
+    assert load_config(f"{path}:large").embedding.dim == 64
+    with pytest.raises(UserError, match=r"sizes.py:7: KeyError: 'huge'$"):
+        load_config(f"{path}:huge")
+
+
+def test_a_recipe_builds_on_its_sibling_from_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "sizes.py").write_text(RECIPE_WITH_ARGUMENT, encoding="utf-8")
+    (tmp_path / "recipes" / "large.py").write_text(
+        "from pathlib import Path\n"
+        "from seq2seq_jax.config import load_config\n"
+        "def get_config():\n"
+        "    return load_config(Path(__file__).with_name('sizes.py:large'))\n",
+        encoding="utf-8",
+    )
+    for directory, path in ((tmp_path, "recipes/large.py"), (tmp_path / "recipes", "large.py")):
+        monkeypatch.chdir(directory)
+        assert load_config(path).embedding.dim == 64
+
+
+def test_a_wrong_number_of_arguments_is_one_line(tmp_path):
+    (tmp_path / "none.py").write_text("def get_config():\n  pass\n", encoding="utf-8")
+    (tmp_path / "one.py").write_text("def get_config(size):\n  pass\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"get_config\(\) takes no argument; use .*none.py alone$"):
+        load_config(tmp_path / "none.py:large")
+    with pytest.raises(
+        UserError, match=r"get_config\(\) needs an argument; use .*one.py:ARGUMENT$"
+    ):
+        load_config(tmp_path / "one.py")
+
+
+def test_a_run_is_named_after_its_recipe_and_argument():
+    assert config_name("configs/nmt.py:large") == "nmt_large"
+    assert config_name("configs/g2p.py") == "g2p"
+    assert config_name("attention.yml,train.yml") == "attention"
 
 
 def test_an_error_of_the_users_in_a_file_stays_as_it_is(tmp_path):
