@@ -10,9 +10,10 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from seq2seq_jax.config import defaults
+from seq2seq_jax.config import defaults, registry
 from seq2seq_jax.schema.keys import UNSET, Key, Table
 from seq2seq_jax.schema.names import did_you_mean, short_name, unknown
 from seq2seq_jax.utils.errors import UserError
@@ -56,14 +57,42 @@ def parameters(slot: str, name: str, where: str) -> Table:
         if found is not None:
             return _keywords(found, name)
     elif slot != "model" and "." in name and short_name(name) == name:
-        keywords = _keywords(import_dotted(name, where), name)
+        keywords = _keywords(_import_of_kind(slot, name, where), name)
         return {**defaults.EVERY_PIPELINE, **keywords} if slot == "pipeline" else keywords
-    others = {
-        "model": "",
-        "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
-    }
-    what = unknown(slot, name, SLOTS[slot])
-    raise UserError(where, what + others.get(slot, ", or the path of your own class"))
+    raise _unknown_class(slot, name, where)
+
+
+def resolve_class(slot: str, name: str, where: str) -> Any:
+    """Find the class (for an optimizer, the factory function) that a name stands for.
+
+    Built-in classes are imported only now, from the modules that the registry lists.
+
+    Args:
+      slot: What the class is for, a key of `registry.SLOTS`.
+      name: A short name, a documented dotted name such as `seq2seq.encoders.PoolingEncoder`, the
+        name of an optax optimizer, or the importable path of the user's own class.
+      where: The dotted key that names the class, for errors.
+
+    Returns:
+      The class or function. An object found by path is of the slot's kind.
+
+    Raises:
+      UserError: The name is unknown, or the path cannot be imported or has an object of another
+        kind.
+    """
+    name = class_name(slot, name)
+    if name in SLOTS[slot]:
+        for module in registry.SLOTS[slot].modules:
+            found = getattr(importlib.import_module(module), name, None)
+            if found is not None:
+                return found
+    if slot == "optimizer" and "." not in name:
+        found = _optax_optimizer(name)
+        if found is not None:
+            return found
+    elif slot != "model" and "." in name and short_name(name) == name:
+        return _import_of_kind(slot, name, where)
+    raise _unknown_class(slot, name, where)
 
 
 def parameters_or_none(slot: str, name: str) -> Table | None:
@@ -91,6 +120,34 @@ def import_dotted(path: str, where: str) -> Any:
     if not callable(found):
         names = [other for other in vars(module) if not other.startswith("_")]
         raise UserError(where, f"{module_name} has no class {name}{did_you_mean(name, names)}")
+    return found
+
+
+def _unknown_class(slot: str, name: str, where: str) -> UserError:
+    others = {
+        "model": "",
+        "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
+    }
+    what = unknown(slot, name, SLOTS[slot])
+    return UserError(where, what + others.get(slot, ", or the path of your own class"))
+
+
+def _import_of_kind(slot: str, path: str, where: str) -> Any:
+    """Import a user's object and check that it is a class, or an optimizer's factory function."""
+    found = import_dotted(path, where)
+    if slot != "optimizer":
+        if not inspect.isclass(found):
+            kind = type(found).__name__
+            raise UserError(where, f"must be the path of a class; {path} is a {kind}")
+        return found
+    try:
+        keywords = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        keywords = MappingProxyType({})
+    if "learning_rate" not in keywords:
+        raise UserError(
+            where, f"must be a function with the keyword learning_rate; {path} has none"
+        )
     return found
 
 

@@ -1,0 +1,69 @@
+"""The slots of a configuration, and where the built-in classes of each are defined."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in the configuration that a class fills.
+
+    Attributes:
+      modules: Modules that define the built-in classes, in the order in which messages list them.
+      pattern: Regular expression that matches the names of these classes in the modules.
+      supplied: Keywords that the program passes to the constructor; they are no parameters.
+    """
+
+    modules: tuple[str, ...]
+    pattern: str
+    supplied: tuple[str, ...] = ()
+
+
+SLOTS: dict[str, Slot] = {
+    "model": Slot(("seq2seq_jax.models.seq2seq",), r"\w+2Seq"),
+    "encoder": Slot(
+        (
+            "seq2seq_jax.models.rnn_encoders",
+            "seq2seq_jax.models.pooling_encoder",
+            "seq2seq_jax.models.conv_encoder",
+            "seq2seq_jax.captioning.models.inception_encoder",
+        ),
+        r"\w+Encoder",
+        ("remat",),
+    ),
+    "bridge": Slot(("seq2seq_jax.models.bridges",), r"\w+Bridge"),
+    "attention": Slot(("seq2seq_jax.models.attention",), r"AttentionLayer\w+"),
+    "decoder": Slot(
+        ("seq2seq_jax.models.decoders",), r"\w+Decoder", ("vocab_size", "attention", "remat")
+    ),
+    "cell": Slot(("seq2seq_jax.models.cells",), r"\w+Cell", ("init_scale",)),
+    "optimizer": Slot(("seq2seq_jax.training.optimizers",), r"[A-Z]\w+", ("learning_rate",)),
+    "pipeline": Slot(
+        (
+            "seq2seq_jax.data.readers.parallel_text",
+            "seq2seq_jax.data.readers.tabular_text",
+            "seq2seq_jax.data.readers.tfds_pipeline",
+            "seq2seq_jax.data.readers.tfrecord_pipeline",
+            "seq2seq_jax.captioning.data.image_captions",
+        ),
+        r"\w+InputPipeline",
+        ("key",),
+    ),
+    "metric": Slot(("seq2seq_jax.evaluation.metrics",), r"\w+MetricSpec"),
+    "hook": Slot(
+        (
+            "seq2seq_jax.training.hooks.print_model_analysis",
+            "seq2seq_jax.training.hooks.metadata_capture",
+            "seq2seq_jax.training.hooks.train_sample",
+        ),
+        r"\w+Hook",
+    ),
+    "task": Slot(
+        (
+            "seq2seq_jax.inference.tasks.decode_text",
+            "seq2seq_jax.inference.tasks.dump_attention",
+            "seq2seq_jax.inference.tasks.dump_beams",
+        ),
+        r"(Decode|Dump)\w+",
+        ("key",),
+    ),
+}
