@@ -513,7 +513,7 @@ _COMMON: Table = {
         "prefix_file": Key(
             "", "File whose line i says how --mode=infer's output i begins; empty: nothing does."
         ),
-        "allowed_words_file": Key(
+        "allowed_tokens_file": Key(
             "", "File whose line i has the tokens that output i may use; empty: all may."
         ),
         "n_best": Key(1, "Outputs for a source: the best of a beam, or samples.", at_least(1)),

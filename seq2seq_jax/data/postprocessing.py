@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 from seq2seq_jax.data.bpe import join_pieces
+from seq2seq_jax.schema.keys import function_name
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["decode_sentencepiece", "strip_bpe"]
+
+# The rule of a key that names one of these functions; empty: the text stays as it is.
+POSTPROCESSING = function_name("", "strip_bpe", "decode_sentencepiece")
 
 
 def strip_bpe(text: str) -> str:

@@ -18,7 +18,7 @@ def read_constraints(
     inference: Mapping[str, Any], tokenizer: Tokenizer
 ) -> Callable[[int], Conditions]:
     """A function that gives, for the next so many sources, the `prefixes` and `allowed` of
-    `Predictor.predict`, from the files `inference.prefix_file` and `inference.allowed_words_file`.
+    `Predictor.predict`, from the files `inference.prefix_file` and `inference.allowed_tokens_file`.
 
     An empty line, in either, leaves its output free.
 
@@ -28,7 +28,7 @@ def read_constraints(
     Raises:
       UserError: a file cannot be read; later, if it has fewer lines than there are sources.
     """
-    files = [inference["prefix_file"], inference["allowed_words_file"]]
+    files = [inference["prefix_file"], inference["allowed_tokens_file"]]
     for name in filter(None, files):
         check_readable(name, once=True)
     lines = [read_lines(name, once=True) if name else None for name in files]

@@ -103,7 +103,7 @@ def test_files_say_how_outputs_begin_and_what_they_are_made_of(infer, plain, tmp
     (tmp_path / "words").write_text("\n" * 3 + "b\nc\n\n\n")
     found = infer(
         f"--config.inference.prefix_file={tmp_path}/prefixes",
-        f"--config.inference.allowed_words_file={tmp_path}/words",
+        f"--config.inference.allowed_tokens_file={tmp_path}/words",
     )
     assert found[0].startswith("f f") and found[2].startswith("a")
     assert set(found[3].split()) <= {"b"} and set(found[4].split()) <= {"c"}

@@ -3,8 +3,9 @@
 import dataclasses
 import math
 import os
+from typing import Annotated
 
-from seq2seq_jax.data.postprocessing import find_postprocessing
+from seq2seq_jax.data.postprocessing import POSTPROCESSING, find_postprocessing
 from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
@@ -22,10 +23,18 @@ class DecodeText(InferenceTask):
 
     def __init__(
         self,
-        delimiter: str = " ",
-        postproc_fn: str = "",
-        unk_replace: bool = False,
-        unk_mapping: str = "",
+        delimiter: Annotated[str, "Joins the tokens of an output."] = " ",
+        postproc_fn: Annotated[
+            str, POSTPROCESSING, "Post-processing of the text; empty: none."
+        ] = "",
+        unk_replace: Annotated[
+            bool, "Replace each UNK by the source token with the highest attention."
+        ] = False,
+        unk_mapping: Annotated[
+            str,
+            "File of lines SOURCE<TAB>TARGET: translations that replace UNK instead of the source"
+            " token itself.",
+        ] = "",
         *,
         key: str = "DecodeText",
     ):

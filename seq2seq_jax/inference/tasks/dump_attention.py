@@ -1,6 +1,7 @@
 """The task that keeps where the model looked."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.array_file import ArrayFile
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
 from seq2seq_jax.reports.attention_plot import plot_attention
+from seq2seq_jax.schema.keys import one_of
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["DumpAttention"]
@@ -26,10 +28,10 @@ class DumpAttention(InferenceTask):
 
     def __init__(
         self,
-        output_dir: str,
-        dump_plots: bool = True,
-        dump_atts: bool = True,
-        plot_format: str = "png",
+        output_dir: Annotated[str, "Directory for the attention scores and plots."] = "",
+        dump_plots: Annotated[bool, "Write a plot for each source."] = True,
+        dump_atts: Annotated[bool, "Write the attention scores."] = True,
+        plot_format: Annotated[str, one_of("png", "svg"), "Format of the plots."] = "png",
         *,
         key: str = "DumpAttention",
     ):

@@ -1,5 +1,7 @@
 """The task that keeps how the beam searches went."""
 
+from typing import Annotated
+
 import numpy as np
 
 from seq2seq_jax.inference.prediction import Prediction, SearchHistory
@@ -27,7 +29,12 @@ class DumpBeams(InferenceTask):
 
     history = True
 
-    def __init__(self, file: str, *, key: str = "DumpBeams"):
+    def __init__(
+        self,
+        file: Annotated[str, "The `.npz` file for the beams."] = "",
+        *,
+        key: str = "DumpBeams",
+    ):
         """
         Args:
           file: its name; `.npz` is added if it has another ending.
