@@ -12,7 +12,7 @@ from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.readers.text_pair import TextPair
+    from seq2seq_jax.data.readers.input_pipeline import TextPair
 
 HELP = "read sources and targets, write how likely each target is"
 

@@ -8,7 +8,7 @@ from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.readers.text_pair import TextPair
+    from seq2seq_jax.data.readers.input_pipeline import TextPair
     from seq2seq_jax.reports.corpus_statistics import Split
 
 HELP = "show statistics of a corpus, and draw how long its texts are"
@@ -116,7 +116,7 @@ def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
 
 def _standard_input() -> Iterator["TextPair"]:
     from seq2seq_jax.commands.text_files import STANDARD_INPUT, standard_input
-    from seq2seq_jax.data.readers.text_pair import TextPair
+    from seq2seq_jax.data.readers.input_pipeline import TextPair
 
     for number, line in enumerate(standard_input(), start=1):
         columns = line.split("\t")

@@ -4,13 +4,35 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 
 from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.tokenized_cache import PreparedSide, PreparedText
 from seq2seq_jax.data.vocabulary import Vocabulary
+from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.utils.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig:
+    """How source texts become rows of ids."""
+
+    max_seq_len: Annotated[
+        int, at_least(1), "Sources are truncated to this length, the end token included."
+    ] = 50
+    reverse: Annotated[bool, "Reverse the source within its own length before encoding."] = True
+    lowercase: Annotated[bool, "Lower-case the source, in training and at inference."] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetConfig:
+    """How target texts become rows of ids."""
+
+    max_seq_len: Annotated[
+        int, at_least(2), "Targets are truncated to this length, start and end tokens included."
+    ] = 50
 
 
 @dataclasses.dataclass(frozen=True)

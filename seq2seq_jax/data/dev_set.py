@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from seq2seq_jax.data.corpus import Corpus
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenizers import Tokenizers
 
 

@@ -29,7 +29,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.utils.logging import progress_count
 

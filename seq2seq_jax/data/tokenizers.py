@@ -7,10 +7,10 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from seq2seq_jax.data.bpe import CONTINUED, BPECodes, join_pieces, learn_bpe
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.sentencepiece_model import (
     load_sentencepiece,
     read_sentencepiece,
@@ -18,9 +18,37 @@ from seq2seq_jax.data.sentencepiece_model import (
     write_sentencepiece,
 )
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
+from seq2seq_jax.schema.keys import at_least, one_of
 from seq2seq_jax.utils.logging import progress_count
 
 _log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class SubwordConfig:
+    """Which sides are split into subwords, and where the subwords come from."""
+
+    kind: Annotated[
+        str,
+        one_of("", "bpe", "sentencepiece"),
+        "Subwords of BPE (as subword-nmt) or SentencePiece; empty: words or characters.",
+    ] = ""
+    size: Annotated[
+        int, at_least(1), "Number of BPE merges, or of SentencePiece pieces, to learn."
+    ] = 8000
+    joint: Annotated[bool, "Learn one set of subwords from source and target together."] = True
+    sides: Annotated[
+        str, one_of("both", "source", "target"), "Sides that are split into subwords."
+    ] = "both"
+    source_model: Annotated[
+        str, "File with the codes or the model of the source; empty: learned."
+    ] = ""
+    target_model: Annotated[
+        str, "File with the codes or the model of the target; empty: learned."
+    ] = ""
+    model_type: Annotated[
+        str, one_of("unigram", "bpe", "char", "word"), "Model type of SentencePiece."
+    ] = "unigram"
 
 
 class Tokenizer(Protocol):

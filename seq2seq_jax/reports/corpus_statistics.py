@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.utils.logging import progress_count
 
 Split = Callable[[str], list[str]]

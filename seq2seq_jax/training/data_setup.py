@@ -16,7 +16,7 @@ from seq2seq_jax.data.buckets import make_buckets
 from seq2seq_jax.data.corpus import Corpus, id_counts, make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
 from seq2seq_jax.data.readers import pipelines
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.report import data_report
 from seq2seq_jax.data.tokenized_cache import PreparedText, prepare_text
 from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers

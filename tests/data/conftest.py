@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenized_cache import PreparedText, prepare_text
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 

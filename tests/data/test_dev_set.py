@@ -1,6 +1,6 @@
 from seq2seq_jax.data.corpus import make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import build_vocabulary
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seq2seq_jax.data import tokenizers
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
 from seq2seq_jax.data.postprocessing import decode_sentencepiece, strip_bpe
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.sentencepiece_model import train_sentencepiece
 from seq2seq_jax.data.tokenizers import (
     BPETokenizer,

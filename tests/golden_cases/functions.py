@@ -10,7 +10,7 @@ import numpy as np
 from seq2seq_jax.data import postprocessing
 from seq2seq_jax.data.corpus import make_corpus
 from seq2seq_jax.data.ragged import Rows
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenized_cache import prepare_text
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary

@@ -1,45 +1,75 @@
 """Parallel text: line i of the one file is the translation of line i of the other."""
 
 import hashlib
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
+from typing import Annotated, NamedTuple
 
 from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file
+from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
-from seq2seq_jax.data.readers.text_pair import TextPair
 from seq2seq_jax.data.readers.toy import toy_copy, toy_reverse
+from seq2seq_jax.schema.keys import FILES, one_of
 from seq2seq_jax.utils.errors import UserError
 
 SPLITS = ("train", "dev", "test")
-BUILTINS = {"toy_copy": toy_copy, "toy_reverse": toy_reverse, "cmudict": cmudict}
+
+
+class BuiltinCorpus(NamedTuple):
+    """A corpus that needs no files.
+
+    Attributes:
+      pairs: Yields the (source, target) texts of a split.
+      source_delimiter: Separates the tokens of its sources; empty: characters are tokens.
+      target_delimiter: Separates the tokens of its targets.
+    """
+
+    pairs: Callable[[str], Iterator[tuple[str, str]]]
+    source_delimiter: str
+    target_delimiter: str
+
+
+BUILTIN_CORPORA = {
+    "toy_copy": BuiltinCorpus(toy_copy, " ", " "),
+    "toy_reverse": BuiltinCorpus(toy_reverse, " ", " "),
+    "cmudict": BuiltinCorpus(cmudict, "", " "),
+}
 
 
 class ParallelTextInputPipeline:
-    """Pairs of lines of files, or of a built-in corpus where no files are given."""
+    """Pairs of lines of files, or a built-in corpus if no files are given."""
 
     def __init__(
         self,
-        source_files: str,
-        target_files: str,
-        builtin: str = "",
-        split: str = "train",
+        source_files: Annotated[
+            str, FILES, "Source texts, plain or .gz, with one sentence a line."
+        ] = "",
+        target_files: Annotated[
+            str, FILES, "Target texts; line i is the target of line i of the sources."
+        ] = "",
+        builtin: Annotated[
+            str, one_of("", *BUILTIN_CORPORA), "Built-in corpus, used if no files are given."
+        ] = "",
+        split: Annotated[str, one_of(*SPLITS), "Split of the built-in corpus."] = "train",
         *,
         key: str,
     ):
-        """
+        """Check that the files can be read.
+
         Args:
-          source_files, target_files: names separated by commas, each plain or .gz; the first
-            source file goes with the first target file, and so on.
-          builtin, split: the built-in corpus and its part, where no files are given.
-          key: where these parameters stand in the configuration, for error messages.
+          source_files: File names separated by commas, each plain or .gz.
+          target_files: As many target files; the first belongs to the first source file, and so
+            on.
+          builtin: A name from `BUILTIN_CORPORA`, used if no files are given.
+          split: Split of the built-in corpus: "train", "dev" or "test".
+          key: The dotted key of these parameters, for error messages.
 
         Raises:
-          UserError: files are missing, or their numbers differ.
+          UserError: Files are missing, or their numbers differ.
         """
         self._builtin, self._split = builtin, split
-        self._source_files = file_names(source_files)
-        self._target_files = file_names(target_files)
+        self._source_files = split_file_names(source_files)
+        self._target_files = split_file_names(target_files)
         if not self._source_files and not self._target_files:
             _check_builtin(builtin, split, key)
         elif len(self._source_files) != len(self._target_files):
@@ -55,7 +85,7 @@ class ParallelTextInputPipeline:
         """Raises UserError at a line that is not UTF-8, and where a source file and its target file
         have unequal numbers of lines."""
         if not self._source_files:
-            yield from map(TextPair._make, BUILTINS[self._builtin](self._split))
+            yield from map(TextPair._make, BUILTIN_CORPORA[self._builtin].pairs(self._split))
         for source_file, target_file in zip(self._source_files, self._target_files, strict=True):
             yield from _paired_lines(source_file, target_file)
 
@@ -69,11 +99,6 @@ class ParallelTextInputPipeline:
             if self._builtin == "cmudict":
                 parts.append(file_digest(dictionary_file()))
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
-
-
-def file_names(names: str) -> list[str]:
-    """The names in a list separated by commas, with `~` expanded."""
-    return [os.path.expanduser(name.strip()) for name in names.split(",") if name.strip()]
 
 
 def _paired_lines(source_file: str, target_file: str) -> Iterator[TextPair]:
@@ -95,11 +120,11 @@ def _check_builtin(name: str, split: str, key: str) -> None:
     if not name:
         raise UserError(
             f"{key}.source_files",
-            f"no files; name them, or a built-in corpus as {key}.builtin ({', '.join(BUILTINS)})",
+            f"no files; name them, or a built-in corpus as {key}.builtin ({', '.join(BUILTIN_CORPORA)})",
         )
-    if name not in BUILTINS:
+    if name not in BUILTIN_CORPORA:
         raise UserError(
-            f"{key}.builtin", f"no built-in corpus {name!r}; there are {', '.join(BUILTINS)}"
+            f"{key}.builtin", f"no built-in corpus {name!r}; there are {', '.join(BUILTIN_CORPORA)}"
         )
     if split not in SPLITS:
         raise UserError(f"{key}.split", f"no split {split!r}; there are {', '.join(SPLITS)}")

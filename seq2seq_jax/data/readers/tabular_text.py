@@ -5,16 +5,16 @@ import hashlib
 import re
 import reprlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from seq2seq_jax.data.readers.parallel_text import file_names
+from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import (
     LONGEST_LINE,
     check_readable,
     file_digest,
     read_lines,
 )
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.schema.keys import COLUMN, FILES, one_of
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("tsv", "csv")
@@ -31,29 +31,40 @@ class TSVInputPipeline:
 
     def __init__(
         self,
-        files: str,
-        source_column: str,
-        target_column: str,
-        format: str = "",
-        header: bool = True,
+        files: Annotated[str, FILES, "Tables: .tsv or .csv files, plain or .gz."] = "",
+        source_column: Annotated[
+            str, COLUMN, "Column of the sources: its name in the header, or its number."
+        ] = "source",
+        target_column: Annotated[
+            str, COLUMN, "Column of the targets: its name in the header, or its number."
+        ] = "target",
+        format: Annotated[
+            str, one_of("", *FORMATS), "Format of the files; empty: from the end of each name."
+        ] = "",
+        header: Annotated[
+            bool, "The first row names the columns; false: columns are given by number."
+        ] = True,
         *,
         key: str,
     ):
-        """
+        """Check the files and find the columns.
+
         Args:
-          files: names separated by commas, each plain or .gz.
-          source_column, target_column: by their names in the header; without one by their
-            numbers, from 1.
-          format: "tsv" or "csv"; empty: as each file's name ends.
-          header: the first row of each file names its columns.
-          key: where these parameters stand in the configuration, for error messages.
+          files: File names separated by commas, each plain or .gz.
+          source_column: Column of the sources: its name in the header or, without a header, its
+            number from 1.
+          target_column: Column of the targets, likewise.
+          format: "tsv" or "csv"; empty: from the end of each file's name.
+          header: Whether the first row of each file names its columns.
+          key: The dotted key of these parameters, for error messages.
 
         Raises:
-          UserError: a file is missing or empty, has no such columns, or does not tell its format.
+          UserError: A file is missing or empty, has no such columns, or its name does not say its
+            format.
         """
         columns = {"source_column": source_column, "target_column": target_column}
         self._settings = (format, header, *columns.values())
-        names = file_names(files)
+        names = split_file_names(files)
         if not names:
             raise UserError(f"{key}.files", "no files; name a .tsv or .csv file")
         self._tables = []

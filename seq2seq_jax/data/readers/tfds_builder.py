@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.data.readers.text_pair import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.tfds_folder import import_tfds
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import progress_count

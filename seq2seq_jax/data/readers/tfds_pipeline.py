@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
-from seq2seq_jax.data.readers.text_pair import TextPair
 from seq2seq_jax.data.readers.tf_example import parse_example, texts_of
 from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
+from seq2seq_jax.schema.keys import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -24,26 +25,38 @@ class TFDSInputPipeline:
 
     def __init__(
         self,
-        name: str,
-        split: str = "train",
-        source_feature: str = "",
-        target_feature: str = "",
-        data_dir: str = "",
+        name: Annotated[
+            str, "Dataset of tensorflow-datasets, for example wmt16_translate/de-en."
+        ] = "",
+        split: Annotated[str, NON_EMPTY, "Its split, or a part of one, as train[:1%]."] = "train",
+        source_feature: Annotated[
+            str, "Feature with the sources; empty: the input that the dataset declares."
+        ] = "",
+        target_feature: Annotated[
+            str, "Feature with the targets; empty: the output that the dataset declares."
+        ] = "",
+        data_dir: Annotated[
+            str,
+            "Directory of prepared datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.",
+        ] = "",
         *,
         key: str,
     ):
-        """
+        """Find the dataset, its split and its features.
+
         Args:
-          name: of a dataset, with its configuration and version if it has several:
+          name: Name of a dataset, with its configuration and version if it has several:
             "wmt16_translate/de-en".
-          split: as tensorflow-datasets writes it: "train", "train[:1%]", "train+validation".
-          source_feature, target_feature: names of features, those inside others with slashes
-            ("translation/de"); empty: the input and output that the dataset itself names.
-          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
-          key: where these parameters stand in the configuration, for error messages.
+          split: As tensorflow-datasets writes it: "train", "train[:1%]", "train+validation".
+          source_feature: Name of a feature, with slashes if it is nested ("translation/de");
+            empty: the input that the dataset declares.
+          target_feature: Likewise; empty: the output that the dataset declares.
+          data_dir: Directory in which the dataset was prepared; empty: the default of
+            tensorflow-datasets.
+          key: The dotted key of these parameters, for error messages.
 
         Raises:
-          UserError: the dataset is not prepared there, is damaged, is neither array_record nor
+          UserError: The dataset is not prepared there, is damaged, is neither array_record nor
             TFRecord, or has no such split or features.
         """
         if not name:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
+from typing import Annotated
 
-from seq2seq_jax.data.readers.parallel_text import file_names
+from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
-from seq2seq_jax.data.readers.text_pair import TextPair
 from seq2seq_jax.data.readers.tf_example import parse_example, texts_of
+from seq2seq_jax.schema.keys import FILES, NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -23,23 +24,25 @@ class TFRecordInputPipeline:
 
     def __init__(
         self,
-        files: str,
-        source_field: str = "source",
-        target_field: str = "target",
+        files: Annotated[str, FILES, "TFRecord files, plain or gzip, or array_record files."] = "",
+        source_field: Annotated[str, NON_EMPTY, "Feature that holds the source text."] = "source",
+        target_field: Annotated[str, NON_EMPTY, "Feature that holds the target text."] = "target",
         *,
         key: str,
     ):
-        """
+        """Check the files and their first records.
+
         Args:
-          files: names separated by commas, of TFRecord files, packed by gzip or not, and
-            array_record files.
-          source_field, target_field: the features of the source and the target.
-          key: where these parameters stand in the configuration, for error messages.
+          files: File names separated by commas: TFRecord files, plain or gzip, and array_record
+            files.
+          source_field: Feature that holds the source text.
+          target_field: Feature that holds the target text.
+          key: The dotted key of these parameters, for error messages.
 
         Raises:
-          UserError: no files, one that is missing, or one whose first record cannot be used.
+          UserError: There are no files, one is missing, or the first record of one is invalid.
         """
-        self._files = file_names(files)
+        self._files = split_file_names(files)
         self._fields = source_field, target_field
         if not self._files:
             raise UserError(f"{key}.files", "no files; name TFRecord or array_record files")

@@ -1,0 +1,113 @@
+"""Input pipelines: what they yield, and the parameters that all of them have.
+
+A pipeline is a class that yields pairs of a source and a target text, from the beginning each time
+that somebody iterates over it. The keywords of its constructor are its parameters in
+`input_pipeline_*.params`. A pipeline of your own can be as short as
+
+    class Squares:
+        def __init__(self, limit: int = 100):
+            self.limit = limit
+
+        def __iter__(self):
+            return ((str(i), str(i * i)) for i in range(self.limit))
+
+Two additions are optional. A constructor that has a keyword `key` receives the dotted name of the
+pipeline's parameters, for error messages. A method `content_digest()` identifies the data, so that
+the tokenized-corpus cache finds them without reading them again.
+"""
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+from seq2seq_jax.schema.keys import Table, at_least
+from seq2seq_jax.schema.parameters import collect_parameters
+
+
+class TextPair(NamedTuple):
+    """A source and its target, each a line of text."""
+
+    source: str
+    target: str
+
+
+@dataclasses.dataclass(frozen=True)
+class InputPipelineConfig:
+    """The parameters that every pipeline has in addition to those of its own constructor.
+
+    The program uses them itself and does not pass them to the constructor.
+    """
+
+    target_delimiter: Annotated[
+        str, "Separates the tokens of a target; empty: every character is a token."
+    ] = " "
+    shuffle: Annotated[bool, "Draw a new order of all examples for every epoch."] = True
+    num_epochs: Annotated[
+        int, at_least(0), "Epochs to train for; 0: as many as train_steps requires."
+    ] = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TextInputPipelineConfig(InputPipelineConfig):
+    """The common parameters of pipelines whose sources are texts."""
+
+    source_delimiter: Annotated[
+        str, "Separates the tokens of a source; empty: every character is a token."
+    ] = " "
+
+
+def pipeline_parameters(pipeline: Any) -> Table:
+    """Return the parameters of a pipeline: those of its constructor and the common ones.
+
+    Args:
+      pipeline: A class. Its attribute `common_parameters` can name the dataclass of the common
+        parameters; without it they are those of `TextInputPipelineConfig`.
+
+    Returns:
+      A table as `collect_parameters` returns it.
+    """
+    own = collect_parameters(pipeline, supplied=("key",))
+    return {**own, **collect_parameters(_common_parameters(pipeline))}
+
+
+def build_pipeline(pipeline: Any, params: Mapping[str, Any], key: str) -> Any:
+    """Construct a pipeline from the resolved values of its parameters.
+
+    Args:
+      pipeline: A class, as in `pipeline_parameters`.
+      params: A value for each parameter, the common ones included.
+      key: The dotted name of `params`, such as `input_pipeline_train.params`, for errors.
+
+    Returns:
+      The pipeline.
+
+    Raises:
+      UserError: The pipeline cannot use these values.
+    """
+    common = {field.name for field in dataclasses.fields(_common_parameters(pipeline))}
+    keywords = {name: value for name, value in params.items() if name not in common}
+    if "key" in inspect.signature(pipeline).parameters:
+        keywords["key"] = key
+    return pipeline(**keywords)
+
+
+def split_file_names(names: str) -> list[str]:
+    """Return the file names of a list separated by commas, with `~` expanded.
+
+    Args:
+      names: The list; blanks around names and empty names do not count.
+
+    Returns:
+      The names in their order.
+
+    Example:
+      >>> split_file_names("train.de, extra.de.gz")
+      ['train.de', 'extra.de.gz']
+    """
+    return [os.path.expanduser(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def _common_parameters(pipeline: Any) -> type[InputPipelineConfig]:
+    return getattr(pipeline, "common_parameters", TextInputPipelineConfig)
