@@ -3,8 +3,8 @@
 import reprlib
 from collections.abc import Iterator, Sequence
 
-from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 from seq2seq_jax.inference.line_reader import in_windows, input_windows
 from seq2seq_jax.utils.errors import UserError
 

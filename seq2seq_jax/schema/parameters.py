@@ -81,7 +81,7 @@ def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Tabl
     Args:
       constructor: A class, a dataclass, a Flax module or a function.
       supplied: Keywords that the program passes itself, such as a decoder's `vocab_size`; they are
-        no parameters. Neither are Flax's `parent` and `name`.
+        no parameters. Neither are the `parent` and `name` of a Flax module.
 
     Returns:
       A table from the name of each parameter to its `Key`, `ClassName`, `Params` or `ClassList`, or
@@ -95,10 +95,11 @@ def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Tabl
         )
         if item.default_factory is not dataclasses.MISSING
     }
+    flax = ("parent", "name") if hasattr(constructor, "apply") else ()
     table: Table = {}
     for name, parameter in inspect.signature(constructor).parameters.items():
         kinds = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        if name in ("self", "parent", "name", *supplied) or parameter.kind not in kinds:
+        if name in ("self", *flax, *supplied) or parameter.kind not in kinds:
             continue
         default = factories[name]() if name in factories else parameter.default
         path = getattr(constructor, "__qualname__", str(constructor))

@@ -11,7 +11,7 @@ from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, picture_
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.data.tfds_captions import TFDSCaptions
 from seq2seq_jax.data.prefetch import look_ahead
-from seq2seq_jax.data.readers.parallel_text import file_names
+from seq2seq_jax.data.readers.input_pipeline import InputPipelineConfig, split_file_names
 from seq2seq_jax.data.readers.records import check_random_access
 from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.utils.errors import UserError
@@ -30,6 +30,8 @@ class ImageCaptioningInputPipeline:
       captions, image_dir a file of captions (see `caption_files`) and the folder of its pictures
       name                a data set of tensorflow-datasets, `coco_captions` say
     """
+
+    common_parameters = InputPipelineConfig
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class ImageCaptioningInputPipeline:
         if files:
             # Kept from google/seq2seq; what a picture is, is told by its bytes.
             check_image_format(image_format, f"{key}.image_format")
-            names = file_names(files)
+            names = split_file_names(files)
             for file in names:
                 check_random_access(file)
             self._examples = partial(

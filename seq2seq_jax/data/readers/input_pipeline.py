@@ -19,7 +19,7 @@ the tokenized-corpus cache finds them without reading them again.
 import dataclasses
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from seq2seq_jax.schema.keys import Table, at_least

@@ -120,7 +120,7 @@ def _check_builtin(name: str, split: str, key: str) -> None:
     if not name:
         raise UserError(
             f"{key}.source_files",
-            f"no files; name them, or a built-in corpus as {key}.builtin ({', '.join(BUILTIN_CORPORA)})",
+            f"no files; name them, or use {key}.builtin ({', '.join(BUILTIN_CORPORA)})",
         )
     if name not in BUILTIN_CORPORA:
         raise UserError(

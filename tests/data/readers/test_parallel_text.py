@@ -75,7 +75,7 @@ def test_a_line_that_is_not_utf8_is_told_by_file_and_line(tmp_path):
 
 def test_no_files_and_no_builtin_corpus_is_an_error():
     assert message() == (
-        f"{KEY}.source_files: no files; name them, or a built-in corpus as {KEY}.builtin "
+        f"{KEY}.source_files: no files; name them, or use {KEY}.builtin "
         "(toy_copy, toy_reverse, cmudict)"
     )
 

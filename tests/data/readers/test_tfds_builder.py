@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.data.readers.pipelines import TFDSInputPipeline
 from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.pipelines import TFDSInputPipeline
 from seq2seq_jax.data.readers.tfds_builder import prepare_tfds
 from seq2seq_jax.utils.errors import UserError
 
