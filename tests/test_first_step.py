@@ -86,7 +86,7 @@ def test_every_recipe_builds_at_its_full_size(path, own_files):
 def test_recipes_for_pictures_build_at_their_full_size(name, cells, channels):
     config = resolve(load_config(ROOT / "configs" / f"{name}.py"))
     model = build_model(config, 0, 10_000)
-    images, _ = model.example()
+    images, _ = model.dummy_inputs()
     assert images.shape == (1, config.encoder.params.resize_height, images.shape[1], 3)
 
     def of(images):

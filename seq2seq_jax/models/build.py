@@ -116,4 +116,4 @@ def _with_cell_class(params: ConfigDict, slot: str) -> dict[str, Any]:
 
 def _init(model: Any, key: jax.Array) -> dict[str, Any]:
     targets = jnp.zeros((1, 2), jnp.int32)
-    return dict(model.init(key, *model.example(), targets, mutable=COLLECTIONS))
+    return dict(model.init(key, *model.dummy_inputs(), targets, mutable=COLLECTIONS))

@@ -49,7 +49,7 @@ class BasicDecoder(nn.Module):
         """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
         return self.stack.initial_state(batch_size)
 
-    def first_state(self, bridged: State, memory: None) -> State:
+    def initial_state(self, bridged: State, memory: None) -> State:
         return bridged
 
     def step(
@@ -62,9 +62,9 @@ class BasicDecoder(nn.Module):
 
     def logits(self, step: DecoderStep) -> Array:
         """[..., D] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(self.features(step))
+        return self.project_logits(self.pre_logits(step))
 
-    def features(self, step: DecoderStep) -> Array:
+    def pre_logits(self, step: DecoderStep) -> Array:
         """What the logits are made of, [..., D]."""
         return step.cell_output
 
@@ -94,7 +94,7 @@ class AttentionDecoder(nn.Module):
         """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
         return self.stack.initial_state(batch_size)
 
-    def first_state(self, bridged: State, memory: Memory) -> tuple[State, Array]:
+    def initial_state(self, bridged: State, memory: Memory) -> tuple[State, Array]:
         """The cells' state, and the context [B, H]: nothing seen yet."""
         return bridged, jnp.zeros_like(memory.values[:, 0])
 
@@ -111,9 +111,9 @@ class AttentionDecoder(nn.Module):
 
     def logits(self, step: DecoderStep) -> Array:
         """[..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(self.features(step))
+        return self.project_logits(self.pre_logits(step))
 
-    def features(self, step: DecoderStep) -> Array:
+    def pre_logits(self, step: DecoderStep) -> Array:
         """The attentional vector [..., D]."""
         seen = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
         return jnp.tanh(self.mix(seen))

@@ -41,14 +41,14 @@ def training_loss_sums(
     Args:
       dtype: of matrix products; see `layers.computing_in`. Logits that are made of products of a
         smaller type are float32 before the softmax.
-      skip_padding: make logits at real positions alone (`linear_cross_entropy`); for rows that are all on
-        one device. A decoder that does not say what its logits are made of makes them all.
+      skip_padding: compute logits at real positions only (`linear_cross_entropy`), which requires
+        all rows on one device. A decoder without `pre_logits` computes all of them.
 
     Returns:
       The loss; and the number of tokens with the new `batch_stats`, which are the old ones moved a
       little towards this batch's.
     """
-    skip_padding = skip_padding and hasattr(getattr(model, "decoder", None), "features")
+    skip_padding = skip_padding and hasattr(getattr(model, "decoder", None), "pre_logits")
     output: Any
     with computing_in(None if dtype == "float32" else jnp.dtype(dtype)):
         output, moved = model.apply(
@@ -58,7 +58,7 @@ def training_loss_sums(
             train=True,
             rngs={"dropout": dropout_key},
             mutable=["batch_stats"],
-            method="features" if skip_padding else None,
+            method="pre_logits" if skip_padding else None,
         )
     if skip_padding:
         layer = params["decoder"]["project_logits"]

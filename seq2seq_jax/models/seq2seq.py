@@ -69,20 +69,20 @@ class BasicSeq2Seq(nn.Module):
         (SEQUENCE_START first, the last target left out) -> the next word's logits at each of the
         T positions."""
         steps = self.decode(source, source_len, target_inputs, train=train)
-        scores = self._as_given(steps.attention_scores, source_len)
+        scores = self._unreverse(steps.attention_scores, source_len)
         return ModelOutput(self.decoder.logits(steps), scores)
 
-    def features(
+    def pre_logits(
         self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
     ) -> Array:
         """As `__call__`, but what the logits are made of, [B, T, D]."""
-        return self.decoder.features(self.decode(source, source_len, target_inputs, train=train))
+        return self.decoder.pre_logits(self.decode(source, source_len, target_inputs, train=train))
 
     def decode(
         self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
     ) -> DecoderStep:
         """The decoder's steps of `__call__`: [B, T, ...]."""
-        memory, state = self.start(source, source_len, train=train)
+        memory, state = self.encode_and_init(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
         def step(decoder, state, inputs_t, memory):
@@ -91,14 +91,14 @@ class BasicSeq2Seq(nn.Module):
         _, steps = scan_over_time(step, self.decoder, state, inputs, memory, remat=self.remat)
         return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
 
-    def start(
+    def encode_and_init(
         self, source: Array, source_len: Array, *, train: bool = False
     ) -> tuple[Memory | None, State]:
         """Encodes and bridges: what the decoder attends to at every step, and its first state."""
         encoded = self.encode(source, source_len, train=train)
         memory = self._memory(encoded)
         zero_state = self.decoder.zero_state(source.shape[0])
-        return memory, self.decoder.first_state(self.bridge(encoded, zero_state), memory)
+        return memory, self.decoder.initial_state(self.bridge(encoded, zero_state), memory)
 
     def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
         """source [B, S] ids, source_len [B]"""
@@ -106,7 +106,7 @@ class BasicSeq2Seq(nn.Module):
             source = reverse_sequences(source, source_len)
         return self.encoder(self.source_embedding(source), source_len, train=train)
 
-    def example(self) -> tuple[Array, Array]:
+    def dummy_inputs(self) -> tuple[Array, Array]:
         """A source and its length, of the least size: what the model can be initialised with."""
         return jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
 
@@ -115,7 +115,7 @@ class BasicSeq2Seq(nn.Module):
     ) -> tuple[Array, State, Array]:
         """A search's step: tokens [N] -> log probabilities [N, V], new state, attention [N, S]."""
         state, step = self.decoder.step(state, self._embed_target(tokens), memory)
-        scores = self._as_given(step.attention_scores[:, None], source_len)[:, 0]
+        scores = self._unreverse(step.attention_scores[:, None], source_len)[:, 0]
         return jax.nn.log_softmax(self.decoder.logits(step)), state, scores
 
     def _memory(self, encoded: EncoderOutput) -> Memory | None:
@@ -125,7 +125,7 @@ class BasicSeq2Seq(nn.Module):
         table = self.source_embedding if self.share_embedding else self.target_embedding
         return table(ids)
 
-    def _as_given(self, scores: Array, source_len: Array) -> Array:
+    def _unreverse(self, scores: Array, source_len: Array) -> Array:
         """Attention [N, T, S] over the source in the order in which it was given, N = B K."""
         if not self.reverse_source or scores.shape[-1] == 0:
             return scores
@@ -178,7 +178,7 @@ class Image2Seq(AttentionSeq2Seq):
         """[B, H, W, 3] uint8 -> [B, S, C]"""
         return self.encoder.cells(images, train=train)
 
-    def example(self) -> tuple[Array, Array]:
+    def dummy_inputs(self) -> tuple[Array, Array]:
         images = jnp.zeros((1, *image_size(self.encoder), 3), jnp.uint8)
         return images, jnp.ones(1, jnp.int32)
 

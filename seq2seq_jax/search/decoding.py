@@ -180,7 +180,7 @@ def _start(
     model: nn.Module, params: Any, source_ids: Array, source_len: Array, max_decoded_tokens: int
 ) -> tuple[StepFn, Any]:
     variables = {"params": params}
-    started: Any = model.apply(variables, source_ids, source_len, method="start")
+    started: Any = model.apply(variables, source_ids, source_len, method="encode_and_init")
     memory, state = started
     if can_fold(model, memory):
         return fold(model, params, memory, state, source_len, max_decoded_tokens=max_decoded_tokens)

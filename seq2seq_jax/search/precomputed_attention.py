@@ -83,10 +83,10 @@ def fold(
     """The step function that equals `model.step`, and its first state.
 
     Args:
-      memory, state: from `model.start`.
+      memory, state: from `model.encode_and_init`.
       source_len: [B].
-      max_decoded_tokens: how many words the search will feed at most: a vocabulary much smaller than that
-        is multiplied beforehand.
+      max_decoded_tokens: the maximum number of tokens that the search feeds; a much smaller
+        vocabulary is multiplied beforehand.
     """
     variables = {"params": params}
     share_words = 4 * model.target_vocab_size <= max_decoded_tokens

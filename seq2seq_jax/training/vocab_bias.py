@@ -27,7 +27,7 @@ def initial_vocab_bias(config: ConfigDict, count: Callable[[], np.ndarray]) -> P
     if config.vocab_bias == "zeros":
         return {}
     decoder = config.decoder["class"]
-    if not hasattr(find_class(decoders, "decoder.class", decoder), "features"):
+    if not hasattr(find_class(decoders, "decoder.class", decoder), "pre_logits"):
         raise UserError(
             "vocab_bias",
             "log_frequency needs a decoder whose layer project_logits makes logits of its features;"

@@ -29,7 +29,7 @@ from tests.golden_cases.golden_file import IMPOSSIBLE, GoldenFile
 from tests.golden_cases.networks import (
     Network,
     configured,
-    like_first_state,
+    like_initial_state,
     network,
     shapes_of,
 )
@@ -100,7 +100,7 @@ def compare_inference(golden: GoldenFile) -> None:
     reverse = net.model.reverse_source
     fed = reverse_sequences(source_ids, source_len) if reverse else source_ids
     golden.check("out/pred/features.source_ids", fed)
-    memory, state = net.start({"params": params}, source_ids, source_len)
+    memory, state = net.encode_and_init({"params": params}, source_ids, source_len)
     decoding = Decoding(
         net,
         params["decoder"],
@@ -306,7 +306,7 @@ def _decoder_alone(golden: GoldenFile) -> Decoding:
     attended = [golden[f"in/{name}"] for name in attended] if hparams["attention"] else []
     count = sum(name.startswith("initial_state_") for name in golden.under("in"))
     initial = [golden[f"in/initial_state_{i}"] for i in range(count)]
-    bridged = like_first_state(decoder, "zero_state", initial)
+    bridged = like_initial_state(decoder, "zero_state", initial)
 
     def memory_of(decoder):
         return decoder.attention.memory(*attended) if attended else None
@@ -314,7 +314,9 @@ def _decoder_alone(golden: GoldenFile) -> Decoding:
     def once(decoder):
         memory = memory_of(decoder)
         inputs = jnp.zeros((initial[0].shape[0], table.shape[1]))
-        return decoder.logits(decoder.step(decoder.first_state(bridged, memory), inputs, memory)[1])
+        return decoder.logits(
+            decoder.step(decoder.initial_state(bridged, memory), inputs, memory)[1]
+        )
 
     shapes = shapes_of(decoder, method=once)
     params = import_part(decoder, shapes, golden.variables())
@@ -324,7 +326,7 @@ def _decoder_alone(golden: GoldenFile) -> Decoding:
         params,
         table,
         memory,
-        decoder.first_state(bridged, memory),
+        decoder.initial_state(bridged, memory),
         hparams["reverse_scores"],
         hparams["sos"],
         hparams["eos"],

@@ -38,7 +38,7 @@ class Network:
         self.model = model
         self.step = jax.jit(self._step, static_argnames="reverse")
         self.apply = quick_jit(model.apply)
-        self.start = quick_jit(functools.partial(model.apply, method="start"))
+        self.encode_and_init = quick_jit(functools.partial(model.apply, method="encode_and_init"))
         self.slice_gradients = quick_jit(jax.value_and_grad(self._loss_of_looked_up))
 
     def _step(self, params, tokens, state, memory, table, *, reverse: bool = False):
@@ -54,7 +54,7 @@ class Network:
                 if reverse:
                     lengths = jnp.repeat(memory.lengths, len(tokens) // len(memory.lengths))
                     scores = reverse_sequences(scores, lengths)
-                outputs["cell_output"] = decoder.features(step)
+                outputs["cell_output"] = decoder.pre_logits(step)
                 outputs["attention_scores"] = scores
                 outputs["attention_context"] = step.attention_context
             return new_state, outputs
@@ -98,7 +98,7 @@ def shapes_of(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     return jax.eval_shape(init, jax.random.key(0), *args).get("params", {})
 
 
-def like_first_state(module: nn.Module, method: str, leaves: list[np.ndarray]) -> Any:
+def like_initial_state(module: nn.Module, method: str, leaves: list[np.ndarray]) -> Any:
     """The parts of a state, in the structure of what the module starts with."""
     start = functools.partial(module.init_with_output, method=method)
     state, _ = jax.eval_shape(lambda key: start(key, leaves[0].shape[0]), jax.random.key(0))

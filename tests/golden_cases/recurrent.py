@@ -8,7 +8,7 @@ from seq2seq_jax.models import attention as attention_layers
 from seq2seq_jax.models.position_embeddings import position_encoding
 from seq2seq_jax.models.rnn_layers import RNNStack
 from tests.golden_cases.golden_file import GoldenFile
-from tests.golden_cases.networks import like_first_state, network, quick_jit, shapes_of
+from tests.golden_cases.networks import like_initial_state, network, quick_jit, shapes_of
 
 
 def compare_cell(golden: GoldenFile) -> None:
@@ -17,7 +17,7 @@ def compare_cell(golden: GoldenFile) -> None:
     decoder = network("BasicSeq2Seq", settings).model.decoder
     stack = RNNStack(**decoder.rnn_cell)
     x = golden["in/x"]
-    state = like_first_state(stack, "initial_state", golden.leaves("in/state"))
+    state = like_initial_state(stack, "initial_state", golden.leaves("in/state"))
     shapes = shapes_of(stack, state, x, method="step")
     params = import_part(stack, shapes, golden.variables())
     new_state, output = stack.apply({"params": params}, state, x, method="step")
@@ -86,7 +86,7 @@ def compare_bridge(golden: GoldenFile) -> None:
     golden.check_tree("out/encoder/final_state", encoded.final_state)
 
     zeros = [np.zeros_like(part) for part in golden.leaves("out/initial_state")]
-    zeros = like_first_state(model.decoder, "zero_state", zeros)
+    zeros = like_initial_state(model.decoder, "zero_state", zeros)
     shapes = shapes_of(model.bridge, encoded, zeros)
     params = import_part(model.bridge, shapes, in_bridge)
     golden.check_tree("out/initial_state", model.bridge.apply({"params": params}, encoded, zeros))

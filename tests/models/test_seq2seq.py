@@ -96,7 +96,9 @@ def test_the_teacher_forced_scan_is_stepping(make_up):
     model, params, logits, attention = make_up
     source_len, variables = ALONE["source_len"], {"params": params}
     with jax.disable_jit():
-        memory, state = model.apply(variables, ALONE["source_ids"], source_len, method="start")
+        memory, state = model.apply(
+            variables, ALONE["source_ids"], source_len, method="encode_and_init"
+        )
         for t, tokens in enumerate(ALONE["target_ids"][:, :-1].T):
             log_probs, state, weights = model.apply(
                 variables, tokens, state, memory, source_len, method="step"
@@ -131,7 +133,9 @@ def test_a_decoder_is_fed_what_it_attended_to():
     model, params = made_of(ENCODERS[0], BRIDGES[0], ATTENTIONS[1])
     variables, lengths = {"params": params}, ALONE["source_len"]
     with jax.disable_jit():
-        memory, state = model.apply(variables, ALONE["source_ids"], lengths, method="start")
+        memory, state = model.apply(
+            variables, ALONE["source_ids"], lengths, method="encode_and_init"
+        )
         assert not state[1].any()
         _, (_, context), weights = model.apply(
             variables, ALONE["target_ids"][:, 0], state, memory, lengths, method="step"

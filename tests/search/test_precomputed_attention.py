@@ -35,7 +35,7 @@ def test_the_folded_step_is_the_models_step(name, words_beforehand):
     @jax.jit
     def logits_and_attention(params):
         variables = {"params": params}
-        memory, state = model.apply(variables, source_ids, source_len, method="start")
+        memory, state = model.apply(variables, source_ids, source_len, method="encode_and_init")
         assert can_fold(model, memory)
         step, folded = fold(
             model,
@@ -73,7 +73,7 @@ def test_what_is_not_known_is_not_folded():
     def memory_of(model, width):
         ids, length = np.zeros((1, width), int), np.array([1])
         return jax.eval_shape(
-            lambda params: model.apply({"params": params}, ids, length, method="start"),
+            lambda params: model.apply({"params": params}, ids, length, method="encode_and_init"),
             model_params(model),
         )[0]
 
