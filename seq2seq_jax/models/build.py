@@ -9,7 +9,6 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.config.class_lookup import find_class
 from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
 from seq2seq_jax.utils.errors import UserError
@@ -87,9 +86,6 @@ def build_encoder(config: ConfigDict) -> nn.Module:
     params = _with_cell_class(config.encoder.params, "encoder")
     if "rnn_cell" in params:
         params["rnn_cell"]["remat"] = config.remat
-    if encoder_class is InceptionV3Encoder:
-        params.pop("weights")  # are loaded into it
-        params["scaling"] = params["scaling"] or "inception"
     return encoder_class(**params)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Annotated, ClassVar
 
 from seq2seq_jax.captioning.data.caption_files import read_captions
 from seq2seq_jax.captioning.data.caption_records import check_image_format, read_captioned_images
@@ -14,6 +15,7 @@ from seq2seq_jax.data.prefetch import look_ahead
 from seq2seq_jax.data.readers.input_pipeline import InputPipelineConfig, split_file_names
 from seq2seq_jax.data.readers.records import check_random_access
 from seq2seq_jax.data.readers.text_lines import check_readable
+from seq2seq_jax.schema.keys import FILES, NON_EMPTY, at_least, one_of
 from seq2seq_jax.utils.errors import UserError
 
 ON_ERROR = ("fail", "skip")
@@ -32,23 +34,39 @@ class ImageCaptioningInputPipeline:
     """
 
     common_parameters = InputPipelineConfig
+    sources: ClassVar[str] = "images"
 
     def __init__(
         self,
-        files: str = "",
-        image_field: str = "image/data",
-        image_format: str = "jpg",
-        caption_ids_field: str = "image/caption_ids",
-        caption_tokens_field: str = "image/caption",
-        image_dir: str = "",
-        captions: str = "",
-        image_column: str = "",
-        caption_column: str = "",
-        name: str = "",
-        split: str = "",
-        data_dir: str = "",
-        on_error: str = "fail",
-        max_pixels: int = MAX_PIXELS,
+        files: Annotated[str, FILES, "TFRecord files."] = "",
+        image_field: Annotated[str, NON_EMPTY, "Feature that holds the image."] = "image/data",
+        image_format: Annotated[str, NON_EMPTY, "Format of the images."] = "jpg",
+        caption_ids_field: Annotated[
+            str, NON_EMPTY, "Feature with the token ids."
+        ] = "image/caption_ids",
+        caption_tokens_field: Annotated[
+            str, NON_EMPTY, "Feature with the tokens."
+        ] = "image/caption",
+        captions: Annotated[
+            str,
+            "File of captions: a table, or JSON of COCO or of Karpathy's splits; not for files.",
+        ] = "",
+        image_dir: Annotated[str, "Folder of the pictures that captions names."] = "",
+        image_column: Annotated[str, "Column of a table with the pictures; empty: the first."] = "",
+        caption_column: Annotated[
+            str, "Column of a table with the captions; empty: the second."
+        ] = "",
+        name: Annotated[str, "Dataset of tensorflow-datasets, as in coco_captions."] = "",
+        split: Annotated[str, "Of the dataset, or of Karpathy's JSON; empty: train, or all."] = "",
+        data_dir: Annotated[
+            str, "Where it was prepared; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
+        ] = "",
+        on_error: Annotated[
+            str,
+            one_of(*ON_ERROR),
+            "A picture that cannot be used is an error, or is left out and counted.",
+        ] = "fail",
+        max_pixels: Annotated[int, at_least(1), "Larger pictures cannot be used."] = MAX_PIXELS,
         *,
         key: str,
     ):

@@ -1,14 +1,17 @@
-"""An encoder of pictures."""
+"""An encoder of images."""
+
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from seq2seq_jax.captioning.models.inception_v3 import InceptionV3
+from seq2seq_jax.captioning.models.inception_v3 import BLOCKS, InceptionV3
 from seq2seq_jax.captioning.models.prototypes import Prototypes
 from seq2seq_jax.models.encoder_output import EncoderOutput
 from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.schema.keys import FRACTION, PROBABILITY, above, at_least, one_of
 from seq2seq_jax.utils.errors import UserError
 
 Array = jax.Array
@@ -86,27 +89,66 @@ class InceptionV3Encoder(nn.Module):
         little: mixed10 is one cell of an image of 75 x 75, mixed2 has 7 x 7, mixed4 3 x 3.
       trainable: the first block that is trained, "all" or "none". The weights before it are in the
         collection `frozen`, the others in `params`.
-      scaling: of uint8 images, a name of `SCALINGS`.
+      weights: the file that the weights are loaded from; the network does not look at it.
+      scaling: of uint8 images, a name of `SCALINGS`; empty: "inception".
       pools_count_padding, batch_norm_scale, batch_norm_momentum: as in `InceptionV3`.
       num_units and all that follow: as in `CellReader`.
     """
 
-    resize_height: int = 299
-    resize_width: int = 299
-    block: str = "mixed10"
-    trainable: str = "none"
-    scaling: str = "inception"
-    pools_count_padding: bool = False
-    batch_norm_scale: bool = False
-    batch_norm_momentum: float = 0.99
-    num_units: int = 0
-    normalize: bool = False
-    dropout_keep_prob: float = 1.0
-    attention_keep_prob: float = 1.0
-    final_state: str = "mean"
-    final_units: int = 0
-    num_prototypes: int = 0
-    sharpness: float = 20.0
+    sources: ClassVar[str] = "images"
+
+    resize_height: Annotated[int, at_least(75), "Images are resized to this height, pixels."] = 299
+    resize_width: Annotated[int, at_least(75), "Images are resized to this width, pixels."] = 299
+    block: Annotated[
+        str, one_of(*BLOCKS), "The block whose map is looked at; for small images an early one."
+    ] = "mixed10"
+    trainable: Annotated[
+        str, one_of("none", "all", *BLOCKS), "The first block that is trained."
+    ] = "none"
+    weights: Annotated[
+        str, "File of trained weights, of Keras, torchvision or timm; empty: drawn from the seed."
+    ] = ""
+    scaling: Annotated[
+        str,
+        one_of("", *SCALINGS),
+        "Of red, green and blue: inception is x / 127.5 - 1, imagenet that by ImageNet's means"
+        " and deviations, unit x / 255; empty: as the weights expect.",
+    ] = ""
+    pools_count_padding: Annotated[
+        bool, "Average pools divide as torchvision's do; set by the weights."
+    ] = False
+    batch_norm_scale: Annotated[
+        bool, "Batch norm has a factor, as torchvision's; set by the weights."
+    ] = False
+    batch_norm_momentum: Annotated[float, FRACTION, "Of the moving averages of batch norm."] = 0.99
+    num_units: Annotated[
+        int, at_least(0), "Width of a dense layer over the features of each place; 0: none."
+    ] = 0
+    normalize: Annotated[
+        bool, "Divide a picture's features by the root of their mean square, after that layer."
+    ] = False
+    dropout_keep_prob: Annotated[float, PROBABILITY, "Keep probability on these features."] = 1.0
+    attention_keep_prob: Annotated[
+        float,
+        PROBABILITY,
+        "Keep probability on all that attention is given of a picture, at once: below 1 the"
+        " decoder learns to do without.",
+    ] = 1.0
+    final_state: Annotated[
+        str,
+        one_of("mean", "cells"),
+        "What the bridge is given: the mean of the places' features, or cells: all of them.",
+    ] = "mean"
+    final_units: Annotated[int, at_least(0), "Width of a dense layer over that; 0: none."] = 0
+    num_prototypes: Annotated[
+        int,
+        at_least(0),
+        "What the bridge is given instead: how much that is like each of so many prototypes,"
+        " which begin as training pictures, evenly spread, and are trained; 0: none.",
+    ] = 0
+    sharpness: Annotated[
+        float, above(0), "What the cosine with each is multiplied by before the softmax."
+    ] = 20.0
 
     def setup(self):
         self.reader = CellReader(
@@ -138,7 +180,7 @@ class InceptionV3Encoder(nn.Module):
     def cells(self, images: Array, *, train: bool = False) -> Array:
         """images as in `__call__` -> [B, S, C]; of an image always the same if nothing is trained,
         so that they can be computed once and kept."""
-        images = self._resized(scale_images(images, self.scaling))
+        images = self._resized(scale_images(images, self.scaling or "inception"))
         feature_map = self.network(images, train=train)
         return feature_map.reshape(feature_map.shape[0], -1, feature_map.shape[-1])
 
