@@ -16,7 +16,7 @@ from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.data_setup import prepare_data
-from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
 
@@ -28,7 +28,7 @@ def bare_step_moments(config_file: str, steps: int) -> dict[int, float]:
     batches = [next(data.batches) for _ in range(steps)]
     sizes = data.vocabularies.source.size, data.vocabularies.target.size
     model = build_model(config, *sizes)
-    _, optimizer = build_optimizer(config.optimizer)
+    optimizer = make_optimizer(OptimizerConfig.from_config(config.optimizer))
     step = Devices().compile_step(make_train_step(model, optimizer))
     state = create_train_state(init_params(model, config.seed), optimizer)
     moments, pending = {}, []

@@ -14,8 +14,7 @@ from benchmarks.cases import CASES, LEARNING_RATE, make_batches, our_ids
 from benchmarks.training import make_model
 from seq2seq_jax.devices import parallel as devices
 from seq2seq_jax.models.build import init_params
-from seq2seq_jax.training.optimizers import make_optimizer
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
 COUNTS = (1, 2, 4, 8)
@@ -52,7 +51,7 @@ def compile_for(name: str, count: int) -> Program:
     all_devices, available = devices.Devices("jit"), devices.available
     batch = make_batches(case, our_ids(case))[0]
     model = make_model(case)
-    optimizer = make_optimizer("Adam", {}, make_schedule(LEARNING_RATE))
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=LEARNING_RATE))
     devices.available = lambda: jax.devices()[:count]
     try:
         step: Any = all_devices.compile_step(make_train_step(model, optimizer))

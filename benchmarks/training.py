@@ -31,8 +31,7 @@ from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import build_model, init_params
-from seq2seq_jax.training.optimizers import make_optimizer
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
 
@@ -57,7 +56,8 @@ def measure_training(work: Work) -> dict[str, Any]:
 
 def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Runs:
     """Times runs over all the batches; each gives the losses, means over tokens."""
-    optimizer = make_optimizer("Adam", {"eps": 8e-7}, make_schedule(LEARNING_RATE))
+    settings = OptimizerConfig(learning_rate=LEARNING_RATE, params={"eps": 8e-7})
+    optimizer = make_optimizer(settings)
     step = Devices().compile_step(make_train_step(model, optimizer))
     state = create_train_state(init_params(model, seed=0), optimizer)
 

@@ -11,7 +11,6 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.class_lookup import find_class
-from seq2seq_jax.data.postprocessing import find_postprocessing
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
@@ -22,6 +21,7 @@ from seq2seq_jax.inference.predictor import text_seeds
 from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, Collections, make_with_features, source_of
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import search_options
 
@@ -71,7 +71,7 @@ def make_evaluate(
     again if it was in pieces, then split by the target's delimiter. Each pair counts once, and each
     source is decoded once, however many references it has.
     """
-    specs = [_make_metric(label, entry) for label, entry in config.metrics.items()]
+    specs = make_metrics(config.metrics)
     options = search_options(config.inference)
     sums = _make_loss_sums(models, options["ensemble_mean"])
     decode = make_decode(models, target_vocabulary, **options)
@@ -121,6 +121,26 @@ def make_evaluate(
     return evaluate
 
 
+def make_metrics(entries: Mapping[str, Any]) -> list[Any]:
+    """Instantiate the metrics of a resolved configuration.
+
+    Args:
+      entries: The group `metrics` of the configuration.
+
+    Raises:
+      UserError: A class cannot be imported.
+    """
+    return [
+        construct(
+            find_class(metric_classes, f"metrics.{label}.class", entry["class"]),
+            entry["params"],
+            _resolve,
+            f"metrics.{label}.params",
+        )
+        for label, entry in entries.items()
+    ]
+
+
 def describe_samples(samples: list[Sample]) -> str:
     """Samples as text, to print or to store."""
     lines = []
@@ -149,12 +169,5 @@ def _make_loss_sums(
     return sums
 
 
-def _make_metric(label: str, entry: Mapping[str, Any]) -> Any:
-    params = dict(entry["params"])
-    key = f"metrics.{label}"
-    if "postproc_fn" in params:
-        name = params["postproc_fn"]
-        params["postproc_fn"] = (
-            find_postprocessing(name, f"{key}.params.postproc_fn") if name else None
-        )
-    return find_class(metric_classes, f"{key}.class", entry["class"])(**params)
+def _resolve(slot: str, name: str, where: str) -> Any:
+    return find_class(metric_classes, where, name)

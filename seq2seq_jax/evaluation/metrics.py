@@ -1,216 +1,315 @@
 """Metrics of decoded text, and log perplexity.
 
-A metric of text is called with
+A text metric is called with the hypotheses and the references and returns its results by name. All
+of its results are percentages. Tokens are joined by `separator`, passed through `postproc_fn` and,
+where a metric needs tokens again, split at white space; no library's tokenizer is involved.
 
-  hypotheses: one list of tokens a sentence,
-  references: for each sentence one or more lists of tokens, each of them right,
-
-and returns its results by name. Everything is in percent: BLEU, ROUGE, accuracies, error rates.
-
-Where text is needed, tokens are joined by `separator`, then given to `postproc_fn` (a function from
-text to text, `strip_bpe` say), and split again at white space: no tokenizer of a library comes in
-between.
+A metric class of your own has the same form: `__call__(hypotheses, references)`. It should also say
+what `TextMetric` lists: `result_names`, so that `best_metric` is checked before training, and
+`lower_is_better`, without which higher values count as better.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar
 
-from rapidfuzz.distance import Levenshtein
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
-
-from seq2seq_jax.utils.errors import UserError
-
-__all__ = [
-    "AccuracyMetricSpec",
-    "BleuMetricSpec",
-    "ChrfMetricSpec",
-    "ErrorRateMetricSpec",
-    "LogPerplexityMetricSpec",
-    "RougeMetricSpec",
-]
+from seq2seq_jax.data.postprocessing import find_postprocessing
+from seq2seq_jax.schema.keys import between, function_name, one_of
 
 Tokens = Sequence[str]
 Results = dict[str, float | str]
 
+ROUGE_TYPES = tuple(
+    f"rouge_{kind}/{score}"
+    for kind in ("1", "2", "l")
+    for score in ("f_score", "r_score", "p_score")
+)
+_ROUGE_KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
+_ROUGE_SCORES = {"f_score": "fmeasure", "r_score": "recall", "p_score": "precision"}
+
 
 def text_metrics(
-    specs: Iterable[Any],
+    metrics: Iterable[Any],
     hypotheses: Sequence[Tokens],
     references: Sequence[Sequence[Tokens]],
 ) -> Results:
-    """The results of all metrics of text among `specs`.
+    """Compute all text metrics among `metrics`.
 
     Args:
-      specs: instances of the classes below, or any callable of the same form; log perplexity, which
-        takes no text, is passed over.
-      hypotheses: one list of tokens a sentence, at least one sentence.
-      references: for each sentence at least one list of tokens.
+      metrics: Instances of the classes below, or any callables of the same form. Log perplexity,
+        which is not computed from text, is skipped.
+      hypotheses: The tokens of each sentence; at least one sentence.
+      references: For each sentence, the tokens of at least one reference.
+
+    Returns:
+      The results of all metrics by name.
+
+    Raises:
+      ValueError: There is no sentence, or a sentence has no reference.
+
+    Example:
+      >>> hypotheses, references = [["a", "b"]], [[["a", "c"], ["a", "d"]]]
+      >>> text_metrics([ErrorRateMetricSpec()], hypotheses, references)
+      {'token_error_rate': 50.0, 'sequence_error_rate': 100.0}
     """
     if not hypotheses or len(hypotheses) != len(references) or not all(references):
         raise ValueError("every hypothesis needs a reference, and there must be one at least")
     results: Results = {}
-    for spec in specs:
-        if needs_text(spec):
-            results.update(spec(hypotheses, references))
+    for metric in metrics:
+        if needs_text(metric):
+            results.update(metric(hypotheses, references))
     return results
 
 
-def needs_text(spec: Any) -> bool:
-    """Whether a metric is of decoded text; without any such, decoding can be left out."""
-    return not isinstance(spec, LogPerplexityMetricSpec)
+def needs_text(metric: Any) -> bool:
+    """Return whether a metric is computed from decoded text.
+
+    Args:
+      metric: An instance of a metric class.
+    """
+    return not isinstance(metric, LogPerplexityMetricSpec)
+
+
+def lower_is_better(result: str) -> bool:
+    """Return whether lower values of a built-in metric's result are better.
+
+    Args:
+      result: The name of a result, such as "bleu". Unknown names count as higher is better.
+    """
+    return any(
+        result in metric.result_names
+        for metric in (LogPerplexityMetricSpec(), ErrorRateMetricSpec())
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class LogPerplexityMetricSpec:
-    """Mean negative log probability of a target token, END included, in nats; teacher-forced."""
+    """The mean negative log probability of a target token in nats, by teacher forcing.
+
+    SEQUENCE_END counts as a token.
+    """
+
+    lower_is_better: ClassVar[bool] = True
+    result_names: ClassVar[tuple[str, ...]] = ("log_perplexity", "perplexity")
 
     def __call__(self, loss_sum: float, token_count: float) -> dict[str, float]:
-        """Divides once, over the whole dev set: no batch counts more for being short."""
+        """Compute the mean over a whole dev set, so that short batches do not count more.
+
+        Args:
+          loss_sum: The sum of the negative log probabilities of all tokens.
+          token_count: The number of tokens.
+
+        Returns:
+          `log_perplexity` and `perplexity`.
+        """
         mean = float(loss_sum) / float(token_count)
-        # 709 nats is where a float ends.
+        # exp(709) is the largest power of e that a float can hold.
         return {"log_perplexity": mean, "perplexity": math.exp(min(mean, 709.0))}
 
 
 @dataclasses.dataclass(frozen=True)
-class BleuMetricSpec:
-    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU, with the signature that says what it is.
+class TextMetric:
+    """The base class of the text metrics; a subclass provides `_names` and `_compute`."""
 
-    Its tokenizer is `none`: the score is that of the tokens as they are, comparable with
-    multi-bleu.perl on the same tokens, not with scores of detokenized text.
+    separator: Annotated[str, "Joins the tokens of a sentence before post-processing."] = " "
+    postproc_fn: Annotated[
+        str | Callable[[str], str],
+        function_name("", "strip_bpe", "decode_sentencepiece"),
+        "Post-processing of the text; empty: none.",
+    ] = ""
 
-    Args:
-      max_ngram_order: 4 is what everybody means by BLEU. Of captions BLEU-1 to BLEU-4 are told, all
-        of one set of results: of another order n the result's name is `bleu_n`.
-    """
+    lower_is_better: ClassVar[bool] = False
 
-    separator: str = " "
-    postproc_fn: Callable[[str], str] | None = None
-    max_ngram_order: int = 4
+    @property
+    def result_names(self) -> tuple[str, ...]:
+        """The names of the numeric results."""
+        return self._names()
 
     def __call__(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
-        texts, streams = _streams(hypotheses, references, self.separator, self.postproc_fn)
+        """Compute the metric.
+
+        Args:
+          hypotheses: The tokens of each sentence.
+          references: For each sentence, the tokens of at least one reference.
+
+        Returns:
+          The results by name: percentages, and texts such as a signature.
+        """
+        return self._compute(hypotheses, references)
+
+    def _names(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def _compute(
+        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+    ) -> Results:
+        raise NotImplementedError
+
+    def _to_text(self, tokens: Tokens) -> str:
+        text = self.separator.join(tokens)
+        if isinstance(self.postproc_fn, str):
+            return find_postprocessing(self.postproc_fn)(text)
+        return self.postproc_fn(text)
+
+    def _to_texts(
+        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+    ) -> tuple[list[str], list[list[str | None]]]:
+        """Return the texts as sacreBLEU expects them.
+
+        The references are transposed: one list has the first reference of every sentence, the next
+        the second. None stands where a sentence has fewer references.
+        """
+        streams = [
+            [self._to_text(several[i]) if i < len(several) else None for several in references]
+            for i in range(max(map(len, references)))
+        ]
+        return [self._to_text(tokens) for tokens in hypotheses], streams
+
+    def _to_tokens(
+        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+    ) -> Iterator[tuple[list[str], list[list[str]]]]:
+        """Yield each hypothesis and its references as tokens, split anew after post-processing."""
+
+        def split(tokens: Tokens) -> list[str]:
+            return self._to_text(tokens).split() if self.postproc_fn else list(tokens)
+
+        for hypothesis, several in zip(hypotheses, references, strict=True):
+            yield split(hypothesis), [split(reference) for reference in several]
+
+
+@dataclasses.dataclass(frozen=True)
+class BleuMetricSpec(TextMetric):
+    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU, with sacreBLEU's signature.
+
+    Its tokenizer is `none`, so the score compares with multi-bleu.perl on the same tokens, not with
+    scores of detokenized text. The result is named `bleu`, or `bleu_n` for another order n.
+    """
+
+    max_ngram_order: Annotated[
+        int, between(1, 4), "Longest n-grams that count; 4 is the usual BLEU."
+    ] = 4
+
+    def _names(self) -> tuple[str, ...]:
+        return ("bleu" if self.max_ngram_order == 4 else f"bleu_{self.max_ngram_order}",)
+
+    def _compute(
+        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+    ) -> Results:
+        from sacrebleu.metrics.bleu import BLEU
+
+        texts, streams = self._to_texts(hypotheses, references)
         # force: do not warn that the text looks tokenized; it is.
         bleu = BLEU(tokenize="none", force=True, max_ngram_order=self.max_ngram_order)
         score = bleu.corpus_score(texts, streams)  # type: ignore[arg-type]
-        name = "bleu" if self.max_ngram_order == 4 else f"bleu_{self.max_ngram_order}"
+        (name,) = self._names()
         return {name: score.score, f"{name}_signature": str(bleu.get_signature())}
 
 
 @dataclasses.dataclass(frozen=True)
-class ChrfMetricSpec:
-    """Corpus chrF2 (Popović 2015) by sacreBLEU: F-score of n-grams of 1 to 6 characters.
+class ChrfMetricSpec(TextMetric):
+    """Corpus chrF2 (Popović 2015) by sacreBLEU: the F-score of n-grams of 1 to 6 characters.
 
-    It gives credit for words that are nearly right, and so tells short texts apart, of which BLEU
-    finds most wholly wrong. Of several references the nearest counts.
+    It gives credit for words that are nearly right and so distinguishes short texts for which BLEU
+    is zero. With several references, the nearest one counts.
     """
 
-    separator: str = " "
-    postproc_fn: Callable[[str], str] | None = None
+    def _names(self) -> tuple[str, ...]:
+        return ("chrf",)
 
-    def __call__(
+    def _compute(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
-        texts, streams = _streams(hypotheses, references, self.separator, self.postproc_fn)
+        from sacrebleu.metrics.chrf import CHRF
+
+        texts, streams = self._to_texts(hypotheses, references)
         chrf = CHRF()
         score = chrf.corpus_score(texts, streams)  # type: ignore[arg-type]
         return {"chrf": score.score, "chrf_signature": str(chrf.get_signature())}
 
 
 @dataclasses.dataclass(frozen=True)
-class RougeMetricSpec:
-    """ROUGE (Lin 2004) by rouge-score, the mean over sentences; best reference of several.
+class RougeMetricSpec(TextMetric):
+    """ROUGE (Lin 2004) by rouge-score, the mean over sentences; the best of several references."""
 
-    Args:
-      rouge_type: `rouge_1`, `rouge_2` or `rouge_l`, then `/f_score`, `/r_score` or `/p_score`
-        (F1, recall, precision).
-    """
+    rouge_type: Annotated[
+        str,
+        one_of(*ROUGE_TYPES),
+        "Which ROUGE, and its F1 score (f), recall (r) or precision (p).",
+    ] = "rouge_1/f_score"
 
-    rouge_type: str = "rouge_1/f_score"
-    separator: str = " "
-    postproc_fn: Callable[[str], str] | None = None
+    def _names(self) -> tuple[str, ...]:
+        return (self.rouge_type,)
 
-    def __post_init__(self) -> None:
-        kind, _, part = self.rouge_type.partition("/")
-        if kind not in _ROUGE_KINDS or part not in _ROUGE_PARTS:
-            raise UserError(
-                "metrics.RougeMetricSpec.params.rouge_type",
-                f"must be one of {', '.join(_ROUGE_KINDS)}, a slash and one of "
-                f"{', '.join(_ROUGE_PARTS)}; not {self.rouge_type!r}",
-            )
-
-    def __call__(
+    def _compute(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
-        # Imported here because it brings nltk and scipy: over a second that few runs need.
+        # rouge-score imports nltk and scipy, which takes more than a second.
         from rouge_score.rouge_scorer import RougeScorer
 
-        kind, _, part = self.rouge_type.partition("/")
-        scorer = RougeScorer([_ROUGE_KINDS[kind]], tokenizer=_WhiteSpace())
+        kind, _, score_name = self.rouge_type.partition("/")
+        scorer = RougeScorer([_ROUGE_KINDS[kind]], tokenizer=_WhiteSpaceTokenizer())
         total = 0.0
         for tokens, several in zip(hypotheses, references, strict=True):
-            texts = [_text(reference, self.separator, self.postproc_fn) for reference in several]
-            scores = scorer.score_multi(texts, _text(tokens, self.separator, self.postproc_fn))
-            total += getattr(scores[_ROUGE_KINDS[kind]], _ROUGE_PARTS[part])
+            scores = scorer.score_multi(list(map(self._to_text, several)), self._to_text(tokens))
+            total += getattr(scores[_ROUGE_KINDS[kind]], _ROUGE_SCORES[score_name])
         return {self.rouge_type: 100.0 * total / len(hypotheses)}
 
 
 @dataclasses.dataclass(frozen=True)
-class AccuracyMetricSpec:
-    """Percentage of sentences, and of tokens, that are right.
+class AccuracyMetricSpec(TextMetric):
+    """The percentages of correct tokens and of correct sentences.
 
-    A token is right if the reference has the same one at the same position; positions past the end
-    of the shorter of the two are wrong. Of several references the one with the largest share of
-    right positions counts.
+    A token is correct if the reference has the same one at the same position. Positions past the
+    end of the shorter of the two are wrong. Of several references, the one with the largest share
+    of correct positions counts.
     """
 
-    separator: str = " "
-    postproc_fn: Callable[[str], str] | None = None
+    def _names(self) -> tuple[str, ...]:
+        return ("token_accuracy", "sequence_accuracy")
 
-    def __call__(
+    def _compute(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
-        right = positions = sentences = 0
-        for hypothesis, several in _token_lists(
-            hypotheses, references, self.separator, self.postproc_fn
-        ):
+        correct = positions = sentences = 0
+        for hypothesis, several in self._to_tokens(hypotheses, references):
             matches, length = max(
-                (_matches(hypothesis, reference) for reference in several),
+                (_count_matches(hypothesis, reference) for reference in several),
                 key=lambda pair: pair[0] / max(pair[1], 1),
             )
-            right += matches
+            correct += matches
             positions += length
             sentences += hypothesis in several
         return {
-            "token_accuracy": 100.0 * right / max(positions, 1),
+            "token_accuracy": 100.0 * correct / max(positions, 1),
             "sequence_accuracy": 100.0 * sentences / len(hypotheses),
         }
 
 
 @dataclasses.dataclass(frozen=True)
-class ErrorRateMetricSpec:
-    """Token and sequence error rate in percent, against the nearest of several references.
+class ErrorRateMetricSpec(TextMetric):
+    """The token and the sequence error rate, against the nearest of several references.
 
-    Of phones these are the phone and the word error rate of pronunciation, of words the word and
-    the sentence error rate of speech recognition. Errors are insertions, deletions and
-    substitutions (Levenshtein 1966), divided by the length of the references they were counted
-    against; of references equally near the longest. The rate can exceed 100.
+    For phones these are the phone and the word error rate of grapheme-to-phoneme conversion, for
+    words the word and the sentence error rate of speech recognition. Errors are insertions,
+    deletions and substitutions (Levenshtein 1966), divided by the length of the references. Of
+    references equally near, the longest counts. The token error rate can exceed 100.
     """
 
-    separator: str = " "
-    postproc_fn: Callable[[str], str] | None = None
+    lower_is_better: ClassVar[bool] = True
 
-    def __call__(
+    def _names(self) -> tuple[str, ...]:
+        return ("token_error_rate", "sequence_error_rate")
+
+    def _compute(
         self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     ) -> Results:
+        from rapidfuzz.distance import Levenshtein
+
         errors = tokens = wrong = 0
-        for hypothesis, several in _token_lists(
-            hypotheses, references, self.separator, self.postproc_fn
-        ):
+        for hypothesis, several in self._to_tokens(hypotheses, references):
             distance, minus_length = min(
                 (Levenshtein.distance(hypothesis, reference), -len(reference))
                 for reference in several
@@ -224,57 +323,14 @@ class ErrorRateMetricSpec:
         }
 
 
-_ROUGE_KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
-_ROUGE_PARTS = {"f_score": "fmeasure", "r_score": "recall", "p_score": "precision"}
-
-
-class _WhiteSpace:
-    """The tokenizer that rouge-score is given, in place of its own that drops all but a-z0-9."""
+class _WhiteSpaceTokenizer:
+    """Replaces rouge-score's own tokenizer, which drops everything but a-z and 0-9."""
 
     def tokenize(self, text: str) -> list[str]:
         return text.split()
 
 
-def _text(tokens: Tokens, separator: str, postproc_fn: Callable[[str], str] | None) -> str:
-    text = separator.join(tokens)
-    return postproc_fn(text) if postproc_fn else text
-
-
-def _streams(
-    hypotheses: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-    separator: str,
-    postproc_fn: Callable[[str], str] | None,
-) -> tuple[list[str], list[list[str | None]]]:
-    """Hypotheses and references as sacreBLEU wants them: one stream for the first reference of all
-    sentences, one for the second, and None where a sentence has fewer."""
-    texts = [_text(tokens, separator, postproc_fn) for tokens in hypotheses]
-    streams: list[list[str | None]] = [
-        [
-            _text(several[i], separator, postproc_fn) if i < len(several) else None
-            for several in references
-        ]
-        for i in range(max(map(len, references)))
-    ]
-    return texts, streams
-
-
-def _token_lists(
-    hypotheses: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-    separator: str,
-    postproc_fn: Callable[[str], str] | None,
-) -> Iterable[tuple[list[str], list[list[str]]]]:
-    """Hypothesis and references as tokens: as they are, or split anew after `postproc_fn`."""
-
-    def tokens_of(tokens: Tokens) -> list[str]:
-        return _text(tokens, separator, postproc_fn).split() if postproc_fn else list(tokens)
-
-    for hypothesis, several in zip(hypotheses, references, strict=True):
-        yield tokens_of(hypothesis), [tokens_of(reference) for reference in several]
-
-
-def _matches(hypothesis: Tokens, reference: Tokens) -> tuple[int, int]:
-    """Equal positions, and positions."""
+def _count_matches(hypothesis: Tokens, reference: Tokens) -> tuple[int, int]:
+    """Return the number of equal positions and the number of positions."""
     same = sum(a == b for a, b in zip(hypothesis, reference, strict=False))
     return same, max(len(hypothesis), len(reference))

@@ -11,7 +11,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model, read_variables
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, vocabulary_sizes
-from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state
 from seq2seq_jax.utils.errors import UserError
 
@@ -55,7 +55,7 @@ def import_tf(
     is_archive = variables_file.endswith(".npz")
     variables = (read_variables if is_archive else read_checkpoint)(variables_file)
     params = import_model(model, variables, where=variables_file)
-    _, optimizer = build_optimizer(config.optimizer)
+    optimizer = make_optimizer(OptimizerConfig.from_config(config.optimizer))
     state = create_train_state(params, optimizer)
 
     workdir.checkpoints(config).save(

@@ -8,7 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.reports.figures import new_figure, save_figure
-from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig
+from seq2seq_jax.training.schedules import make_schedule
 
 
 def plot_schedule(config: ConfigDict, path: str | Path) -> Path:
@@ -17,7 +18,7 @@ def plot_schedule(config: ConfigDict, path: str | Path) -> Path:
     Args:
       config: resolved.
     """
-    schedule, _ = build_optimizer(config.optimizer)
+    schedule = make_schedule(OptimizerConfig.from_config(config.optimizer))
     steps = np.unique(np.linspace(0, config.train_steps, 2001).astype(np.int32))
     rates = np.asarray(jax.vmap(schedule)(jnp.asarray(steps)))
 

@@ -1,124 +1,225 @@
-"""Optimizers: clip, then update."""
+"""Optimizers: the factories that `optimizer.name` can choose, and the chain around them.
 
-from collections.abc import Mapping
-from typing import Any
+A factory takes the learning rate, which is a number or a schedule, and the keywords of
+`optimizer.params`. It returns an optax transformation. Any function of that form can be named by
+its dotted path: `optimizer.name=optax.contrib.muon`.
+"""
 
-import jax
-import jax.numpy as jnp
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
 import optax
 from ml_collections import ConfigDict
 
-from seq2seq_jax.training.schedules import Schedule, make_schedule
+from seq2seq_jax.config import import_dotted
+from seq2seq_jax.schema.keys import FRACTION, above, at_least
+from seq2seq_jax.schema.parameters import Aliases, ClassOf, FrozenMapping, ParamsOf, construct
+from seq2seq_jax.training.gradient_transforms import (
+    clip_by_global_norm,
+    clip_embeddings,
+    scale_encoder,
+)
+from seq2seq_jax.training.schedules import Schedule, ScheduleConfig, make_schedule
 
-OPTIMIZERS = {
-    "Adam": optax.adam,
-    "AdamW": optax.adamw,
-    "SGD": optax.sgd,
-    "Momentum": optax.sgd,
-    "RMSProp": optax.rmsprop,
-    "Adagrad": optax.adagrad,
-    "Adadelta": optax.adadelta,
-    "Adafactor": optax.adafactor,
-}
-"""By their documented names; any other name is looked up in optax as it is."""
-
-
-def build_optimizer(settings: ConfigDict) -> tuple[Schedule, optax.GradientTransformation]:
-    """The learning rate and the optimizer of the configuration's `optimizer.*`."""
-    schedule = make_schedule(
-        settings.learning_rate,
-        settings.lr_decay_type,
-        settings.lr_decay_steps,
-        settings.lr_decay_rate,
-        settings.lr_start_decay_at,
-        settings.lr_stop_decay_at,
-        settings.lr_min_learning_rate,
-        settings.lr_staircase,
-    )
-    optimizer = make_optimizer(
-        settings.name,
-        settings.params.to_dict(),
-        schedule,
-        settings.clip_gradients,
-        settings.clip_embed_gradients,
-        settings.encoder_lr_multiplier,
-    )
-    return schedule, optimizer
+_LearningRate = float | Schedule
+_Momentum = Annotated[float, FRACTION, "Decay of the accumulated gradient."]
+_FirstMoment = Annotated[float, FRACTION, Aliases(("beta1",)), "Decay of the mean of gradients."]
+_SecondMoment = Annotated[
+    float, FRACTION, Aliases(("beta2",)), "Decay of the mean of squared gradients."
+]
+_Epsilon = Annotated[
+    float, at_least(0), Aliases(("epsilon",)), "Small constant that keeps the division finite."
+]
+_Nesterov = Annotated[bool, Aliases(("use_nesterov",)), "Use Nesterov's momentum."]
+_WeightDecay = Annotated[float, at_least(0), "Decoupled weight decay."]
 
 
-def make_optimizer(
-    name: str,
-    params: Mapping[str, Any],
-    learning_rate: Schedule,
-    clip_gradients: float = 5.0,
-    clip_embed_gradients: float = 0.1,
-    encoder_lr_multiplier: float = 1.0,
+def Adam(
+    learning_rate: _LearningRate,
+    b1: _FirstMoment = 0.9,
+    b2: _SecondMoment = 0.999,
+    eps: _Epsilon = 1e-8,
 ) -> optax.GradientTransformation:
-    """The chain: clip by global norm, clip each embedding table by its own norm, optimizer, another
-    rate for the encoder.
+    """Return Adam (Kingma and Ba 2015, arXiv:1412.6980).
 
-    Both norms are taken over dense gradients, rows of one word summed. A limit of 0 is no limit.
-    The optimizers are optax's: against TensorFlow's, Adam's epsilon is added to the corrected root,
-    and Momentum and RMSProp decay all rows of an embedding, not only those in the batch.
+    Unlike TensorFlow, optax adds epsilon to the bias-corrected root.
+    """
+    return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
+
+
+def AdamW(
+    learning_rate: _LearningRate,
+    b1: _FirstMoment = 0.9,
+    b2: _SecondMoment = 0.999,
+    eps: _Epsilon = 1e-8,
+    weight_decay: _WeightDecay = 1e-4,
+) -> optax.GradientTransformation:
+    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101)."""
+    return optax.adamw(learning_rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+
+
+def SGD(learning_rate: _LearningRate) -> optax.GradientTransformation:
+    """Return stochastic gradient descent without momentum."""
+    return optax.sgd(learning_rate)
+
+
+def Momentum(
+    learning_rate: _LearningRate, momentum: _Momentum = 0.9, nesterov: _Nesterov = False
+) -> optax.GradientTransformation:
+    """Return stochastic gradient descent with momentum.
+
+    Unlike TensorFlow, optax decays all rows of an embedding table, not only those in the batch.
+    """
+    return optax.sgd(learning_rate, momentum=momentum, nesterov=nesterov)
+
+
+def RMSProp(
+    learning_rate: _LearningRate,
+    decay: Annotated[
+        float, FRACTION, Aliases(("rho",)), "Decay of the mean of squared gradients."
+    ] = 0.9,
+    eps: _Epsilon = 1e-8,
+    initial_scale: Annotated[float, at_least(0), "Initial mean of squared gradients."] = 0.0,
+    centered: Annotated[
+        bool, "Divide by the standard deviation instead of the root mean square."
+    ] = False,
+    momentum: Annotated[float, FRACTION, "Momentum on the scaled gradients."] = 0.0,
+    nesterov: _Nesterov = False,
+) -> optax.GradientTransformation:
+    """Return RMSProp (Tieleman and Hinton 2012).
+
+    Unlike TensorFlow, optax decays all rows of an embedding table, not only those in the batch.
+    """
+    return optax.rmsprop(
+        learning_rate,
+        decay=decay,
+        eps=eps,
+        initial_scale=initial_scale,
+        centered=centered,
+        momentum=momentum,
+        nesterov=nesterov,
+    )
+
+
+def Adagrad(
+    learning_rate: _LearningRate,
+    initial_accumulator_value: Annotated[
+        float, at_least(0), "Initial sum of squared gradients."
+    ] = 0.1,
+    eps: _Epsilon = 1e-7,
+) -> optax.GradientTransformation:
+    """Return Adagrad (Duchi, Hazan and Singer 2011)."""
+    return optax.adagrad(learning_rate, initial_accumulator_value, eps)
+
+
+def Adadelta(
+    learning_rate: _LearningRate,
+    rho: Annotated[float, FRACTION, "Decay of both means of squares."] = 0.9,
+    eps: _Epsilon = 1e-6,
+    weight_decay: _WeightDecay = 0.0,
+) -> optax.GradientTransformation:
+    """Return Adadelta (Zeiler 2012, arXiv:1212.5701)."""
+    return optax.adadelta(learning_rate, rho=rho, eps=eps, weight_decay=weight_decay)
+
+
+def Adafactor(
+    learning_rate: _LearningRate,
+    min_dim_size_to_factor: Annotated[int, at_least(1), "Smaller matrices are not factored."] = 128,
+    decay_rate: Annotated[float, FRACTION, "Exponent of the decay of second moments."] = 0.8,
+    decay_offset: Annotated[int, at_least(0), "Steps by which that decay starts later."] = 0,
+    multiply_by_parameter_scale: Annotated[
+        bool, "Scale the updates by the root mean square of the parameters."
+    ] = True,
+    clipping_threshold: Annotated[float, above(0), "Largest root mean square of an update."] = 1.0,
+    eps: _Epsilon = 1e-30,
+    factored: Annotated[
+        bool, "Store row and column sums instead of the full second moments."
+    ] = True,
+) -> optax.GradientTransformation:
+    """Return Adafactor (Shazeer and Stern 2018, arXiv:1804.04235)."""
+    return optax.adafactor(
+        learning_rate,
+        min_dim_size_to_factor=min_dim_size_to_factor,
+        decay_rate=decay_rate,
+        decay_offset=decay_offset,
+        multiply_by_parameter_scale=multiply_by_parameter_scale,
+        clipping_threshold=clipping_threshold,
+        eps=eps,
+        factored=factored,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerConfig(ScheduleConfig):
+    """The keys `optimizer.*`."""
+
+    name: Annotated[
+        Callable[..., optax.GradientTransformation],
+        ClassOf("optimizer"),
+        "A built-in optimizer, any optimizer of optax by its name, or the path of your own.",
+    ] = Adam
+    params: Annotated[Mapping[str, Any], ParamsOf("name")] = FrozenMapping()
+    encoder_lr_multiplier: Annotated[
+        float,
+        at_least(0),
+        "Factor of the encoder's learning rate, for example below 1 for a pretrained encoder; 0:"
+        " the encoder is not trained.",
+    ] = 1.0
+    clip_gradients: Annotated[
+        float, at_least(0), "Largest global norm of the gradients; 0: no clipping."
+    ] = 5.0
+    clip_embed_gradients: Annotated[
+        float,
+        at_least(0),
+        "Largest norm of each embedding table's gradient, clipped afterwards; 0: no clipping.",
+    ] = 0.1
+
+    @classmethod
+    def from_config(cls, values: ConfigDict) -> "OptimizerConfig":
+        """Return the settings of a resolved configuration's `optimizer`.
+
+        Args:
+          values: The group `optimizer` of a resolved configuration.
+
+        Raises:
+          UserError: The optimizer cannot be imported.
+        """
+        settings: OptimizerConfig = construct(cls, values.to_dict(), _resolve, "optimizer")
+        return settings
+
+
+def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Return the optimizer with its schedule, clipping and multiplier of the encoder.
+
+    It is a chain: clip all gradients by their global norm, clip each embedding table by its own
+    norm, update, scale the encoder's updates. Both norms are taken over dense gradients, in which
+    all rows of one token are summed.
+
+    Args:
+      config: The settings.
+
+    Returns:
+      The optax transformation.
+
+    Example:
+      >>> optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.5))
+      >>> updates, _ = optimizer.update({"w": 2.0}, optimizer.init({"w": 1.0}))
+      >>> float(updates["w"])
+      -1.0
     """
     chain = []
-    if clip_gradients > 0:
-        chain.append(clip_by_global_norm(clip_gradients))
-    if clip_embed_gradients > 0:
-        chain.append(clip_embeddings(clip_embed_gradients))
-    optimizer = OPTIMIZERS.get(name) or getattr(optax, name)
-    chain.append(optimizer(learning_rate, **params))
-    if encoder_lr_multiplier != 1:
-        chain.append(scale_encoder(encoder_lr_multiplier))
+    if config.clip_gradients > 0:
+        chain.append(clip_by_global_norm(config.clip_gradients))
+    if config.clip_embed_gradients > 0:
+        chain.append(clip_embeddings(config.clip_embed_gradients))
+    chain.append(config.name(learning_rate=make_schedule(config), **config.params))
+    if config.encoder_lr_multiplier != 1:
+        chain.append(scale_encoder(config.encoder_lr_multiplier))
     return optax.chain(*chain)
 
 
-def global_norm(tree: Any) -> jax.Array:
-    """The Euclidean norm of all numbers in the tree, as if they were one vector."""
-    return jnp.sqrt(sum(map(_squared_norm, jax.tree.leaves(tree))))
-
-
-def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
-    """Scales all gradients down by one factor to the norm `max_norm`, if theirs is larger."""
-
-    def update(updates, state, params=None):
-        scale = jnp.minimum(1, max_norm / jnp.maximum(global_norm(updates), 1e-30))
-        return jax.tree.map(lambda grad: grad * scale, updates), state
-
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
-    """Scales the gradient of each embedding table down to `max_norm`, if its norm is larger.
-
-    An embedding table is a parameter that has "embedding" in its path.
-    """
-
-    def clip(path: tuple, grad: jax.Array) -> jax.Array:
-        if "embedding" not in jax.tree_util.keystr(path):
-            return grad
-        norm = jnp.sqrt(_squared_norm(grad))
-        return grad * jnp.minimum(1, max_norm / jnp.maximum(norm, 1e-30))
-
-    def update(updates, state, params=None):
-        return jax.tree_util.tree_map_with_path(clip, updates), state
-
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def scale_encoder(factor: float) -> optax.GradientTransformation:
-    """Multiplies the updates of the encoder's parameters, a rate of its own for what was learned
-    elsewhere (Howard and Ruder 2018, arXiv:1801.06146, "discriminative fine-tuning")."""
-
-    def scale(path: tuple, update: jax.Array) -> jax.Array:
-        return factor * update if path[0].key == "encoder" else update
-
-    def update(updates, state, params=None):
-        return jax.tree_util.tree_map_with_path(scale, updates), state
-
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def _squared_norm(x: jax.Array) -> jax.Array:
-    """As a product of the vector with itself: on a CPU twice as fast as XLA's sum of squares."""
-    return jnp.vdot(x, x, precision="highest")
+def _resolve(slot: str, name: str, where: str) -> Any:
+    if "." in name:
+        return import_dotted(name, where)
+    return globals().get(name) or getattr(optax, name)

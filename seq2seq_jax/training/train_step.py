@@ -14,7 +14,7 @@ from flax import struct
 from seq2seq_jax.devices.parallel import ParallelContext
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import training_loss_sums
-from seq2seq_jax.training.optimizers import global_norm
+from seq2seq_jax.training.gradient_transforms import global_norm
 
 Array = jax.Array
 

@@ -31,9 +31,10 @@ from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.training.metric_accumulator import MetricAccumulator
 from seq2seq_jax.training.metric_logging import report_evaluation, report_training
-from seq2seq_jax.training.optimizers import build_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.patience import Plateau
 from seq2seq_jax.training.preemption import catch_preemption_signals
+from seq2seq_jax.training.schedules import make_schedule
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import progress_bar
@@ -74,7 +75,9 @@ class _Run:
         prepare = prepare_pictures if "pictures" in config else prepare_data
         self.data = data = prepare(config, workdir, devices)
         model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
-        self.schedule, optimizer = build_optimizer(config.optimizer)
+        optimizer_config = OptimizerConfig.from_config(config.optimizer)
+        self.schedule = make_schedule(optimizer_config)
+        optimizer = make_optimizer(optimizer_config)
         self.checkpoints = workdir.checkpoints(config)
         self.step, self.window = 0, MetricAccumulator()
         patience = config.early_stopping_patience, config.optimizer.lr_plateau_patience

@@ -9,8 +9,7 @@ from seq2seq_jax.data.batches import Share
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.training.data_setup import check_divides
-from seq2seq_jax.training.optimizers import make_optimizer
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import model_params, pair_batch, tiny_model
@@ -32,7 +31,7 @@ def batches():
 
 def trained(model, batches, devices: Devices, **how):
     """The losses and gradient norms of a few steps, and the parameters after them."""
-    optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
+    optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.1))
     step = devices.compile_step(make_train_step(model, optimizer, **how))
     state = create_train_state(model_params(model), optimizer, how.get("ema_decay", 0.0))
     state, seen = devices.replicate(state), []
@@ -116,7 +115,7 @@ def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model
     """One exchange of the number of tokens, one of all that is divided by it."""
     use_devices(8)
     devices = Devices("jit")
-    optimizer = make_optimizer("SGD", {}, make_schedule(0.1))
+    optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.1))
     step = devices.compile_step(make_train_step(model, optimizer))
     state = devices.replicate(create_train_state(model_params(model), optimizer))
     program = step.lower(state, devices.spread(batches[0])).compile().as_text()

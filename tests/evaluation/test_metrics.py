@@ -13,7 +13,6 @@ from seq2seq_jax.evaluation.metrics import (
     RougeMetricSpec,
     text_metrics,
 )
-from seq2seq_jax.utils.errors import UserError
 
 
 def words(*texts):
@@ -61,7 +60,7 @@ def test_bleu_takes_several_references_and_not_equally_many():
 )
 def test_rouge_by_hand(rouge_type, expected):
     # Shared: the, ., 笑 (counted once); pairs: "the .".
-    results = RougeMetricSpec(rouge_type)(words("笑 the . x"), single("the . 笑 a b c"))
+    results = RougeMetricSpec(rouge_type=rouge_type)(words("笑 the . x"), single("the . 笑 a b c"))
     assert results == {rouge_type: pytest.approx(expected)}
 
 
@@ -93,13 +92,8 @@ def test_chrf_gives_credit_for_nearly_right_words_and_takes_the_nearest_referenc
 
 def test_rouge_is_a_mean_over_sentences_of_the_best_reference():
     references = [words("x", "a b"), words("y")]
-    results = RougeMetricSpec("rouge_1/f_score")(words("a b", "z"), references)
+    results = RougeMetricSpec(rouge_type="rouge_1/f_score")(words("a b", "z"), references)
     assert results == {"rouge_1/f_score": pytest.approx(50)}
-
-
-def test_an_unknown_rouge_type_is_said_with_those_that_would_do():
-    with pytest.raises(UserError, match="rouge_1, rouge_2, rouge_l, a slash and one of f_score"):
-        RougeMetricSpec("rouge_3/f_score")
 
 
 def test_accuracy_counts_positions_and_whole_sentences():

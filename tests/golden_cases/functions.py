@@ -25,7 +25,7 @@ from seq2seq_jax.search.beam_search import (
     initial_beam_state,
     length_penalty,
 )
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.training import losses_one_by_one
 
@@ -108,14 +108,16 @@ def compare_schedule(golden: GoldenFile) -> None:
     hparams = golden.hparams
     for name, floor in (("lr_min", golden["out/lr_min"].min()), ("lr_nomin", 1e-12)):
         schedule = make_schedule(
-            hparams["learning_rate"],
-            hparams["decay_type"],
-            hparams["decay_steps"],
-            hparams["decay_rate"],
-            hparams["start_decay_at"],
-            hparams["stop_decay_at"],
-            float(floor),
-            hparams.get("staircase", False),
+            ScheduleConfig(
+                learning_rate=hparams["learning_rate"],
+                lr_decay_type=hparams["decay_type"],
+                lr_decay_steps=hparams["decay_steps"],
+                lr_decay_rate=hparams["decay_rate"],
+                lr_start_decay_at=hparams["start_decay_at"],
+                lr_stop_decay_at=hparams["stop_decay_at"],
+                lr_min_learning_rate=float(floor),
+                lr_staircase=hparams.get("staircase", False),
+            )
         )
         golden.check(f"out/{name}", schedule(golden["in/steps"]), atol=1e-10, rtol=1e-5)
 

@@ -12,7 +12,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model
 from seq2seq_jax.models.losses import cross_entropy
 from seq2seq_jax.models.seq2seq import reverse_sequences
-from seq2seq_jax.training.optimizers import make_optimizer
+from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import Network, configured, network, quick_jit
 from tests.golden_cases.tensorflow_updates import TensorFlowOptimizer, clipped
@@ -135,7 +135,11 @@ def _check_clipping(golden, config, grads, dense, batch, net) -> None:
     for path, array in expected.items():
         golden.check_close(like_theirs[path], array, message=f"clipped {'/'.join(path)}")
 
-    sgd = make_optimizer("SGD", {}, lambda step: 1.0, *limits)
+    sgd = make_optimizer(
+        OptimizerConfig(
+            name=SGD, learning_rate=1.0, clip_gradients=limits[0], clip_embed_gradients=limits[1]
+        )
+    )
     params = unflatten_dict(dense)  # of the same shapes
     updates, _ = quick_jit(sgd.update)(params, sgd.init(params))
     scale = min(1, limits[0] / float(golden["out/global_norm_dense"]))

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import pytest
 
 from seq2seq_jax.training.metric_accumulator import MOST_UNDER_WAY, MetricAccumulator
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
 
 SCHEDULE = make_schedule(
-    1.0, lr_decay_type="exponential_decay", lr_decay_steps=1, lr_decay_rate=0.5
+    ScheduleConfig(
+        learning_rate=1.0, lr_decay_type="exponential_decay", lr_decay_steps=1, lr_decay_rate=0.5
+    )
 )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.training.optimizers import build_optimizer, clip_embeddings, make_optimizer
+from seq2seq_jax.training.gradient_transforms import clip_embeddings
+from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
 
 GRADS = {
@@ -18,7 +19,7 @@ GRADS = {
 
 def updates(grads, params=None, **kwargs):
     """What one step of SGD at rate 1 adds."""
-    optimizer = make_optimizer("SGD", {}, make_schedule(1.0), **kwargs)
+    optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=1.0, **kwargs))
     return optimizer.update(grads, optimizer.init(grads), params)[0]
 
 
@@ -86,7 +87,8 @@ def settings(**overrides):
         "input_pipeline_train.params.builtin": "toy_copy",
         "input_pipeline_dev.params.builtin": "toy_copy",
     } | {f"optimizer.{key.replace('__', '.')}": value for key, value in overrides.items()}
-    return resolve(default_config("AttentionSeq2Seq"), [*given.items()]).optimizer
+    config = resolve(default_config("AttentionSeq2Seq"), [*given.items()])
+    return OptimizerConfig.from_config(config.optimizer)
 
 
 ONE_STEP = {  # from the gradient 2, at the rate 0.5
@@ -102,7 +104,7 @@ ONE_STEP = {  # from the gradient 2, at the rate 0.5
 
 @pytest.mark.parametrize("name", ONE_STEP)
 def test_the_first_step_of_each_optimizer_is_that_of_its_paper(name):
-    _, optimizer = build_optimizer(settings(name=name, learning_rate="0.5"))
+    optimizer = make_optimizer(settings(name=name, learning_rate="0.5"))
     params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
     moved, _ = optimizer.update(grads, optimizer.init(params), params)
     np.testing.assert_allclose(moved["w"], ONE_STEP[name], rtol=1e-5)
@@ -110,14 +112,14 @@ def test_the_first_step_of_each_optimizer_is_that_of_its_paper(name):
 
 @pytest.mark.parametrize("name", ["Adadelta", "Adafactor"])
 def test_the_others_move_against_the_gradient(name):
-    _, optimizer = build_optimizer(settings(name=name, learning_rate="0.5"))
+    optimizer = make_optimizer(settings(name=name, learning_rate="0.5"))
     params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
     moved, _ = optimizer.update(grads, optimizer.init(params), params)
     assert moved["w"][0] < 0
 
 
 def test_momentum_adds_up():
-    _, optimizer = build_optimizer(settings(name="Momentum", learning_rate="1"))
+    optimizer = make_optimizer(settings(name="Momentum", learning_rate="1"))
     grads = {"w": jnp.array([1.0])}
     state = optimizer.init(grads)
     steps = []
@@ -128,15 +130,14 @@ def test_momentum_adds_up():
 
 
 def test_the_decayed_rate_is_the_one_in_use():
-    schedule, optimizer = build_optimizer(
-        settings(
-            name="SGD",
-            learning_rate="1",
-            lr_decay_type="exponential_decay",
-            lr_decay_steps="1",
-            lr_decay_rate="0.5",
-        )
+    config = settings(
+        name="SGD",
+        learning_rate="1",
+        lr_decay_type="exponential_decay",
+        lr_decay_steps="1",
+        lr_decay_rate="0.5",
     )
+    schedule, optimizer = make_schedule(config), make_optimizer(config)
     grads = {"w": jnp.array([1.0])}
     state = optimizer.init(grads)
     for step in range(3):

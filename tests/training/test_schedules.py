@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
 
 RATE, FLOOR = 0.8, 1e-12
 
 
 def rates(steps, **kwargs):
-    schedule = make_schedule(RATE, **kwargs)
+    schedule = make_schedule(ScheduleConfig(learning_rate=RATE, **kwargs))
     return [float(schedule(step)) for step in steps]
 
 

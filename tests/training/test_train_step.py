@@ -5,8 +5,7 @@ import pytest
 
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import init_params
-from seq2seq_jax.training.optimizers import make_optimizer
-from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from tests.tiny_models import VOCABULARY, pair_batch, tiny_model
 
@@ -30,7 +29,7 @@ def copies(count, length, seed=0):
 def training():
     """A model to train without dropout: its step, which may be compiled once, and a fresh state."""
     model = tiny_model(encoder__class="UnidirectionalRNNEncoder", **UNITS)
-    optimizer = make_optimizer("Adam", {}, make_schedule(0.02), clip_embed_gradients=0)
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=0.02, clip_embed_gradients=0))
     params = jax.device_get(init_params(model, 0))
     chex.clear_trace_counter()
     step = chex.assert_max_traces(make_train_step(model, optimizer), n=1)
@@ -84,7 +83,7 @@ def test_the_same_shapes_are_compiled_once(training):
 
 def test_dropout_depends_on_the_seed_and_the_step_alone_and_all_seeds_share_one_program():
     model = tiny_model("BasicSeq2Seq", encoder__params__rnn_cell__dropout_input_keep_prob=0.5)
-    optimizer = make_optimizer("SGD", {}, make_schedule(0.0))  # a rate of 0: nothing moves
+    optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.0))  # nothing moves
     params, batch = jax.device_get(init_params(model, 0)), copies(2, 3)
     params = jax.tree.map(lambda leaf: 20 * leaf, params)
     chex.clear_trace_counter()

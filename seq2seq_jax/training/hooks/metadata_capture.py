@@ -1,11 +1,12 @@
 """The hook that shows where the time of a step goes."""
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 
 from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 
@@ -22,12 +23,11 @@ class MetadataCaptureHook(Hook):
     opens in Perfetto (ui.perfetto.dev); TensorBoard with its profile plugin reads the folder.
     """
 
-    def __init__(self, step: int = 10, num_steps: int = 1):
-        """
-        Args:
-          step: the first that is traced, from 1.
-          num_steps: how many are.
-        """
+    def __init__(
+        self,
+        step: Annotated[int, at_least(1), "First step that is traced; steps count from 1."] = 10,
+        num_steps: Annotated[int, at_least(1), "Number of steps that are traced."] = 1,
+    ):
         self._steps = range(step, step + num_steps)
         self._tracing = False
         self._annotation: Any = None

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.models.batch_inputs import source_of
+from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 
@@ -31,17 +32,15 @@ class TrainSampleHook(Hook):
 
     def __init__(
         self,
-        every_n_secs: int = 0,
-        every_n_steps: int = 1000,
-        source_delimiter: str = " ",
-        target_delimiter: str = " ",
+        every_n_secs: Annotated[
+            int, at_least(0), "Seconds between samples; 0: use every_n_steps."
+        ] = 0,
+        every_n_steps: Annotated[
+            int, at_least(1), "Steps between samples; the first step is sampled too."
+        ] = 1000,
+        source_delimiter: Annotated[str, "Joins the source tokens that are shown."] = " ",
+        target_delimiter: Annotated[str, "Joins the target tokens that are shown."] = " ",
     ):
-        """
-        Args:
-          every_n_secs: from one sample to the next; 0: go by steps.
-          every_n_steps: samples are of the first step, and of those that this divides.
-          source_delimiter, target_delimiter: join the tokens shown.
-        """
         self._every_n_secs, self._every_n_steps = every_n_secs, every_n_steps
         self._source_delimiter, self._target_delimiter = source_delimiter, target_delimiter
 
