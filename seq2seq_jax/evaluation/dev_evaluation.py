@@ -10,11 +10,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.class_lookup import find_class
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.evaluation import metrics as metric_classes
 from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.predictor import text_seeds
@@ -132,9 +131,9 @@ def make_metrics(entries: Mapping[str, Any]) -> list[Any]:
     """
     return [
         construct(
-            find_class(metric_classes, f"metrics.{label}.class", entry["class"]),
+            resolve_class("metric", entry["class"], f"metrics.{label}.class"),
             entry["params"],
-            _resolve,
+            resolve_class,
             f"metrics.{label}.params",
         )
         for label, entry in entries.items()
@@ -167,7 +166,3 @@ def _make_loss_sums(
         return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
 
     return sums
-
-
-def _resolve(slot: str, name: str, where: str) -> Any:
-    return find_class(metric_classes, where, name)

@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
-from seq2seq_jax.data.postprocessing import find_postprocessing
-from seq2seq_jax.schema.keys import between, function_name, one_of
+from seq2seq_jax.data.postprocessing import POSTPROCESSING, find_postprocessing
+from seq2seq_jax.schema.keys import between, one_of
 
 Tokens = Sequence[str]
 Results = dict[str, float | str]
@@ -115,7 +115,7 @@ class TextMetric:
     separator: Annotated[str, "Joins the tokens of a sentence before post-processing."] = " "
     postproc_fn: Annotated[
         str | Callable[[str], str],
-        function_name("", "strip_bpe", "decode_sentencepiece"),
+        POSTPROCESSING,
         "Post-processing of the text; empty: none.",
     ] = ""
 

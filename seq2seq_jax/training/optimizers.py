@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import optax
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import import_dotted
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.schema.keys import FRACTION, above, at_least
 from seq2seq_jax.schema.parameters import Aliases, ClassOf, FrozenMapping, ParamsOf, construct
 from seq2seq_jax.training.gradient_transforms import (
@@ -185,7 +185,7 @@ class OptimizerConfig(ScheduleConfig):
         Raises:
           UserError: The optimizer cannot be imported.
         """
-        settings: OptimizerConfig = construct(cls, values.to_dict(), _resolve, "optimizer")
+        settings: OptimizerConfig = construct(cls, values.to_dict(), resolve_class, "optimizer")
         return settings
 
 
@@ -217,9 +217,3 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
     if config.encoder_lr_multiplier != 1:
         chain.append(scale_encoder(config.encoder_lr_multiplier))
     return optax.chain(*chain)
-
-
-def _resolve(slot: str, name: str, where: str) -> Any:
-    if "." in name:
-        return import_dotted(name, where)
-    return globals().get(name) or getattr(optax, name)
