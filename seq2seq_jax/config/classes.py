@@ -15,7 +15,7 @@ from typing import Any
 
 from seq2seq_jax.config import defaults, registry
 from seq2seq_jax.schema.keys import UNSET, Key, Table
-from seq2seq_jax.schema.names import did_you_mean, short_name, unknown
+from seq2seq_jax.schema.names import describe_unknown, did_you_mean, short_name
 from seq2seq_jax.utils.errors import UserError
 
 SLOTS: dict[str, dict[str, Table]] = {
@@ -128,7 +128,7 @@ def _unknown_class(slot: str, name: str, where: str) -> UserError:
         "model": "",
         "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
     }
-    what = unknown(slot, name, SLOTS[slot])
+    what = describe_unknown(slot, name, SLOTS[slot])
     return UserError(where, what + others.get(slot, ", or the path of your own class"))
 
 

@@ -4,6 +4,8 @@ Nothing else in the package knows a default. Names and defaults are those of goo
 few of our own.
 """
 
+from typing import Any
+
 from seq2seq_jax.schema.keys import (
     AVERAGE,
     BUCKETS,
@@ -24,8 +26,13 @@ from seq2seq_jax.schema.keys import (
     between,
     function_name,
     one_of,
-    slot,
 )
+
+
+def slot(name: str, default: str, meaning: str, **defaults: Any) -> Table:
+    """The pair `class` and `params`; `defaults` as in `Params`."""
+    return {"class": ClassName(name, default, meaning), "params": Params("class", defaults)}
+
 
 _ACTIVATION = function_name("identity", "tanh", "relu", "sigmoid", "elu", "softplus", "gelu")
 _POSTPROCESSING = function_name("", "strip_bpe", "decode_sentencepiece")
@@ -569,7 +576,16 @@ _COMMON: Table = {
         0.0, "Decay of the moving average of the parameters that is evaluated; 0: none.", FRACTION
     ),
     "parallel": Key(
-        "auto", "How several devices share a batch; see devices.py.", one_of("auto", "jit", "pmap")
+        "jit",
+        "How several devices share a batch: jit lets the compiler partition the step, pmap runs one"
+        " copy of it on each device.",
+        one_of("jit", "pmap"),
+    ),
+    "kernels": Key(
+        "fast",
+        "Implementation of the operations of seq2seq_jax.ops: fast, or the plain reference, which"
+        " is slower and easier to read.",
+        one_of("fast", "reference"),
     ),
     "dtype": Key(
         "float32",

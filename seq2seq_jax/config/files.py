@@ -31,6 +31,7 @@ RESUMABLE: dict[str, str] = {
     "hooks": "look at training, without changing it",
     "early_stopping_patience": "where training ends is not part of a step",
     "parallel": "the same step by other means",
+    "kernels": "the same step by other operations, equal up to rounding",
     "gradient_accumulation_steps": "the same gradient in other parts",
     "remat": "the same gradient in less memory",
     "log_every_n_steps": "how often training reports",

@@ -10,7 +10,7 @@ from typing import Any
 from seq2seq_jax.config.classes import SLOTS
 from seq2seq_jax.config.defaults import MODELS
 from seq2seq_jax.config.files import RESUMABLE
-from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, expected
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, describe_expected
 
 _INTRODUCTION = """\
 # Hyperparameters
@@ -79,7 +79,7 @@ def _entries(table: Table, where: str = "") -> Iterator[tuple[str, Any]]:
 def _row(key: str, entry: Any) -> str:
     if isinstance(entry, Key):
         spelled = "".join(f" Also `{alias}`." for alias in entry.aliases)
-        cells = [_value(entry.default), expected(entry), entry.meaning + spelled]
+        cells = [_value(entry.default), describe_expected(entry), entry.meaning + spelled]
     elif isinstance(entry, ClassName):
         cells = [_value(entry.default), f"a class: {_link(entry.slot)}", entry.meaning]
     elif isinstance(entry, ClassList):

@@ -9,8 +9,8 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config import classes, validation
 from seq2seq_jax.config.defaults import MODELS
 from seq2seq_jax.config.overrides import parse
-from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, checked
-from seq2seq_jax.schema.names import listing, unknown
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table, check_value
+from seq2seq_jax.schema.names import describe_unknown, format_choices
 from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def default_config(model: str) -> ConfigDict:
     """
     name = classes.class_name("model", model)
     if name not in MODELS:
-        raise UserError("model", unknown("model", name, MODELS))
+        raise UserError("model", describe_unknown("model", name, MODELS))
     # Not type-safe: `resolve` checks types, and names the key where ml_collections would not.
     return ConfigDict({**_defaults(MODELS[name]), "model": name}, type_safe=False)
 
@@ -101,7 +101,9 @@ def _fill(
     """
     changed = before is not table
     if not isinstance(given, Mapping):
-        raise UserError(where.rstrip("."), f"must hold keys: {listing(table)}; got {given!r}")
+        raise UserError(
+            where.rstrip("."), f"must hold keys: {format_choices(table)}; got {given!r}"
+        )
     given = _without_aliases(table, given, where)
     if changed:
         before_given = _without_aliases(before, given, where)
@@ -126,9 +128,9 @@ def _fill(
         if isinstance(entry, Key):
             text = _flag_text(entry, where, name, flags)
             if text is not None:
-                filled[name] = checked(key, entry, parse(entry, text))
+                filled[name] = check_value(key, entry, parse(entry, text))
             elif name in kept:
-                filled[name] = checked(key, entry, kept[name])
+                filled[name] = check_value(key, entry, kept[name])
             elif isinstance(entry.default, bool | int | float | str):
                 filled[name] = entry.default
         elif isinstance(entry, ClassName):
@@ -257,7 +259,7 @@ def _refuse_unknown_flags(flags: dict[str, str], filled: dict[str, Any]) -> None
                 elsewhere = [key for key in _leaves(filled) if key.endswith(f".{flag}")]
                 raise _unknown_key(flag, group, part, elsewhere)
             group = group[part]
-        raise UserError(flag, f"is a group; set one of its keys: {listing(group)}")
+        raise UserError(flag, f"is a group; set one of its keys: {format_choices(group)}")
 
 
 def _leaves(group: dict[str, Any], where: str = "") -> list[str]:
@@ -275,6 +277,6 @@ def _unknown_key(
     """`part` is the part of the key that is unknown; `elsewhere` are full keys that end in it."""
     found = next(iter(elsewhere), "")
     if found:
-        what = f"unknown key {part}, did you mean {found}? valid: {listing(valid)}"
+        what = f"unknown key {part}, did you mean {found}? valid: {format_choices(valid)}"
         return UserError(key, what)
-    return UserError(key, unknown("key", part, valid))
+    return UserError(key, describe_unknown("key", part, valid))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, ENCODERS, MODELS, PIPELINES
-from seq2seq_jax.schema.names import did_you_mean, listing
+from seq2seq_jax.schema.names import did_you_mean, format_choices
 from seq2seq_jax.utils.errors import UserError
 
 _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
@@ -91,7 +91,7 @@ def _check_pictures(config: dict[str, Any]) -> None:
         name = config[slot]["class"]
         if name in ours and (name == for_pictures) != (model == "Image2Seq"):
             valid = [other for other in ours if (other == for_pictures) == (model == "Image2Seq")]
-            what = f"{name} does not go with {model}; valid: {listing(valid)}"
+            what = f"{name} does not go with {model}; valid: {format_choices(valid)}"
             raise UserError(f"{slot}.class", what)
 
 
@@ -244,7 +244,7 @@ def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
     if sources:
         return "files"
     if not params["builtin"]:
-        corpora = listing(BUILTIN_CORPORA)
+        corpora = format_choices(BUILTIN_CORPORA)
         what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
         raise UserError(f"{where}.params.source_files", what)
     sides = zip(("source", "target"), BUILTIN_CORPORA[params["builtin"]], strict=True)
@@ -261,5 +261,5 @@ def _check_best_metric(config: Mapping[str, Any]) -> None:
     best = config["best_metric"]
     if config["eval_every_n_steps"] and names and best not in names:
         hint = did_you_mean(best, names)
-        what = f'must be a result of metrics, one of: {listing(names)}; got "{best}"{hint}'
+        what = f'must be a result of metrics, one of: {format_choices(names)}; got "{best}"{hint}'
         raise UserError("best_metric", what)

@@ -48,17 +48,15 @@ class Devices:
 
     `kind` is one of
 
-      jit   the compiler spreads the step: arrays say where they are (`NamedSharding` over a mesh),
-            and it adds what has to be summed. Dropout does not depend on the number of devices.
-      pmap  each device runs the step on its rows and the sums are written out (`lax.psum`). The
-            elder way; JAX keeps it, but does not develop it any more.
-      auto  jit, in each case: on one device it is the plain jitted step, on several it needs no
-            copies of the state per device and starts steps several times faster than pmap (which
-            is jit over shard_map underneath), and over several hosts it is the one way in which
-            an array can be one array.
+      jit   the compiler partitions the step: arrays say where they are (`NamedSharding` over a
+            mesh), and it adds the sums over devices. Dropout does not depend on the number of
+            devices. Steps start several times faster than with pmap, and over several hosts an
+            array can be one array.
+      pmap  each device runs the step on its rows, and the sums are explicit (`lax.psum`). JAX
+            keeps it, but no longer develops it.
     """
 
-    kind: str = "auto"
+    kind: str = "jit"
 
     @cached_property
     def count(self) -> int:

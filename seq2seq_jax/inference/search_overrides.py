@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.schema.names import unknown
+from seq2seq_jax.schema.names import describe_unknown
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["with_options"]
@@ -25,7 +25,7 @@ def with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
     groups = _groups(values["inference"])
     for name, value in options.items():
         if name not in groups:
-            raise UserError(f"inference.{name}", unknown("key", name, groups))
+            raise UserError(f"inference.{name}", describe_unknown("key", name, groups))
         groups[name]["enable" if name == "sampling" else name] = value
     return ConfigDict(values, type_safe=False)
 

@@ -1,31 +1,44 @@
-"""Names as people write them: dotted prefixes, misspellings, and how both are answered."""
+"""Names as people write them: documented prefixes, and suggestions for misspelled names."""
 
 import difflib
 from collections.abc import Iterable
 
-# The prefixes under which our names are documented, here and in google/seq2seq.
+# The prefixes under which the names are documented, here and in google/seq2seq.
 _OWN_PREFIXES = ("seq2seq", "seq2seq_jax", "tensorflow", "tf")
 _EMPTY = '""'
 
 
 def short_name(name: str) -> str:
-    """`seq2seq.encoders.BidirectionalRNNEncoder` -> `BidirectionalRNNEncoder`.
+    """Strip the documented prefix of a class name; keep the path of a user's own class.
 
-    Any other dotted path is the user's own class and stays as it is.
+    Example:
+      >>> short_name("seq2seq.encoders.BidirectionalRNNEncoder")
+      'BidirectionalRNNEncoder'
+      >>> short_name("mine.MyEncoder")
+      'mine.MyEncoder'
     """
     parts = name.split(".")
     return parts[-1] if parts[0] in _OWN_PREFIXES else name
 
 
-def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
-    """`unknown KIND NAME, did you mean NEAREST? valid: ...`."""
+def describe_unknown(kind: str, name: str, valid: Iterable[str]) -> str:
+    """Describe an unknown name, the nearest valid name first.
+
+    Args:
+      kind: What the name stands for, such as "encoder".
+      name: The unknown name.
+      valid: All valid names.
+
+    Returns:
+      `unknown KIND NAME, did you mean NEAREST? valid: ...`.
+    """
     valid = list(valid)
     hint = did_you_mean(name, valid) or ";"
-    return f"unknown {kind} {name or _EMPTY}{hint} valid: {listing(valid)}"
+    return f"unknown {kind} {name or _EMPTY}{hint} valid: {format_choices(valid)}"
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """`, did you mean NEAREST?`, or nothing where no valid name is near."""
+    """Return `, did you mean NEAREST?`, or an empty text if no valid name is near."""
     by_lower = {candidate.lower(): candidate for candidate in valid}
     name = short_name(name).lower()
     begun = [candidate for candidate in by_lower if name and candidate.startswith(name)]
@@ -33,6 +46,6 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     return f", did you mean {by_lower[near[0]]}?" if near else ""
 
 
-def listing(names: Iterable[str]) -> str:
-    """Names for a sentence; the empty name is shown as `""`."""
+def format_choices(names: Iterable[str]) -> str:
+    """Join names with commas for a sentence; show the empty name as `""`."""
     return ", ".join(name or _EMPTY for name in names) or "none"

@@ -23,38 +23,24 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
-from seq2seq_jax.schema.keys import (
-    ANYTHING,
-    UNSET,
-    ClassList,
-    ClassName,
-    Key,
-    Params,
-    Rule,
-    Table,
-)
-
-__all__ = [
-    "Aliases",
-    "Choice",
-    "ClassOf",
-    "FrozenMapping",
-    "ParamsOf",
-    "ResolveClass",
-    "collect_parameters",
-    "construct",
-]
-
+from seq2seq_jax.schema.keys import REQUIRED, UNSET, ClassList, ClassName, Key, Params, Table
+from seq2seq_jax.schema.rules import ANYTHING, Rule
 
 ResolveClass = Callable[[str, str, str], Any]
 """Finds a class: (slot, name, dotted key that names it) -> class."""
 
 
-@dataclasses.dataclass(frozen=True)
 class ClassOf:
-    """Marks a field whose value names a class of `slot` (or several of them)."""
+    """Marks a field whose value names a class of `slot` (or several of them).
 
-    slot: str
+    Attributes:
+      slot: What the class is for, such as "encoder".
+      requires: Class attributes and the values that a class must have here. A class that does not
+        have the attribute is accepted: `ClassOf("decoder", uses_attention=True)`.
+    """
+
+    def __init__(self, slot: str, **requires: Any):
+        self.slot, self.requires = slot, requires
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +74,10 @@ def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Tabl
       to the table of a group.
     """
     hints = _type_hints(constructor)
+    fields = dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
     factories = {
         item.name: item.default_factory
-        for item in (
-            dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
-        )
+        for item in fields
         if item.default_factory is not dataclasses.MISSING
     }
     flax = ("parent", "name") if hasattr(constructor, "apply") else ()
@@ -148,10 +133,6 @@ class FrozenMapping(dict[str, Any]):
         return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
 
 
-def _fields(constructor: Any) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
-
-
 def _type_hints(constructor: Any) -> dict[str, Any]:
     target = constructor
     if inspect.isclass(constructor) and not dataclasses.is_dataclass(constructor):
@@ -182,14 +163,14 @@ def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
     if class_of is not None:
         if isinstance(default, Choice):
             pair = {
-                "class": ClassName(class_of.slot, default.name, meaning),
+                "class": ClassName(class_of.slot, default.name, meaning, class_of.requires),
                 "params": Params("class", default.defaults),
             }
             return {name: pair}
         if isinstance(default, tuple | list):
             return {name: ClassList(class_of.slot, tuple(default), meaning)}
         short = default if isinstance(default, str) else default.__name__
-        return {name: ClassName(class_of.slot, short, meaning)}
+        return {name: ClassName(class_of.slot, short, meaning, class_of.requires)}
     if _is_group(kind):
         return {name: collect_parameters(kind)}
     if isinstance(default, Mapping) and default:
@@ -201,5 +182,8 @@ def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
         default = float(default)
     rule = next((mark for mark in marks if isinstance(mark, Rule)), ANYTHING)
     aliases = next((tuple(mark) for mark in marks if isinstance(mark, Aliases)), ())
-    plain = isinstance(default, bool | int | float | str)
-    return {name: Key(default if plain else UNSET, meaning, rule, aliases)}
+    if default is inspect.Parameter.empty:
+        default = REQUIRED
+    elif not isinstance(default, bool | int | float | str):
+        default = UNSET
+    return {name: Key(default, meaning, rule, aliases)}

@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.config.classes import SLOTS
-from seq2seq_jax.schema.keys import ClassList, ClassName, Key, checked
+from seq2seq_jax.schema.keys import ClassList, ClassName, Key, check_value
 from seq2seq_jax.utils.errors import UserError
 
 BUILTIN = [
@@ -203,7 +203,7 @@ def test_every_default_obeys_its_own_rule_and_has_a_meaning(slot):
     for table in SLOTS[slot].values():
         for name, entry in entries(table):
             if isinstance(entry, Key):
-                assert checked(name, entry, entry.default) == entry.default
+                assert check_value(name, entry, entry.default) == entry.default
             if isinstance(entry, Key | ClassName | ClassList):
                 assert entry.meaning.endswith("."), name
 

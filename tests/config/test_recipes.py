@@ -80,7 +80,7 @@ def test_toy_recipes_are_the_small_translation_model_with_a_higher_rate(name):
 
 
 def test_emoji_are_learned_from_one_family_of_artists_and_chosen_by_the_other():
-    config = recipe("emoji_captioning")
+    config = resolve(load_config(CONFIGS.parent / "experiments" / "emoji" / "config.py"))
     train, dev = config.input_pipeline_train.params, config.input_pipeline_dev.params
 
     assert (Path(train.captions).name, Path(dev.captions).name) == ("train.tsv", "dev.tsv")

@@ -1,0 +1,170 @@
+"""Rules for the values of keys. Each is known by its name and arguments, so that it serialises."""
+
+import numbers
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from seq2seq_jax.schema.names import format_choices, short_name
+
+
+def _keep(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on one value.
+
+    Attributes:
+      text: The condition in words, for error messages and the reference; empty: no condition.
+      accepts: Tells whether a value of the right type satisfies the condition.
+      tidy: Converts the accepted spellings of a value to the one that is kept.
+      choices: The valid names, if the rule is a choice.
+      name: The name under which `make_rule` finds the rule; empty for a user's own rule.
+      arguments: The arguments for `make_rule`.
+    """
+
+    text: str
+    accepts: Callable[[Any], bool] = field(compare=False)
+    tidy: Callable[[Any], Any] = field(default=_keep, compare=False)
+    choices: tuple[str, ...] = ()
+    name: str = ""
+    arguments: tuple[Any, ...] = ()
+
+
+def at_least(least: float) -> Rule:
+    """Accept numbers `>= least`."""
+    return Rule(
+        f"at least {least}", lambda value: value >= least, name="at_least", arguments=(least,)
+    )
+
+
+def above(bound: float) -> Rule:
+    """Accept numbers `> bound`."""
+    return Rule(f"above {bound}", lambda value: value > bound, name="above", arguments=(bound,))
+
+
+def between(least: float, most: float) -> Rule:
+    """Accept numbers from `least` to `most`, both included."""
+    return Rule(
+        f"{least} to {most}",
+        lambda value: least <= value <= most,
+        name="between",
+        arguments=(least, most),
+    )
+
+
+def one_of(*choices: str) -> Rule:
+    """Accept one of the given names."""
+    return Rule(
+        f"one of: {format_choices(choices)}",
+        lambda value: value in choices,
+        choices=choices,
+        name="one_of",
+        arguments=choices,
+    )
+
+
+def function_name(*choices: str) -> Rule:
+    """Accept the name of a function; of a dotted name such as `tensorflow.tanh`, the last part."""
+
+    def tidy(value: Any) -> Any:
+        return value.split(".")[-1] if isinstance(value, str) else value
+
+    return Rule(
+        f"one of: {format_choices(choices)}",
+        lambda value: value in choices,
+        tidy,
+        choices,
+        "function_name",
+        choices,
+    )
+
+
+def _join_items(value: Any) -> Any:
+    """Join a list or tuple of texts or numbers with commas, without blanks around the items."""
+    if isinstance(value, str):
+        value = value.split(",")
+    elif isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return value
+    return ",".join(item for item in (str(item).strip() for item in value) if item)
+
+
+def _is_ascending(value: str) -> bool:
+    if not value:
+        return True
+    items = value.split(",")
+    if not all(item.isdecimal() and int(item) > 0 for item in items):
+        return False
+    lengths = [int(item) for item in items]
+    return lengths == sorted(set(lengths))
+
+
+ANYTHING = Rule("", lambda value: True)
+NON_EMPTY = Rule("not empty", bool, name="NON_EMPTY")
+FILES = Rule("file names with commas between them", lambda value: True, _join_items, name="FILES")
+BUCKETS = Rule(
+    "ascending lengths with commas between them, as in 10,20,30",
+    _is_ascending,
+    _join_items,
+    name="BUCKETS",
+)
+CHECKPOINT = Rule(
+    "best, latest or the number of a step",
+    lambda value: value in ("best", "latest") or value.isdecimal(),
+    lambda value: str(value) if isinstance(value, int) else value,
+    name="CHECKPOINT",
+)
+COLUMN = Rule(
+    "the name of a column, or its number, from 1",
+    bool,
+    lambda value: str(value) if type(value) is int else value,
+    name="COLUMN",
+)
+AVERAGE = Rule(
+    "last:K or best:K for some K above 0, or empty",
+    lambda value: not value or re.fullmatch(r"(last|best):0*[1-9]\d*", value) is not None,
+    name="AVERAGE",
+)
+SUCCESSORS = Rule(
+    "choose_top_k, or the path of your own function",
+    lambda value: value == "choose_top_k" or "." in value.strip("."),
+    lambda value: short_name(value) if isinstance(value, str) else value,
+    name="SUCCESSORS",
+)
+PROBABILITY = Rule("above 0 and at most 1", lambda value: 0 < value <= 1, name="PROBABILITY")
+FRACTION = Rule("at least 0 and below 1", lambda value: 0 <= value < 1, name="FRACTION")
+
+_CONSTANTS = (
+    NON_EMPTY,
+    FILES,
+    BUCKETS,
+    CHECKPOINT,
+    COLUMN,
+    AVERAGE,
+    SUCCESSORS,
+    PROBABILITY,
+    FRACTION,
+)
+_FACTORIES: dict[str, Callable[..., Rule]] = {
+    "at_least": at_least,
+    "above": above,
+    "between": between,
+    "one_of": one_of,
+    "function_name": function_name,
+    **{rule.name: lambda rule=rule: rule for rule in _CONSTANTS},
+}
+
+
+def make_rule(name: str, *arguments: Any) -> Rule:
+    """Return the rule with this name and these arguments.
+
+    Example:
+      >>> make_rule("at_least", 1) == at_least(1)
+      True
+    """
+    return _FACTORIES[name](*arguments)
