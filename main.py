@@ -4,7 +4,7 @@
     python main.py --mode=eval --workdir=runs/attention
     echo "3 1 4" | python main.py --mode=infer --workdir=runs/attention
 
-The same as the console script `seq2seq-jax train|eval|infer|inspect`.
+This is the short form of the console script `seq2seq-jax train|eval|infer|inspect`.
 """
 
 from seq2seq_jax.cli import run_main_py

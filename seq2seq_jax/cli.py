@@ -1,116 +1,243 @@
-"""The command line: `seq2seq-jax COMMAND`, and `main.py --mode=COMMAND`."""
+"""The command line: `seq2seq-jax COMMAND`, and `main.py --mode=COMMAND` as its short form.
+
+Neither this module nor a module of a command imports JAX when it is imported, so that `--help` and
+a wrong flag are answered at once.
+"""
 
 import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn, Protocol, cast
 
+from seq2seq_jax.config.overrides import Overrides, split_overrides
 from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.errors import UserError
 
-# Command -> its file in seq2seq_jax/commands.
 COMMANDS = {
-    "prepare": "prepare",
-    "train": "train",
-    "eval": "evaluate",
-    "infer": "infer",
-    "score": "score",
-    "inspect": "inspect_run",
-    "sweep": "sweep",
-    "report": "report",
-    "curves": "curves",
-    "errors": "errors",
-    "attention": "attention",
-    "beam-tree": "beam_tree",
-    "plot-schedule": "plot_schedule",
-    "import-tf": "import_tf",
-    "vocab": "vocab",
-    "stats": "stats",
-    "toy": "toy",
-    "export-tfds": "export_tfds",
-    "fetch-weights": "fetch_weights",
+    "prepare": "seq2seq_jax.commands.prepare",
+    "train": "seq2seq_jax.commands.train",
+    "eval": "seq2seq_jax.commands.evaluate",
+    "infer": "seq2seq_jax.commands.infer",
+    "score": "seq2seq_jax.commands.score",
+    "inspect": "seq2seq_jax.commands.inspect_run",
+    "sweep": "seq2seq_jax.commands.sweep",
+    "report": "seq2seq_jax.commands.report",
+    "curves": "seq2seq_jax.commands.curves",
+    "errors": "seq2seq_jax.commands.errors",
+    "attention": "seq2seq_jax.commands.attention",
+    "beam-tree": "seq2seq_jax.commands.beam_tree",
+    "plot-schedule": "seq2seq_jax.commands.plot_schedule",
+    "import-tf": "seq2seq_jax.commands.import_tf",
+    "vocab": "seq2seq_jax.commands.vocab",
+    "stats": "seq2seq_jax.commands.stats",
+    "toy": "seq2seq_jax.commands.toy",
+    "export-tfds": "seq2seq_jax.commands.export_tfds",
+    "fetch-weights": "seq2seq_jax.commands.fetch_weights",
 }
+"""The module of each command, which is imported when it is needed."""
+
+PROGRAM = "seq2seq-jax"
 
 
-def run(*command: str) -> NoReturn:
-    """The console script; `command` comes before what is on the command line."""
+class Command(Protocol):
+    """What a module of a command defines.
+
+    Attributes:
+      HELP: One sentence that says what the command does, in the imperative.
+      EXAMPLES: Two command lines, without the program's name.
+    """
+
+    HELP: str
+    EXAMPLES: tuple[str, str]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's arguments to its parser."""
+
+    def run(self, arguments: argparse.Namespace, overrides: Overrides) -> None:
+        """Run the command. The overrides are the `--config.KEY=VALUE` flags."""
+
+
+def run() -> NoReturn:
+    """Run the console script `seq2seq-jax`."""
     tune_malloc()
-    sys.exit(main([*command, *sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))
 
 
 def run_main_py() -> NoReturn:
-    """main.py: the same with `--mode=MODE` (train, if it is not given) in the command's place."""
+    """Run main.py, where `--mode=COMMAND` names the command; without it, main.py trains."""
     tune_malloc()
-    flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    flag.add_argument("--mode")
-    found, rest = flag.parse_known_args()
+    mode = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    mode.add_argument("--mode")
+    found, rest = mode.parse_known_args()
     asks_for_help = found.mode is None and not {"-h", "--help"}.isdisjoint(rest)
     sys.exit(main(["--help"] if asks_for_help else [found.mode or "train", *rest]))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command; returns the exit status: 0, or 2 for an error of the user's."""
-    # Imported here and below so that `--help` and a misspelt flag are answered at once.
-    from seq2seq_jax.config.overrides import split_overrides
+    """Run one command.
 
+    Args:
+      argv: The command line without the program's name.
+
+    Returns:
+      The exit status: 0, 2 for an error that the user can correct, or 130 after an interrupt.
+    """
     try:
-        overrides, rest = split_overrides(list(argv))
-        arguments = _parser().parse_args(rest)
+        arguments, overrides = parse_arguments(argv)
         _set_up()
-        arguments.command(arguments, overrides)
+        arguments.run(arguments, overrides)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # The reader of our output has closed it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return 0
 
 
+def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, Overrides]:
+    """Parse a command line.
+
+    Args:
+      argv: The command line without the program's name. `--help` prints and exits.
+
+    Returns:
+      The command's arguments, where `run` is the function that runs it, and the overrides of the
+      configuration as pairs (dotted key, text).
+
+    Raises:
+      UserError: The command or a flag is unknown, or a value is missing or wrong.
+    """
+    overrides, rest = split_overrides(argv)
+    if not rest or rest[0].startswith("-"):
+        _program_parser().parse_args([word for word in rest if word in ("-h", "--help")])
+        first = f"before {rest[0]}" if rest else f"as in `{PROGRAM} train`"
+        raise UserError(
+            "command line", f"name a command {first}; the commands are: {', '.join(COMMANDS)}"
+        )
+    name, *words = rest
+    if name not in COMMANDS:
+        hint = did_you_mean(name, COMMANDS) or ";"
+        raise UserError(
+            "command line", f"unknown command {name}{hint} the commands are: {', '.join(COMMANDS)}"
+        )
+    command = load_command(name)
+    parser = make_parser(name, command)
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        raise _unknown_argument(unknown[0], parser)
+    arguments.run = command.run
+    return arguments, overrides
+
+
+def load_command(name: str) -> Command:
+    """Import the module of a command.
+
+    Args:
+      name: A key of `COMMANDS`.
+    """
+    return cast(Command, importlib.import_module(COMMANDS[name]))
+
+
+def make_parser(name: str, command: Command) -> argparse.ArgumentParser:
+    """Make the parser of one command.
+
+    Args:
+      name: The command's name.
+      command: Its module.
+    """
+    parser = _Parser(
+        prog=f"{PROGRAM} {name}",
+        description=command.HELP,
+        epilog="\n".join(["examples:", *(f"  {PROGRAM} {line}" for line in command.EXAMPLES)]),
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Keeps the lines of the examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as everything else here does."""
+    """Reports an error as a UserError, in one line, as all of our errors."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError("command line", message)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="seq2seq-jax",
-        description="Trains, evaluates and uses sequence-to-sequence models."
-        " main.py takes the command as --mode=COMMAND; without one it trains.",
-        epilog="Any key of the configuration can be set: --config.optimizer.learning_rate=1e-3",
+def _program_parser() -> argparse.ArgumentParser:
+    lines = ["commands:"]
+    for name in COMMANDS:
+        lines.append(f"  {name:<15}{load_command(name).HELP}")
+    lines += [
+        "",
+        f"`{PROGRAM} COMMAND --help` explains a command. --config.KEY=VALUE sets any key of the",
+        "configuration, as in --config.optimizer.learning_rate=1e-3.",
+    ]
+    return _Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND ... | main.py --mode=COMMAND ...  (main.py alone trains)",
+        description="Train, evaluate and use sequence-to-sequence models.",
+        epilog="\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    # Not `required`: the error should name the commands, which argparse does not.
-    parser.set_defaults(command=_no_command)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, module_name in COMMANDS.items():
-        module = importlib.import_module(f"seq2seq_jax.commands.{module_name}")
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP[0].upper() + module.HELP[1:] + ".",
-            epilog=parser.epilog,
-            allow_abbrev=False,
-        )
-        module.add_arguments(command)
-        command.set_defaults(command=module.run)
-    return parser
 
 
-def _no_command(arguments: argparse.Namespace, overrides: list) -> NoReturn:
-    raise UserError("command line", f"which command? {', '.join(COMMANDS)}")
+def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UserError:
+    """Return the error for an argument that a command does not take."""
+    flag, equals, value = argument.partition("=")
+    if not flag.startswith("-"):
+        return UserError("command line", f"unexpected argument {argument}")
+    flags = [option for action in parser._actions for option in action.option_strings]
+    if key := _configuration_key(flag):
+        return UserError(flag, f"unknown flag; use --config.{key}{equals}{value}")
+    return UserError(flag, f"unknown flag{_near(flag, flags)}; see {parser.prog} --help")
+
+
+def _near(flag: str, flags: Sequence[str]) -> str:
+    by_name = {name.strip("-"): name for name in flags}
+    hint = did_you_mean(flag.strip("-").replace("_", "-"), by_name)
+    return hint.replace("did you mean ", "did you mean --")
+
+
+def _configuration_key(flag: str) -> str | None:
+    """Return the key of the configuration that a flag such as `--train_steps` means, if any."""
+    from seq2seq_jax.config import default_config
+
+    name = flag.strip("-").replace("-", "_")
+    keys = list(_dotted_keys(default_config("AttentionSeq2Seq").to_dict()))
+    found = [key for key in keys if key == name] or [
+        key for key in keys if key.endswith(f".{name}")
+    ]
+    return found[0] if found else None
+
+
+def _dotted_keys(group: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in group.items():
+        if isinstance(value, dict):
+            yield from _dotted_keys(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def _set_up() -> None:
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
     from seq2seq_jax.utils.logging import set_up_logging
 
-    sys.path.insert(0, os.getcwd())  # where a user's own classes are found
+    sys.path.insert(0, os.getcwd())  # Users' own classes are found in the working directory.
     set_up_logging()
     enable_compilation_cache()

@@ -1,10 +1,14 @@
 """Each foreseeable mistake: one line on stderr that names it, status 2, and nothing written."""
 
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.cli import COMMANDS, main
+from seq2seq_jax.cli import COMMANDS, load_command, main, make_parser, parse_arguments
 
 ROOT = Path(__file__).parents[1]
 TINY = f"--config={ROOT / 'configs' / 'tiny.py'}"
@@ -59,28 +63,110 @@ def good(tmp_path):
 
 
 def test_a_command_is_needed(refused):
-    assert refused() == f"error: command line: which command? {', '.join(COMMANDS)}"
+    line = refused()
+    assert line.startswith("error: command line: name a command as in `seq2seq-jax train`; ")
+    assert line.endswith(f"the commands are: {', '.join(COMMANDS)}")
 
 
 def test_an_unknown_command_names_those_there_are(refused):
     line = refused("trian")
-    assert line.startswith("error: command line: ")
-    assert all(name in line for name in ("trian", "train", "eval", "infer", "inspect"))
+    assert line.startswith("error: command line: unknown command trian, did you mean train? ")
+    assert line.endswith(", ".join(COMMANDS))
 
 
-def test_an_unknown_flag(refused):
-    line = refused("train", "--wordkir=x")
-    assert line == "error: command line: unrecognized arguments: --wordkir=x"
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (
+            "--wordkir=x",
+            "--wordkir: unknown flag, did you mean --workdir?; see seq2seq-jax train --help",
+        ),
+        ("--zzqq", "--zzqq: unknown flag; see seq2seq-jax train --help"),
+        ("--train_steps=3", "--train_steps: unknown flag; use --config.train_steps=3"),
+        (
+            "--learning-rate=1e-3",
+            "--learning-rate: unknown flag; use --config.optimizer.learning_rate=1e-3",
+        ),
+        ("runs/attention", "command line: unexpected argument runs/attention"),
+    ],
+)
+def test_an_unknown_argument_names_what_was_meant(refused, argument, message):
+    assert refused("train", argument) == f"error: {message}"
+
+
+def test_flags_of_import_tf_have_dashes_and_the_names_of_google_seq2seq():
+    files = ["--params=a", "--variables=b"]
+    for dash in "-_":
+        flags = [f"--vocab{dash}source=c", f"--vocab{dash}target=d"]
+        arguments, _ = parse_arguments(["import-tf", *files, *flags])
+        assert (arguments.vocab_source, arguments.vocab_target) == ("c", "d")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_sentences_and_ends_with_two_examples_that_parse(name, capsys):
+    command = load_command(name)
+    for action in make_parser(name, command)._actions:
+        if action.dest != "help":
+            assert re.fullmatch(r"[A-Z].*\.", action.help, flags=re.DOTALL), action.help
+    assert re.fullmatch(r"[A-Z].*\.", command.HELP)
+    assert len(command.EXAMPLES) == 2
+    for example in command.EXAMPLES:
+        assert example.split()[0] == name
+        words = shlex.split(example)
+        parse_arguments(words[: words.index("<")] if "<" in words else words)
+    assert main_exits([name, "--help"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "examples:",
+        *(f"  seq2seq-jax {example}" for example in command.EXAMPLES),
+    ]
+
+
+def main_exits(argv):
+    with pytest.raises(SystemExit) as raised:
+        main(argv)
+    return raised.value.code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--help"], 0),
+        (["train", "--help"], 0),
+        (["infer", "--help"], 0),
+        (["trian"], 2),
+        (["train", "--wordkir=x"], 2),
+        (["train", "--train_steps=3"], 2),
+        (["train", TINY, "--config.optimizer.learning_rat=1"], 2),
+        (["train", TINY, "--config.batch_size=0"], 2),
+        (["train", TINY, "--config.encoder.class=NoEncoder"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_help_and_wrong_flags_are_answered_without_importing_jax(arguments, status):
+    program = (
+        "import sys\n"
+        "from seq2seq_jax.cli import main\n"
+        "try:\n"
+        "    status = main(sys.argv[1:])\n"
+        "except SystemExit as exit:\n"
+        "    status = exit.code\n"
+        "assert not {'jax', 'flax', 'optax', 'orbax'} & set(sys.modules), 'JAX is imported'\n"
+        "sys.exit(status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == status, done.stderr
 
 
 def test_training_needs_a_configuration(refused):
     line = refused("train")
-    assert line.startswith("error: --config: no configuration; --config=")
+    assert line == "error: --config: name a configuration; use --config=configs/attention.py"
 
 
 @pytest.mark.parametrize("name", ["eval", "infer", "score", "inspect"])
 def test_the_other_commands_need_a_workdir(refused, name, tmp_path):
-    assert refused(name).startswith("error: --workdir: which run?")
+    assert refused(name).startswith("error: --workdir: name the run; use --workdir=")
     line = refused(name, f"--workdir={tmp_path}/none")
     assert line == (
         f"error: {tmp_path}/none: no config.json here; train first, or name another workdir"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # What makes the tutorial's model tiny, and its training short.
 SHORTER = {
-    "toy reverse reverse": "toy reverse reverse --train=24 --dev=3 --test=3 --max_length=6",
+    "toy reverse reverse": "toy reverse reverse --train=24 --dev=3 --test=3 --max-length=6",
     '"num_units": 128': '"num_units": 4',
     "embedding.dim = 128": "embedding.dim = 4",
     'config.buckets = "22"': 'config.buckets = "8"\n    config.inference.max_decode_length = 8',

@@ -16,25 +16,28 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pictures = parser.add_argument_group("models of pictures")
+    pictures = parser.add_argument_group("image captioning")
     pictures.add_argument(
         "pictures",
         nargs="*",
         metavar="PICTURE",
-        help="a file, or a folder of them; without any, a line of the input is a file's path",
+        help="An image, or a directory of images. Without any, each line of the input is a path.",
     )
     pictures.add_argument(
-        "--page", metavar="FILE", help="write a page of the pictures: their captions, and where the"
-        " model looked at each word"
-    )  # fmt: skip
+        "--page",
+        metavar="FILE",
+        help="Write a page of the images, their captions, and the attention of each token.",
+    )
     pictures.add_argument(
-        "--plots", metavar="DIR", help="draw the same into this folder, a PNG for each picture"
+        "--plots",
+        metavar="DIR",
+        help="Write the same as one PNG for each image into this directory.",
     )
     pictures.add_argument(
         "--references",
         metavar="FILE",
-        help="captions by people, to be shown there as well; names of pictures are taken from the"
-        " folder that this file is in",
+        help="Reference captions to show on the page and in the plots. File names in it are"
+        " relative to its directory.",
     )
 
 

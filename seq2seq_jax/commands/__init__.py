@@ -1,6 +1,7 @@
-"""What the command line can do, one file a command.
+"""The commands of the command line, one module for each.
 
-Each has `HELP` (one line), `add_arguments(parser)`, and `run(arguments, overrides)`, where
-overrides are the (dotted key, text) of the `--config.KEY=VALUE` flags. Importing one is cheap:
-what it needs to run is imported when it runs, so that `--help` answers at once.
+A module defines `HELP`, one sentence; `EXAMPLES`, two command lines; `add_arguments(parser)`; and
+`run(arguments, overrides)`, where the overrides are the pairs (dotted key, text) of the
+`--config.KEY=VALUE` flags. What a command needs to run is imported in `run`, so that `--help` is
+answered without importing JAX. `run_arguments` and `text_files` hold what commands share.
 """

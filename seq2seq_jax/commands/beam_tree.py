@@ -1,29 +1,41 @@
-"""Draws how a trained model searches."""
+"""The command `beam-tree`."""
 
 import argparse
 
-from seq2seq_jax.commands.plotted_lines import add_lines, draw_lines, output_folder
-from seq2seq_jax.commands.text_model import open_text_run
+from seq2seq_jax.commands.run_arguments import (
+    add_source_lines,
+    open_text_run,
+    required_output,
+    run_task_on_lines,
+)
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "draw the beam search of a trained model as a tree, a page for each line"
+HELP = "Draw the beam search of a trained model as a tree, one page for each source line."
+EXAMPLES = (
+    "beam-tree --workdir=runs/g2p --output=trees knight"
+    " --config.inference.beam_search.beam_width=5",
+    "beam-tree --workdir=runs/g2p --output=trees --input=words.txt"
+    " --config.inference.beam_search.beam_width=3",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_lines(parser, "pages 00000.html, 00001.html, ...")
+    add_source_lines(parser, "the pages 00000.html, 00001.html, ...")
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.inference.tasks.beam_trees import BeamTrees
 
-    folder = output_folder(arguments)
+    folder = required_output(arguments)
     workdir, config = open_text_run(arguments, overrides)
     search = config.inference
     if search.sampling.enable:
-        raise UserError("inference.sampling.enable", "is true, but samples come from no search")
+        raise UserError(
+            "inference.sampling.enable", "is true, but sampling has no beam; set it to false"
+        )
     width = search.beam_search.beam_width
     if width <= 1:
         key = "inference.beam_search.beam_width"
-        raise UserError(key, f"is {width}, which is no beam; --config.{key}=5 would do")
-    draw_lines(arguments, workdir, config, BeamTrees(folder))
+        raise UserError(key, f"must be at least 2; got {width}; use --config.{key}=5")
+    run_task_on_lines(arguments, workdir, config, BeamTrees(folder))

@@ -1,27 +1,32 @@
-"""Shows what a trained model gets wrong."""
+"""The command `errors`."""
 
 import argparse
 from pathlib import Path
 
-from seq2seq_jax.commands.text_model import open_text_run
-from seq2seq_jax.commands.workdir_arguments import add_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "show what a trained model gets wrong on its dev set (input_pipeline_dev)"
+HELP = "Show what a trained model gets wrong on its dev set (`input_pipeline_dev`)."
+EXAMPLES = (
+    "errors --workdir=runs/g2p",
+    "errors --workdir=runs/g2p --worst=50 --output=errors.html",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workdir(parser)
     parser.add_argument(
-        "--output", metavar="FILE", help="the page; default: error_report.html in the run's folder"
+        "--output",
+        metavar="FILE",
+        help="The page. The default is error_report.html in the run's directory.",
     )
     parser.add_argument(
         "--worst",
         type=int,
         default=300,
         metavar="N",
-        help="how many sentences the page shows (default: %(default)s)",
+        help="The number of sentences on the page, worst first. The default is %(default)s.",
     )
 
 
@@ -43,10 +48,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     members = load_ensemble(workdir, config)
     dev_set = load_dev_set(config, members[0].tokenizers, members[0].vocabularies)
     which = ", ".join(member.which for member in members)
-    say(f"decoding {len(dev_set)} sources of the dev set with {which}")
+    say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 
-    # Compared as people read it, as the metrics do: subwords are joined.
+    # Compare detokenized text, as the metrics do: subwords are joined.
     params = config.input_pipeline_dev.params
     source = DelimiterTokenizer(params.source_delimiter, config.source.lowercase)
     target = DelimiterTokenizer(params.target_delimiter)
@@ -59,4 +64,4 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     page = arguments.output or workdir.path / "error_report.html"
     title = f"Errors of {Path(workdir.path).resolve().name}, {which}"
     print(terminal_summary(report))
-    say(f"sentence by sentence in {write_error_report(report, page, title, arguments.worst)}")
+    say(f"Sentences in {write_error_report(report, page, title, arguments.worst)}")

@@ -1,11 +1,15 @@
-"""Evaluates a trained model."""
+"""The command `eval`."""
 
 import argparse
 
-from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 
-HELP = "evaluate a trained model on its dev set (input_pipeline_dev)"
+HELP = "Evaluate a trained model on its dev set (`input_pipeline_dev`)."
+EXAMPLES = (
+    "eval --workdir=runs/g2p",
+    "eval --workdir=runs/g2p --config.inference.beam_search.beam_width=5",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,23 +1,33 @@
-"""Writes a run's text as a dataset of tensorflow-datasets."""
+"""The command `export-tfds`."""
 
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "write a configuration's text as a dataset of tensorflow-datasets"
+HELP = "Write the text of a configuration as a dataset of TensorFlow Datasets."
+EXAMPLES = (
+    "export-tfds --config=configs/toy_copy.py --name=toy_copy",
+    "export-tfds --config=configs/g2p.py --name=cmudict_split --data-dir=datasets",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="a Python file with get_config()")
-    parser.add_argument("--name", metavar="NAME", help="of the dataset; lower case")
     parser.add_argument(
-        "--data_dir",
+        "--config", metavar="FILE", required=True, help="A Python file with get_config()."
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", required=True, help="The name of the dataset, in lower case."
+    )
+    parser.add_argument(
+        "--data-dir",
         metavar="DIR",
         default="",
-        help="folder of datasets; default: TFDS_DATA_DIR or ~/tensorflow_datasets",
+        help="The directory of datasets. The default is $TFDS_DATA_DIR or ~/tensorflow_datasets.",
     )
-    parser.add_argument("--version", default="1.0.0", help="default: %(default)s")
+    parser.add_argument(
+        "--version", default="1.0.0", help="The version of the dataset. The default is %(default)s."
+    )
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
@@ -27,14 +37,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.training.data_setup import make_pipeline
     from seq2seq_jax.utils.logging import say
 
-    for flag in ("config", "name"):
-        if not getattr(arguments, flag):
-            raise UserError(f"--{flag}", "is needed")
     config = resolve(load_config(arguments.config), overrides)
     keys = {"train": "input_pipeline_train", "dev": "input_pipeline_dev"}
     for key in keys.values():
         if config[key]["class"] == "ImageCaptioningInputPipeline":
-            raise UserError(f"{key}.class", "reads pictures; only pairs of texts can be written")
+            raise UserError(f"{key}.class", "reads images; only pairs of texts can be exported")
     folder = prepare_tfds(
         {split: make_pipeline(config, key) for split, key in keys.items()},
         arguments.name,
@@ -44,7 +51,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     )
     print(folder)
     say(
-        "read it with input_pipeline_train.class=TFDSInputPipeline and its params"
+        "To read it, set input_pipeline_train.class=TFDSInputPipeline with the params"
         f" name={arguments.name} split=train data_dir={data_root(arguments.data_dir)};"
-        " input_pipeline_dev likewise with split=dev"
+        " the same for input_pipeline_dev with split=dev"
     )

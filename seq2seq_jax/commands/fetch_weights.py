@@ -1,23 +1,30 @@
-"""Downloads trained weights of InceptionV3."""
+"""The command `fetch-weights`."""
 
 import argparse
 
+from seq2seq_jax.commands.run_arguments import refuse_overrides
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
 
-HELP = "fetch trained weights for InceptionV3Encoder, and print the file they are in"
+HELP = "Fetch pretrained weights for InceptionV3Encoder, and print the path of their file."
+EXAMPLES = (
+    "fetch-weights keras",
+    "fetch-weights torchvision --folder=weights",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="keras: of ImageNet, as Keras has them (88 MB); torchvision: of ImageNet, as"
-        " torchvision has them (104 MB); nsfwjs: those of an npm package (25 MB), the first 51"
-        " layers of ImageNet, the others tuned to flag pornography, 8 bits a number",
+        help="Which weights. keras: the ImageNet weights of Keras (88 MB). torchvision: the"
+        " ImageNet weights of torchvision (104 MB). nsfwjs: an npm package (25 MB, 8 bits a"
+        " number) whose first 51 layers are trained on ImageNet, the others as a detector of"
+        " adult content.",
     )
     parser.add_argument(
-        "--folder", metavar="DIR", help="where to; default: weights in the user's cache folder"
+        "--folder",
+        metavar="DIR",
+        help="The directory. The default is weights/ in the user's cache directory.",
     )
 
 
@@ -25,6 +32,5 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.captioning.weights.fetching import fetch_weights
     from seq2seq_jax.utils.cache_dir import cache_dir
 
-    if overrides:
-        raise UserError(overrides[0][0], "fetch-weights reads no configuration")
+    refuse_overrides(overrides, "fetch-weights reads no configuration; leave it out")
     print(fetch_weights(arguments.source, arguments.folder or cache_dir("weights")))

@@ -1,30 +1,34 @@
-"""Moves a model of google/seq2seq in."""
+"""The command `import-tf`."""
 
 import argparse
 
-from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, refuse_overrides, required_workdir
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
 
-HELP = "make a workdir of a model of google/seq2seq"
+HELP = "Convert a model of google/seq2seq into a workdir."
+EXAMPLES = (
+    "import-tf --params=train_options.json --variables=model.ckpt-1000"
+    " --vocab-source=vocab.src --vocab-target=vocab.tgt --workdir=runs/imported",
+    "import-tf --params=model.yml,train.yml --variables=model.npz"
+    " --vocab-source=vocab.src --vocab-target=vocab.tgt --workdir=runs/imported",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workdir(parser)
-    for flag, metavar, what in (
-        ("--params", "FILE[,FILE...]", "its YAML files, or its train_options.json"),
-        ("--variables", "FILE", "an .npz of its variables, or its checkpoint"),
-        ("--vocab_source", "FILE", "its source vocabulary"),
-        ("--vocab_target", "FILE", "its target vocabulary"),
+    for flags, metavar, what in (
+        (["--params"], "FILE[,FILE...]", "Its YAML files, or its train_options.json."),
+        (["--variables"], "FILE", "An .npz file of its variables, or its checkpoint."),
+        (["--vocab-source", "--vocab_source"], "FILE", "Its source vocabulary."),
+        (["--vocab-target", "--vocab_target"], "FILE", "Its target vocabulary."),
     ):
-        parser.add_argument(flag, metavar=metavar, help=what, required=True)
+        parser.add_argument(*flags, metavar=metavar, help=what, required=True)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.importers.tf_seq2seq import import_tf
 
-    if overrides:
-        raise UserError(overrides[0][0], "is what --params says; change it in that file")
+    refuse_overrides(overrides, "is set by --params; change it in that file")
     import_tf(
         arguments.params.split(","),
         arguments.variables,

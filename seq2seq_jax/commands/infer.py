@@ -1,29 +1,33 @@
-"""Uses a trained model: lines in, lines out."""
+"""The command `infer`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from seq2seq_jax.captioning import command as caption
-from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "read lines, write one line for each; or say what is in pictures"
+HELP = "Write one output line for each source line, or a caption for each image."
+EXAMPLES = (
+    "infer --workdir=runs/g2p < words.txt",
+    "infer --workdir=runs/g2p --input=words.txt --json --attention",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workdir(parser)
-    parser.add_argument("--input", metavar="FILE", help="read this in place of standard input")
-    parser.add_argument("--json", action="store_true", help="write a JSON object for each line")
+    parser.add_argument("--input", metavar="FILE", help="Read this file instead of standard input.")
+    parser.add_argument("--json", action="store_true", help="Write a JSON object for each line.")
     parser.add_argument(
-        "--attention", action="store_true", help="put where the model looked into the JSON"
+        "--attention", action="store_true", help="Include the attention weights in the JSON."
     )
     parser.add_argument(
         "--tasks",
         metavar="NAMES",
-        help="what else to do, with commas between: DecodeText, DumpAttention, DumpBeams, or the"
-        " path of a class of your own; --config.tasks.NAME.params.KEY=VALUE sets their parameters",
+        help="Inference tasks, separated by commas: DecodeText, DumpAttention, DumpBeams, or the"
+        " path of a class of your own. --config.tasks.NAME.params.KEY=VALUE sets their parameters.",
     )
     caption.add_arguments(parser)
 

@@ -1,11 +1,15 @@
-"""Shows what a run has come to."""
+"""The command `inspect`."""
 
 import argparse
 
-from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 
-HELP = "show a run's step, parameters, metrics and digest"
+HELP = "Show the step, the parameters, the metrics and the digest of a run."
+EXAMPLES = (
+    "inspect --workdir=runs/g2p",
+    "inspect --workdir=runs/toy_copy",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

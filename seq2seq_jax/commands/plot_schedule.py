@@ -1,15 +1,26 @@
-"""Draws a learning rate schedule."""
+"""The command `plot-schedule`."""
 
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
 
-HELP = "draw a learning rate"
+HELP = "Draw the learning rate of a configuration over the training steps."
+EXAMPLES = (
+    "plot-schedule --config=configs/g2p.py",
+    "plot-schedule --config=configs/g2p.py --config.optimizer.lr_decay_rate=0.5 --output=rate.png",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", required=True, help="as for train")
-    parser.add_argument("--output", metavar="PNG", default="learning_rate.png")
+    parser.add_argument(
+        "--config", metavar="FILE", required=True, help="The configuration, as for train."
+    )
+    parser.add_argument(
+        "--output",
+        metavar="PNG",
+        default="learning_rate.png",
+        help="The plot. The default is %(default)s.",
+    )
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:

@@ -1,4 +1,4 @@
-"""Tells how likely a trained model thinks given targets are."""
+"""The command `score`."""
 
 import argparse
 import json
@@ -7,28 +7,40 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from seq2seq_jax.commands.workdir_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
     from seq2seq_jax.data.readers.input_pipeline import TextPair
 
-HELP = "read sources and targets, write how likely each target is"
+HELP = "Read pairs of source and target, and write the log probability of each target."
+EXAMPLES = (
+    "score --workdir=runs/g2p --source=words.txt --target=phones.txt",
+    "score --workdir=runs/g2p --total < pairs.tsv",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workdir(parser)
     parser.add_argument(
-        "--input", metavar="FILE", help="lines of source, tab, target; default: standard input"
+        "--input",
+        metavar="FILE",
+        help="Lines of a source, a tab and a target. The default is standard input.",
     )
-    parser.add_argument("--source", metavar="FILE", help="sources; then --target has the targets")
-    parser.add_argument("--target", metavar="FILE", help="targets, line i that of source i")
-    parser.add_argument("--json", action="store_true", help="write a JSON object for each pair")
     parser.add_argument(
-        "--attention", action="store_true", help="put where the model looked into the JSON"
+        "--source", metavar="FILE", help="A file of sources; --target names the targets."
     )
-    parser.add_argument("--total", action="store_true", help="write only what holds for all pairs")
+    parser.add_argument(
+        "--target", metavar="FILE", help="A file of targets; line i belongs to source i."
+    )
+    parser.add_argument("--json", action="store_true", help="Write a JSON object for each pair.")
+    parser.add_argument(
+        "--attention", action="store_true", help="Include the attention weights in the JSON."
+    )
+    parser.add_argument(
+        "--total", action="store_true", help="Write only the totals over all pairs."
+    )
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:

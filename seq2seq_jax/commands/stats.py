@@ -1,4 +1,4 @@
-"""Statistics of a corpus."""
+"""The command `stats`."""
 
 import argparse
 from collections.abc import Iterable, Iterator
@@ -11,37 +11,45 @@ if TYPE_CHECKING:
     from seq2seq_jax.data.readers.input_pipeline import TextPair
     from seq2seq_jax.reports.corpus_statistics import Split
 
-HELP = "show statistics of a corpus, and draw how long its texts are"
+HELP = "Show statistics of a corpus, and plot the lengths of its texts."
+EXAMPLES = (
+    "stats --config=configs/g2p.py",
+    "stats --source=train.en --target=train.de --plot=lengths.png",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="read what a configuration trains on")
+    parser.add_argument("--config", metavar="FILE", help="Read the corpus of this configuration.")
     parser.add_argument(
         "--part",
         choices=("train", "dev"),
         default="train",
-        help="of the configuration's corpora (default: %(default)s)",
+        help="Which corpus of the configuration. The default is %(default)s.",
     )
     parser.add_argument(
         "--source",
         metavar="FILES",
-        help="or source texts, with commas between files; without these and --config standard"
-        " input is read, which has a source, a tab and its target in each line",
+        help="Files of sources, separated by commas. Without these and --config, standard input is"
+        " read: a source, a tab and its target on each line.",
     )
-    parser.add_argument("--target", metavar="FILES", help="the target texts, line by line")
+    parser.add_argument(
+        "--target",
+        metavar="FILES",
+        help="Files of targets; line i belongs to line i of the sources.",
+    )
     for side in ("source", "target"):
         parser.add_argument(
-            f"--{side}_delimiter",
+            f"--{side}-delimiter",
             metavar="TEXT",
-            help=f"what separates {side} tokens; '' makes every character a token"
-            " (default: a blank)",
+            help=f"What separates {side} tokens; '' makes every character a token. The default"
+            " is a space.",
         )
-    parser.add_argument("--lowercase", action="store_true", help="lower-case the sources first")
+    parser.add_argument("--lowercase", action="store_true", help="Lower-case the sources first.")
     parser.add_argument(
-        "--picture",
+        "--plot",
         metavar="PNG",
         default="lengths.png",
-        help="where the picture goes; '' draws none (default: %(default)s)",
+        help="The plot of the lengths; '' draws none. The default is %(default)s.",
     )
 
 
@@ -57,11 +65,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         raise UserError(where, "holds no pairs")
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     print(describe_corpus(statistics))
-    if arguments.picture:
+    if arguments.plot:
         from seq2seq_jax.reports.length_plot import plot_lengths
 
         lengths = statistics.source.lengths, statistics.target.lengths
-        say(f"picture: {plot_lengths(*lengths, arguments.picture)}")
+        say(f"Plot in {plot_lengths(*lengths, arguments.plot)}")
 
 
 def _corpus(

@@ -1,4 +1,4 @@
-"""Runs a sweep: trains and evaluates a model for each combination of what it varies."""
+"""The command `sweep`."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -13,39 +13,52 @@ if TYPE_CHECKING:
     from seq2seq_jax.sweeps.scheduler import Plan
     from seq2seq_jax.sweeps.trials import Training
 
-HELP = "train and evaluate many models: what a sweep file varies"
+HELP = "Train and evaluate one model for each combination of the factors of a sweep file."
+EXAMPLES = (
+    "sweep experiments/cell/sweep.py --dry-run",
+    "sweep experiments/cell/sweep.py --jobs=2 --config.train_steps=200",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a Python file with get_sweep()")
-    parser.add_argument("--output", metavar="DIR", help="folder of the sweep; default: runs/NAME")
+    parser.add_argument("file", metavar="FILE", help="A Python file with get_sweep().")
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="trainings at a time (default: 1)"
+        "--output", metavar="DIR", help="The directory of the sweep. The default is runs/NAME."
     )
-    parser.add_argument("--dry-run", action="store_true", help="list the trials, and do nothing")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="How many trainings run at a time. The default is 1.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="List the trials, and run nothing.")
     parser.add_argument(
         "--reuse",
         action="append",
         default=[],
         metavar="DIR",
         type=Path,
-        help="folder of another sweep: a training that it has finished is not done again",
+        help="The directory of another sweep, whose finished trainings are reused.",
     )
     parser.add_argument(
         "--search",
         choices=("random", "bayes"),
-        help="let Optuna draw from the factors, in the place of all combinations",
+        help="Let Optuna choose the trials instead of running all combinations.",
     )
-    parser.add_argument("--trials", type=int, metavar="N", help="points that a search draws")
+    parser.add_argument("--trials", type=int, metavar="N", help="How many points the search draws.")
     parser.add_argument(
-        "--metric", metavar="NAME", help="what a search is after; default: best_metric"
+        "--metric",
+        metavar="NAME",
+        help="The metric that the search optimizes. The default is best_metric.",
     )
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
         nargs="?",
         const="local",
-        help="run by Ray Tune: on the cluster there (auto: the one that is up), or on this machine",
+        help="Run on the Ray cluster at this address (auto: the running one). Without an address,"
+        " run Ray on this machine.",
     )
     for unit, default in (("cpus", 1.0), ("gpus", 0.0)):
         parser.add_argument(
@@ -53,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=float,
             default=default,
             metavar="N",
-            help=f"{unit.upper()[:-1]}s that Ray gives to each training (default: {default:g})",
+            help=f"{unit.upper()[:-1]}s of each training under Ray. The default is %(default)g.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Makes a toy corpus."""
+"""The command `toy`."""
 
 import argparse
 from collections.abc import Iterator
@@ -16,26 +16,30 @@ from seq2seq_jax.data.readers.toy import (
 )
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "make toy data: sequences to be copied or reversed"
+HELP = "Write a toy corpus of sequences to copy or to reverse."
+EXAMPLES = (
+    "toy copy data/copy",
+    "toy reverse data/reverse --max-length=10 --vocab-size=50",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", choices=TASKS, help="what the targets are")
+    parser.add_argument("task", choices=TASKS, help="How the targets are made from the sources.")
     parser.add_argument(
         "folder",
         metavar="DIR",
-        help="gets train/, dev/ and test/, each with sources.txt and targets.txt; and"
-        " train/vocab.sources.txt, train/vocab.targets.txt",
+        help="The directory for train/, dev/ and test/, each with sources.txt and targets.txt, and"
+        " for train/vocab.sources.txt and train/vocab.targets.txt.",
     )
-    numbers = {split: (size, "pairs in it") for split, size in SIZES.items()}
+    numbers = {split: (size, f"The number of pairs in {split}/.") for split, size in SIZES.items()}
     numbers |= {
-        "min_length": (MIN_LENGTH, "fewest tokens in a sequence"),
-        "max_length": (MAX_LENGTH, "most tokens in a sequence"),
-        "vocab_size": (VOCAB_SIZE, "different tokens"),
-        "seed": (SEED, "of the random numbers"),
+        "min-length": (MIN_LENGTH, "The number of tokens in the shortest sequence."),
+        "max-length": (MAX_LENGTH, "The number of tokens in the longest sequence."),
+        "vocab-size": (VOCAB_SIZE, "The number of different tokens."),
+        "seed": (SEED, "The seed of the random numbers."),
     }
     for name, (default, what) in numbers.items():
-        what += " (default: %(default)s)"
+        what += " The default is %(default)s."
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=what)
 
 
@@ -74,8 +78,8 @@ def _texts(arguments: argparse.Namespace, split: str, side: int) -> Iterator[str
 
 def _check(arguments: argparse.Namespace) -> None:
     least = {split: 0 for split in SIZES}
-    least |= {"min_length": 1, "max_length": arguments.min_length, "vocab_size": 1, "seed": 0}
+    least |= {"min-length": 1, "max-length": arguments.min_length, "vocab-size": 1, "seed": 0}
     for name, bound in least.items():
-        given = getattr(arguments, name)
+        given = getattr(arguments, name.replace("-", "_"))
         if given < bound:
             raise UserError(f"--{name}", f"must be at least {bound}; got {given}")

@@ -1,13 +1,17 @@
-"""Trains a model."""
+"""The command `train`."""
 
 import argparse
 
-from seq2seq_jax.commands.workdir_arguments import add_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.devices.distributed import add_host_arguments, initialize_distributed
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "train a model, or go on training it"
+HELP = "Train a model, or resume the training of a run."
+EXAMPLES = (
+    "train --config=configs/attention.py",
+    "train --config=configs/nmt.py:small --workdir=runs/mine --config.batch_size=64",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,29 +19,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help="a Python file with get_config(); without --workdir the run is in runs/<its name>",
+        help="A Python file with get_config(), as FILE or FILE:ARGUMENT. Without --workdir, the"
+        " run is in runs/NAME, where NAME is the name of the file.",
     )
     add_host_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import config_name, load_config, resolve
-    from seq2seq_jax.devices.parallel import Devices
-    from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
-    from seq2seq_jax.storage.workdir import Workdir
-    from seq2seq_jax.training.trainer import train
-    from seq2seq_jax.utils.logging import say
 
     if arguments.config:
         workdir = arguments.workdir or f"runs/{config_name(arguments.config)}"
         config = load_config(arguments.config)
     elif arguments.workdir:
+        from seq2seq_jax.storage.workdir import Workdir
+
         workdir = arguments.workdir
         config = Workdir(workdir).config()
     else:
-        raise UserError("--config", "no configuration; --config=configs/attention.py would do")
+        raise UserError("--config", "name a configuration; use --config=configs/attention.py")
     config = resolve(config, overrides)
+
+    # These import JAX; a wrong flag is reported before.
+    from seq2seq_jax.devices.parallel import Devices
+    from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
+    from seq2seq_jax.training.trainer import train
+    from seq2seq_jax.utils.logging import say
+
     initialize_distributed(arguments)
     if train(config, workdir) and Devices().is_main:
-        picture = plot_learning_curve(workdir)
-        say(f"{terminal_curves(workdir)}\nlearning curve in {picture}")
+        plot = plot_learning_curve(workdir)
+        say(f"{terminal_curves(workdir)}\nLearning curve in {plot}")

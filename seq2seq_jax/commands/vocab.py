@@ -1,4 +1,4 @@
-"""Builds a vocabulary from text."""
+"""The command `vocab`."""
 
 import argparse
 import sys
@@ -6,30 +6,43 @@ import sys
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "build a vocabulary from text: a token, a tab and its count a line, the frequent ones first"
+HELP = "Build a vocabulary from text: each line is a token and its count, frequent tokens first."
+EXAMPLES = (
+    "vocab train.en --min-frequency=2 --output=vocab.en",
+    'vocab --delimiter="" --max-size=100 < words.txt',
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="plain or .gz; standard input if there are none"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="A text file, plain or .gz. Without any, standard input is read.",
     )
     parser.add_argument(
         "--delimiter",
         default=" ",
-        help="what separates tokens; '' makes every character a token (default: a blank)",
+        help="What separates tokens; '' makes every character a token. The default is a space.",
     )
     parser.add_argument(
-        "--min_frequency",
+        "--min-frequency",
         type=int,
         default=0,
         metavar="N",
-        help="keep tokens that occur more often than this (default: %(default)s)",
+        help="Keep tokens that occur more often than this. The default is %(default)s.",
     )
     parser.add_argument(
-        "--max_size", type=int, default=0, metavar="N", help="most tokens to keep; 0: all"
+        "--max-size",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Keep at most this many tokens; 0 keeps all.",
     )
-    parser.add_argument("--lowercase", action="store_true", help="lower-case the text first")
-    parser.add_argument("--output", metavar="FILE", help="write this in place of standard output")
+    parser.add_argument("--lowercase", action="store_true", help="Lower-case the text first.")
+    parser.add_argument(
+        "--output", metavar="FILE", help="Write this file instead of standard output."
+    )
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
@@ -40,9 +53,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.data.vocabulary import most_frequent
     from seq2seq_jax.utils.logging import progress_count, say
 
-    for name in ("min_frequency", "max_size"):
-        if getattr(arguments, name) < 0:
-            raise UserError(f"--{name}", f"must be at least 0; got {getattr(arguments, name)}")
+    for flag, bound in (
+        ("--min-frequency", arguments.min_frequency),
+        ("--max-size", arguments.max_size),
+    ):
+        if bound < 0:
+            raise UserError(flag, f"must be at least 0; got {bound}")
     split = DelimiterTokenizer(arguments.delimiter, lowercase=arguments.lowercase).split
     counts: Counter[str] = Counter()
     number = 0
@@ -58,7 +74,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         raise UserError(
             ", ".join(arguments.files) or STANDARD_INPUT,
             f"no token is left of {total:,} in {number:,} lines; "
-            + ("a smaller --min_frequency would do" if total else "there must be some text"),
+            + ("use a smaller --min-frequency" if total else "the text is empty"),
         )
     lines = (f"{token}\t{counts[token]}" for token in tokens)
     if arguments.output:

@@ -17,18 +17,22 @@ _VARIABLES = {
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "several hosts",
-        "The same command on each, with the same files and a workdir that all of them see."
-        f" In place of the first three the environment may say {', '.join(_VARIABLES.values())}.",
+        "Run the same command on each host, with the same files and a workdir that all of them see."
+        f" The environment variables {', '.join(_VARIABLES.values())} can replace the flags.",
     )
     group.add_argument(
-        "--coordinator_address", metavar="HOST:PORT", help="where the first process listens"
+        "--coordinator-address",
+        metavar="HOST:PORT",
+        help="The address on which the first process listens.",
     )
-    group.add_argument("--num_processes", metavar="N", type=int, help="how many there are")
-    group.add_argument("--process_id", metavar="I", type=int, help="which this is, from 0")
+    group.add_argument("--num-processes", metavar="N", type=int, help="The number of processes.")
+    group.add_argument(
+        "--process-id", metavar="I", type=int, help="The number of this process, from 0."
+    )
     group.add_argument(
         "--distributed",
         action="store_true",
-        help="find all that out: on Slurm, TPU pods, Open MPI and Kubernetes JAX can",
+        help="Let JAX detect the processes, as it can on Slurm, TPU pods, Open MPI and Kubernetes.",
     )
 
 
@@ -46,9 +50,9 @@ def initialize_distributed(arguments: argparse.Namespace) -> None:
     missing = [name for name, value in given.items() if value is None]
     if missing and not arguments.distributed:
         raise UserError(
-            f"--{missing[0]}",
-            "is missing: several hosts need --coordinator_address, --num_processes and"
-            " --process_id, or --distributed where JAX can find them out",
+            f"--{missing[0].replace('_', '-')}",
+            "is missing: several hosts need --coordinator-address, --num-processes and"
+            " --process-id, or --distributed where JAX can find them out",
         )
     import jax
 
@@ -59,7 +63,7 @@ def initialize_distributed(arguments: argparse.Namespace) -> None:
         jax.distributed.initialize(**given)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise UserError("--coordinator_address", f"cannot join the others: {reason}") from error
+        raise UserError("--coordinator-address", f"cannot join the others: {reason}") from error
     if jax.process_index() > 0:
         set_up_logging(logging.WARNING)
 

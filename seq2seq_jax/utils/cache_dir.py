@@ -1,6 +1,7 @@
 """The user's cache directory: compiled programs, tokenized corpora, downloads."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -18,10 +19,16 @@ def cache_dir(name: str) -> Path:
 def enable_compilation_cache() -> None:
     """Keep compiled programs in the cache directory, so that later processes load them.
 
-    `JAX_COMPILATION_CACHE_DIR`, if it is set, names another directory (empty: no cache).
+    The setting is passed on in environment variables, which JAX reads when it is imported, so that
+    this function need not import it. `JAX_COMPILATION_CACHE_DIR`, if it is set, names another
+    directory (empty: no cache).
     """
-    import jax
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache_dir("compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    if "jax" in sys.modules:
+        import jax
 
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir("compiled")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

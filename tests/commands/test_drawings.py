@@ -50,7 +50,7 @@ def test_attention_of_each_line_is_drawn(command, runs, tmp_path, kind):
 
 def test_the_search_of_each_line_is_drawn(command, runs, tmp_path):
     where = f"--workdir={runs / 'one'}", f"--output={tmp_path}"
-    command("beam_tree", *where, BEAM, "a b c", "d")
+    command("beam-tree", *where, BEAM, "a b c", "d")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.html", "00001.html"]
     assert '"source": "a b c"' in (tmp_path / "00000.html").read_text("utf-8")
 
@@ -59,7 +59,7 @@ def test_errors_are_summed_up_and_shown_sentence_by_sentence(command, runs):
     out, log = command("errors", f"--workdir={runs / 'one'}", BEAM)
     assert out.startswith("3 sentences")
     assert "error_rate" in out
-    assert "decoding 3 sources of the dev set with step 10\n" in log
+    assert "Decoding 3 sources of the dev set with step 10\n" in log
     page = (runs / "one" / "error_report.html").read_text("utf-8")
     assert "<title>Errors of one, step 10</title>" in page
     assert re.search(r'"score": -\d', page)
@@ -82,23 +82,31 @@ def test_curves_of_one_run_are_in_its_folder_and_of_several_where_one_is(
 @pytest.mark.parametrize(
     ("name", "flags", "error"),
     [
-        ("attention", ["--workdir={}/one"], "--output: which folder"),
-        ("attention", ["--output=x", "a"], "--workdir: which run"),
-        ("attention", ["--workdir={}/one", "--output=x", "--input=f", "a"], "--input: has sources"),
-        ("attention", ["--workdir={}/basic", "--output=x", "a"], "model: is BasicSeq2Seq, which"),
+        ("attention", ["--workdir={}/one"], "--output: name the directory"),
+        ("attention", ["--output=x", "a"], "--workdir: name the run"),
         (
-            "beam_tree",
-            ["--workdir={}/one", "--output=x", "a"],
-            "inference.beam_search.beam_width: is 0, which is no beam",
+            "attention",
+            ["--workdir={}/one", "--output=x", "--input=f", "a"],
+            "--input: cannot be combined",
         ),
         (
-            "beam_tree",
+            "attention",
+            ["--workdir={}/basic", "--output=x", "a"],
+            "model: BasicSeq2Seq has no attention",
+        ),
+        (
+            "beam-tree",
+            ["--workdir={}/one", "--output=x", "a"],
+            "inference.beam_search.beam_width: must be at least 2; got 0",
+        ),
+        (
+            "beam-tree",
             ["--workdir={}/one", "--output=x", "--config.inference.sampling.enable=true", "a"],
-            "inference.sampling.enable: is true, but samples",
+            "inference.sampling.enable: is true, but sampling",
         ),
         ("errors", ["--workdir={}/one", "--worst=-1"], "--worst: must be at least 0"),
         ("curves", ["{}/none"], "{}/none/metrics.jsonl: no losses"),
-        ("curves", ["{}/one", "--config.seed=1"], "seed: curves reads no configuration"),
+        ("curves", ["{}/one", "--config.seed=1"], "--config.seed: curves reads no configuration"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(command, runs, name, flags, error):

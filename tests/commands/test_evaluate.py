@@ -42,7 +42,7 @@ def test_evaluation_searches_and_scores_as_inference_does(
         file.write_text("\n".join(lines) + "\n")
 
     out, _ = command(
-        "evaluate",
+        "eval",
         "--workdir=one",
         *flags,
         *(f"--config.input_pipeline_dev.params.{s}_files={file}" for s, file in files.items()),

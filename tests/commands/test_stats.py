@@ -36,7 +36,7 @@ def files(tmp_path):
 
 def test_two_files_are_counted_and_drawn(command, files, tmp_path):
     picture = tmp_path / "deep" / "lengths.png"
-    out, err = command("stats", *files, f"--picture={picture}")
+    out, err = command("stats", *files, f"--plot={picture}")
     lines = flat(out)
     assert lines[:6] == [
         "pairs 7",
@@ -61,19 +61,19 @@ def test_two_files_are_counted_and_drawn(command, files, tmp_path):
         "target none",
     ):
         assert line in lines
-    assert err == f"picture: {picture}\n"
+    assert err == f"Plot in {picture}\n"
     assert picture_size(picture) == (1200, 480)
 
 
 def test_standard_input_has_a_source_a_tab_and_a_target_in_each_line(command, files):
     text = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
-    out, err = command("stats", "--picture=", stdin=text.encode())
-    assert out == command("stats", *files, "--picture=")[0]
+    out, err = command("stats", "--plot=", stdin=text.encode())
+    assert out == command("stats", *files, "--plot=")[0]
     assert err == ""
 
 
 def test_delimiters_and_lower_case_can_be_chosen(command):
-    flags = ("--picture=", "--source_delimiter=", "--target_delimiter=|", "--lowercase")
+    flags = ("--plot=", "--source-delimiter=", "--target-delimiter=|", "--lowercase")
     out, _ = command("stats", *flags, stdin=b"ABa\tX y|z\n")
     assert "source a 66.7% b 33.3%" in flat(out)
     assert "target X y 50.0% z 50.0%" in flat(out)
@@ -90,7 +90,7 @@ def test_the_corpus_of_a_configuration_is_split_as_it_says(command, tmp_path):
         "    return config\n"
     )
     dev = "--config.input_pipeline_dev.params.split=test"
-    out, _ = command("stats", f"--config={config}", "--part=dev", dev, "--picture=")
+    out, _ = command("stats", f"--config={config}", "--part=dev", dev, "--plot=")
     lines = flat(out)
     assert lines[0] == "pairs 1,000"
     assert "different tokens 20 20" in lines
@@ -100,7 +100,7 @@ def test_the_corpus_of_a_configuration_is_split_as_it_says(command, tmp_path):
     "pairs", [b"\t\n", b"a\tb\n", b"a " * 3000 + b"\tb\n" + b"a\tb\n" * 400], ids=len
 )
 def test_a_picture_can_be_drawn_of_whatever_there_is(command, tmp_path, pairs):
-    command("stats", f"--picture={tmp_path / 'a.png'}", stdin=pairs)
+    command("stats", f"--plot={tmp_path / 'a.png'}", stdin=pairs)
     assert picture_size(tmp_path / "a.png") == (1200, 480)
 
 

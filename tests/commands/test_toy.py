@@ -26,7 +26,7 @@ def test_a_folder_gets_the_built_in_corpus_and_its_vocabularies(command, tmp_pat
 
 def test_size_lengths_and_words_can_be_chosen_and_the_seed_decides_the_rest(command, tmp_path):
     sizes = ("--train=50", "--dev=7", "--test=0")
-    chosen = (*sizes, "--min_length=1", "--max_length=3", "--vocab_size=4")
+    chosen = (*sizes, "--min-length=1", "--max-length=3", "--vocab-size=4")
     for name, seed in (("one", 1), ("same", 1), ("other", 2)):
         command("toy", "copy", tmp_path / name, *chosen, f"--seed={seed}")
     train = tmp_path / "one" / "train"
@@ -46,9 +46,9 @@ def test_size_lengths_and_words_can_be_chosen_and_the_seed_decides_the_rest(comm
 @pytest.mark.parametrize(
     ("flag", "expected"),
     [
-        ("--min_length=0", "--min_length: must be at least 1; got 0"),
-        ("--max_length=4", "--max_length: must be at least 5; got 4"),
-        ("--vocab_size=0", "--vocab_size: must be at least 1; got 0"),
+        ("--min-length=0", "--min-length: must be at least 1; got 0"),
+        ("--max-length=4", "--max-length: must be at least 5; got 4"),
+        ("--vocab-size=0", "--vocab-size: must be at least 1; got 0"),
         ("--dev=-1", "--dev: must be at least 0; got -1"),
     ],
 )

@@ -28,8 +28,8 @@ def test_the_output_is_a_vocabulary_file(command, tmp_path):
 
 
 def test_the_rare_and_what_is_too_much_is_left_out(command):
-    assert command("vocab", "--min_frequency=1", stdin=TEXT.encode())[0] == "d\t3\nb\t2\na\t2\n"
-    assert command("vocab", "--max_size=1", stdin=TEXT.encode())[0] == "d\t3\n"
+    assert command("vocab", "--min-frequency=1", stdin=TEXT.encode())[0] == "d\t3\nb\t2\na\t2\n"
+    assert command("vocab", "--max-size=1", stdin=TEXT.encode())[0] == "d\t3\n"
 
 
 def test_the_empty_delimiter_counts_characters_and_lower_case_comes_first(command):
@@ -50,14 +50,14 @@ def test_files_pipes_and_standard_input_are_read_one_after_the_other(command, tm
 
 def test_what_cannot_be_done_is_one_line(command, tmp_path):
     for argv, stdin, expected in [
-        ((), b"", "<stdin>: no token is left of 0 in 0 lines; there must be some text"),
+        ((), b"", "<stdin>: no token is left of 0 in 0 lines; the text is empty"),
         (
-            ("--min_frequency=2",),
+            ("--min-frequency=2",),
             b"a b\n",
-            "<stdin>: no token is left of 2 in 1 lines; a smaller --min_frequency would do",
+            "<stdin>: no token is left of 2 in 1 lines; use a smaller --min-frequency",
         ),
         ((), b"a\n\xff", "<stdin>:2: not UTF-8 (byte 0xff at column 1); convert the file to UTF-8"),
-        (("--max_size=-1",), b"a", "--max_size: must be at least 0; got -1"),
+        (("--max-size=-1",), b"a", "--max-size: must be at least 0; got -1"),
         (("none",), b"", "none: cannot be read (No such file or directory)"),
         (
             ("--output", "/dev/null"),

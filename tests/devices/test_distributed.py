@@ -40,8 +40,8 @@ def start(workdir: Path, *settings: str) -> list[subprocess.Popen]:
                 *SETTINGS,
                 *settings,
                 f"--workdir={workdir}",
-                f"--coordinator_address=127.0.0.1:{port}",
-                "--num_processes=2",
+                f"--coordinator-address=127.0.0.1:{port}",
+                "--num-processes=2",
             ],
             env={
                 **os.environ,

@@ -38,8 +38,8 @@ def arguments(files, workdir, variables=GOLDEN, params="train_options.json"):
         "import-tf",
         f"--params={files / params}",
         f"--variables={variables}",
-        f"--vocab_source={files / 'vocab.source'}",
-        f"--vocab_target={files / 'vocab.target'}",
+        f"--vocab-source={files / 'vocab.source'}",
+        f"--vocab-target={files / 'vocab.target'}",
         f"--workdir={workdir}",
     ]
 

@@ -123,14 +123,14 @@ def export(monkeypatch):
     """Runs the command, flags and overrides as on the command line."""
 
     def export(*flags: str) -> int:
-        monkeypatch.setattr("seq2seq_jax.cli.COMMANDS", {"export-tfds": "export_tfds"})
+        monkeypatch.setattr("seq2seq_jax.cli.COMMANDS", {"export-tfds": "seq2seq_jax.commands.export_tfds"})
         return main(["export-tfds", *flags])
 
     return export
 
 
 def test_the_command_writes_the_pairs_of_a_configuration(export, tmp_path, capsys):
-    flags = ["--config=configs/toy_reverse.py", "--name=toy", f"--data_dir={tmp_path}"]
+    flags = ["--config=configs/toy_reverse.py", "--name=toy", f"--data-dir={tmp_path}"]
     assert export(*flags, "--config.input_pipeline_train.params.split=dev") == 0
 
     output = capsys.readouterr()

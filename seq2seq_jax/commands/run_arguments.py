@@ -1,0 +1,152 @@
+"""Arguments that commands share: the workdir of a run, and the sources that a run is used on."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+    from seq2seq_jax.inference.tasks.inference_task import InferenceTask
+    from seq2seq_jax.storage.workdir import Workdir
+
+
+def add_workdir(parser: argparse.ArgumentParser) -> None:
+    """Add `--workdir`.
+
+    Args:
+      parser: The command's parser.
+    """
+    parser.add_argument("--workdir", metavar="DIR", help="The directory of the run.")
+
+
+def required_workdir(arguments: argparse.Namespace) -> str:
+    """Return the workdir.
+
+    Args:
+      arguments: The command's arguments.
+
+    Raises:
+      UserError: No workdir was named.
+    """
+    if not arguments.workdir:
+        raise UserError("--workdir", "name the run; use --workdir=runs/NAME")
+    return str(arguments.workdir)
+
+
+def refuse_overrides(overrides: Overrides, why: str) -> None:
+    """Check that no `--config.KEY=VALUE` was given.
+
+    Args:
+      overrides: The overrides of the command line.
+      why: Why the command takes none, for the error.
+
+    Raises:
+      UserError: There is an override.
+    """
+    if overrides:
+        raise UserError(f"--config.{overrides[0][0]}", why)
+
+
+def open_text_run(
+    arguments: argparse.Namespace, overrides: Overrides
+) -> tuple["Workdir", "ConfigDict"]:
+    """Open the run of a text model.
+
+    Args:
+      arguments: The command's arguments, with `workdir`.
+      overrides: The overrides of the command line.
+
+    Returns:
+      The workdir and its resolved configuration.
+
+    Raises:
+      UserError: There is no such run, an override is wrong, or the run's sources are images.
+    """
+    from seq2seq_jax.config import resolve
+    from seq2seq_jax.storage.workdir import Workdir
+
+    workdir = Workdir(required_workdir(arguments))
+    config = resolve(workdir.config(), overrides)
+    if "pictures" in config:
+        raise UserError(
+            str(workdir.path),
+            f"{config.model} captions images, and this command is for text models;"
+            " use infer --page",
+        )
+    return workdir, config
+
+
+def add_source_lines(parser: argparse.ArgumentParser, files: str) -> None:
+    """Add the arguments of a command that draws something for each source line.
+
+    Args:
+      parser: The command's parser.
+      files: What the command writes into the output directory.
+    """
+    add_workdir(parser)
+    parser.add_argument(
+        "lines",
+        nargs="*",
+        metavar="LINE",
+        help="A source. Without any, each line of standard input is one.",
+    )
+    parser.add_argument("--input", metavar="FILE", help="Read the sources from this file.")
+    parser.add_argument("--output", metavar="DIR", help=f"The directory for {files}.")
+
+
+def required_output(arguments: argparse.Namespace) -> str:
+    """Return the output directory of a command with `add_source_lines`.
+
+    Args:
+      arguments: The command's arguments.
+
+    Raises:
+      UserError: No directory was named, or there are both sources and a file of sources.
+    """
+    if not arguments.output:
+        raise UserError("--output", "name the directory for the files; use --output=DIR")
+    if arguments.lines and arguments.input:
+        raise UserError("--input", "cannot be combined with sources on the command line")
+    return str(arguments.output)
+
+
+def run_task_on_lines(
+    arguments: argparse.Namespace,
+    workdir: "Workdir",
+    config: "ConfigDict",
+    task: "InferenceTask",
+) -> None:
+    """Predict each source line, pass the prediction to a task, and print the output directory.
+
+    Args:
+      arguments: The command's arguments, of `add_source_lines`.
+      workdir: The workdir of the run.
+      config: Its resolved configuration.
+      task: The task, which writes into the output directory.
+
+    Raises:
+      UserError: The task needs attention, and the model has none.
+    """
+    from seq2seq_jax.inference.line_reader import in_windows, input_windows
+    from seq2seq_jax.inference.loading import load_ensemble
+    from seq2seq_jax.inference.predictor import Predictor
+
+    limit = 16 * config.inference.batch_size
+    if arguments.lines:
+        windows = in_windows(arguments.lines, limit)
+    else:
+        windows = input_windows(arguments.input, limit)
+    predictor = Predictor(load_ensemble(workdir, config), config)
+    if task.attention and not predictor.has_attention:
+        raise UserError("model", f"{config.model} has no attention")
+    task.begin(predictor)
+    number = 0
+    for texts in windows:
+        for prediction in predictor.predict(texts, attention=task.attention, history=task.history):
+            task.run(number, prediction)
+            number += 1
+    task.end()
+    print(arguments.output)
