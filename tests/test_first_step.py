@@ -97,7 +97,7 @@ def test_recipes_for_pictures_build_at_their_full_size(name, cells, channels):
 
 OWN_CLASSES = """
 from flax import linen as nn
-from seq2seq_jax.models.encoder_output import EncoderOutput
+from seq2seq_jax.models.encoders import EncoderOutput
 
 
 class BagOfWords(nn.Module):

@@ -22,9 +22,8 @@ SLOTS: dict[str, Slot] = {
     "model": Slot(("seq2seq_jax.models.seq2seq",), r"\w+2Seq"),
     "encoder": Slot(
         (
-            "seq2seq_jax.models.rnn_encoders",
-            "seq2seq_jax.models.pooling_encoder",
-            "seq2seq_jax.models.conv_encoder",
+            "seq2seq_jax.models.encoders",
+            "seq2seq_jax.models.conv_encoders",
             "seq2seq_jax.captioning.models.inception_encoder",
         ),
         r"\w+Encoder",

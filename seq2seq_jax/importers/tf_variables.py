@@ -18,9 +18,9 @@ import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from seq2seq_jax.models import attention, bridges, cells, decoders, encoders, seq2seq
+from seq2seq_jax.models import attention, bridges, cells, conv_encoders, decoders, encoders, seq2seq
 from seq2seq_jax.models.build import init_params
-from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.utils.errors import UserError
 
 Params = Mapping[str, Any]
@@ -178,36 +178,36 @@ def _bidirectional(encoder: encoders.BidirectionalRNNEncoder, params: Params) ->
 
 @layout.register
 def _stack_bidirectional(encoder: encoders.StackBidirectionalRNNEncoder, params: Params) -> Layout:
-    if encoder.rnn_cell["residual_connections"] and encoder.rnn_cell["num_layers"] > 1:
+    if encoder.rnn_cell.residual_connections and encoder.rnn_cell.num_layers > 1:
         raise UserError(
             "encoder.params.rnn_cell.residual_connections",
             "google/seq2seq builds StackBidirectionalRNNEncoder without them, whatever it is told;"
             " False would give the model that was trained",
         )
-    cell_class = encoder.rnn_cell["cell_class"]
+    cell_class = encoder.rnn_cell.cell_class
     return _joined(
         _placed(
             _cell(cell_class),
             f"stacked_bidi_rnn_encoder/stack_bidirectional_rnn/cell_{i}/bidirectional_rnn/{scope}/",
             ("stack", f"{name}_{i}"),
         )
-        for i in range(encoder.rnn_cell["num_layers"])
+        for i in range(encoder.rnn_cell.num_layers)
         for name, scope in (("cell", "fw"), ("backward_cell", "bw"))
     )
 
 
 @layout.register
-def _conv(encoder: encoders.ConvEncoder, params: Params) -> Layout:
+def _conv(encoder: conv_encoders.ConvEncoder, params: Params) -> Layout:
     return _joined(
         _placed(
             _dense(f"Conv_{i}" if i else "Conv", f"conv_{i}"), f"conv_encoder/{scope}/", (name,)
         )
         for name, scope in (("attention_cnn", "cnn_a"), ("output_cnn", "cnn_c"))
-        for i in range(getattr(encoder, name)["layers"])
+        for i in range(getattr(encoder, name).layers)
     )
 
 
-@layout.register(encoders.PoolingEncoder)
+@layout.register(conv_encoders.PoolingEncoder)
 @layout.register(bridges.ZeroBridge)
 @layout.register(bridges.PassThroughBridge)
 def _no_parameters(module: nn.Module, params: Params) -> Layout:
@@ -258,7 +258,7 @@ def _bahdanau(layer: attention.AttentionLayerBahdanau, params: Params) -> Layout
 
 @layout.register
 def _rnn_stack(stack: RNNStack, params: Params) -> Layout:
-    return _stack({"cell_class": stack.cell_class, "num_layers": stack.num_layers}, params)
+    return _stack(stack.config, params)
 
 
 _ONE_MATRIX: Layout = {
@@ -313,14 +313,14 @@ _CELLS: dict[type[nn.Module], tuple[str, Layout]] = {
 }
 
 
-def _stack(rnn_cell: Mapping[str, Any], params: Params) -> Layout:
+def _stack(rnn_cell: RNNCellConfig, params: Params) -> Layout:
     """Several layers, and what makes their inputs as wide as they are; one stands alone."""
-    cell = _cell(rnn_cell["cell_class"])
-    if rnn_cell["num_layers"] == 1:
+    cell = _cell(rnn_cell.cell_class)
+    if rnn_cell.num_layers == 1:
         return _placed(cell, "", ("cell_0",))
     layers = [
         _placed(cell, f"extended_multi_rnn_cell/cell_{i}/", (f"cell_{i}",))
-        for i in range(rnn_cell["num_layers"])
+        for i in range(rnn_cell.num_layers)
     ]
     return _joined([*layers, _dense("extended_multi_rnn_cell/input_transform", "input_transform")])
 

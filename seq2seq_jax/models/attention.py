@@ -4,15 +4,17 @@ The encoder's outputs are projected to keys once a sentence; each decoder step b
 """
 
 import math
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
-from seq2seq_jax.models.initializers import symmetric_uniform, xavier_uniform
+from seq2seq_jax.models.functions import symmetric_uniform, xavier_uniform
 from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.ops.rnn_scan import keep
+from seq2seq_jax.schema.keys import at_least
 
 __all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
 
@@ -35,7 +37,7 @@ class Memory(struct.PyTreeNode):
 class _AttentionLayer(nn.Module):
     """The part that all attentions share; they differ in `_scores`."""
 
-    num_units: int = 128
+    num_units: Annotated[int, at_least(1), "Width of the projected keys and queries."] = 128
 
     def setup(self):
         self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)

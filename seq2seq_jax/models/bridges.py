@@ -1,15 +1,15 @@
 """Bridges: from the encoder's final state to the decoder's first."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.activations import ACTIVATIONS
-from seq2seq_jax.models.encoder_output import EncoderOutput
-from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, xavier_uniform
+from seq2seq_jax.schema.keys import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]
@@ -52,8 +52,10 @@ class InitialStateBridge(nn.Module):
     Parts go in the order of the pytree: c before h, forward before backward, layer by layer.
     """
 
-    bridge_input: str = "final_state"
-    activation_fn: str = "identity"
+    bridge_input: Annotated[
+        str, NON_EMPTY, "Field of the encoder's output that is the input of the dense layer."
+    ] = "final_state"
+    activation_fn: Annotated[str, ACTIVATION, "Activation of the dense layer."] = "identity"
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:

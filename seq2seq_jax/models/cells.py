@@ -11,16 +11,16 @@ A class of your own does if it has these two, `initial_state` and `output_size`,
 `init_scale`.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.activations import ACTIVATIONS
-from seq2seq_jax.models.initializers import symmetric_uniform
+from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import keep
+from seq2seq_jax.schema.keys import PROBABILITY, at_least
 
 __all__ = ["BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LayerNormBasicLSTMCell"]
 
@@ -34,24 +34,35 @@ class LSTMState(NamedTuple):
     h: Array
 
 
-class BasicRNNCell(nn.Module):
-    """h' = tanh(x W + h U + b)  (Elman 1990)."""
+class RNNCellBase(nn.Module):
+    """What all cells share."""
 
-    num_units: int = 128
-    activation: str = "tanh"
+    num_units: Annotated[int, at_least(1), "Number of units: the width of state and output."] = 128
+    activation: Annotated[str, ACTIVATION, "Activation of the candidate and of the output."] = (
+        "tanh"
+    )
     init_scale: float = 0.04
+
+    @property
+    def output_size(self) -> int:
+        """Width of the output."""
+        return self.num_units
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return a pytree of zeros [B, D]."""
+        return jnp.zeros((batch_size, self.num_units))
+
+
+ForgetBias = Annotated[float, "Added to the forget gate before its sigmoid."]
+
+
+class BasicRNNCell(RNNCellBase):
+    """h' = tanh(x W + h U + b)  (Elman 1990)."""
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
         self.input = Dense(self.num_units, kernel_init=init)
         self.recurrent = Dense(self.num_units, use_bias=False, kernel_init=init)
-
-    @property
-    def output_size(self) -> int:
-        return self.num_units
-
-    def initial_state(self, batch_size: int) -> Array:
-        return jnp.zeros((batch_size, self.num_units))
 
     def project(self, x: Array) -> Array:
         """[..., E] -> [..., D]"""
@@ -62,7 +73,7 @@ class BasicRNNCell(nn.Module):
         return h, h
 
 
-class GRUCell(nn.Module):
+class GRUCell(RNNCellBase):
     """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078).
 
       r  = sigmoid(x W_r + h U_r + b_r)
@@ -74,22 +85,11 @@ class GRUCell(nn.Module):
     weights do not carry over. The biases of r and u start at 1: a new cell remembers.
     """
 
-    num_units: int = 128
-    activation: str = "tanh"
-    init_scale: float = 0.04
-
     def setup(self):
         init = symmetric_uniform(self.init_scale)
         self.input = Dense(3 * self.num_units, kernel_init=init, bias_init=self._remember)
         self.gates = Dense(2 * self.num_units, use_bias=False, kernel_init=init)
         self.candidate = Dense(self.num_units, use_bias=False, kernel_init=init)
-
-    @property
-    def output_size(self) -> int:
-        return self.num_units
-
-    def initial_state(self, batch_size: int) -> Array:
-        return jnp.zeros((batch_size, self.num_units))
 
     def project(self, x: Array) -> Array:
         """[..., E] -> [..., 3 D], columns r, u, candidate"""
@@ -106,7 +106,7 @@ class GRUCell(nn.Module):
         return jnp.ones(shape, dtype).at[2 * self.num_units :].set(0)
 
 
-class BasicLSTMCell(nn.Module):
+class BasicLSTMCell(RNNCellBase):
     """Long short-term memory (Hochreiter and Schmidhuber 1997), as in Zaremba et al. 2014,
     arXiv:1409.2329.
 
@@ -117,19 +117,12 @@ class BasicLSTMCell(nn.Module):
     `forget_bias` is added when the cell runs; the stored bias starts at 0.
     """
 
-    num_units: int = 128
-    forget_bias: float = 1.0
-    activation: str = "tanh"
-    init_scale: float = 0.04
+    forget_bias: ForgetBias = 1.0
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
         self.input = Dense(4 * self.num_units, kernel_init=init)
         self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
-
-    @property
-    def output_size(self) -> int:
-        return self.num_units
 
     def initial_state(self, batch_size: int) -> LSTMState:
         return LSTMState(*(jnp.zeros((batch_size, self.num_units)) for _ in LSTMState._fields))
@@ -146,7 +139,7 @@ class BasicLSTMCell(nn.Module):
         return LSTMState(c, h), h
 
 
-class LSTMCell(nn.Module):
+class LSTMCell(RNNCellBase):
     """LSTM with peepholes, projection and clipping (Sak et al. 2014, arXiv:1402.1128).
 
       i, j, f, o = x W + h U + b
@@ -158,14 +151,19 @@ class LSTMCell(nn.Module):
     `cell_clip` and `proj_clip` for the largest absolute value that c' and h' may have.
     """
 
-    num_units: int = 128
-    forget_bias: float = 1.0
-    use_peepholes: bool = False
-    cell_clip: float = 0.0
-    num_proj: int = 0
-    proj_clip: float = 0.0
-    activation: str = "tanh"
-    init_scale: float = 0.04
+    use_peepholes: Annotated[
+        bool, "The gates also depend on the cell state c, through diagonal weights."
+    ] = False
+    cell_clip: Annotated[
+        float, at_least(0), "Clip the cell state c to this absolute value; 0: no clipping."
+    ] = 0.0
+    num_proj: Annotated[
+        int, at_least(0), "Width of a projection of the output; 0: no projection."
+    ] = 0
+    proj_clip: Annotated[
+        float, at_least(0), "Clip the projected output to this absolute value; 0: no clipping."
+    ] = 0.0
+    forget_bias: ForgetBias = 1.0
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
@@ -211,7 +209,7 @@ class LSTMCell(nn.Module):
         return LSTMState(c, h), h
 
 
-class LayerNormBasicLSTMCell(nn.Module):
+class LayerNormBasicLSTMCell(RNNCellBase):
     """LSTM with each gate and the new cell normalised (Ba et al. 2016, arXiv:1607.06450), and
     recurrent dropout (Semeniuta et al. 2016, arXiv:1603.05118).
 
@@ -220,14 +218,13 @@ class LayerNormBasicLSTMCell(nn.Module):
       h' = tanh(c') * sigmoid(o)
     """
 
-    num_units: int = 128
-    forget_bias: float = 1.0
-    layer_norm: bool = True
-    norm_gain: float = 1.0
-    norm_shift: float = 0.0
-    dropout_keep_prob: float = 1.0
-    activation: str = "tanh"
-    init_scale: float = 0.04
+    forget_bias: ForgetBias = 1.0
+    layer_norm: Annotated[bool, "Normalize the gates and the cell state (arXiv:1607.06450)."] = True
+    norm_gain: Annotated[float, "Initial gain of the normalization."] = 1.0
+    norm_shift: Annotated[float, "Initial shift of the normalization."] = 0.0
+    dropout_keep_prob: Annotated[
+        float, PROBABILITY, "Keep probability of recurrent dropout (arXiv:1603.05118)."
+    ] = 1.0
 
     def setup(self):
         init = symmetric_uniform(self.init_scale)
@@ -244,10 +241,6 @@ class LayerNormBasicLSTMCell(nn.Module):
                 for _ in range(5)
             )
         self.dropout = Dropout(1 - self.dropout_keep_prob)
-
-    @property
-    def output_size(self) -> int:
-        return self.num_units
 
     def initial_state(self, batch_size: int) -> LSTMState:
         return LSTMState(*(jnp.zeros((batch_size, self.num_units)) for _ in LSTMState._fields))

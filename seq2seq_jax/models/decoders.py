@@ -1,7 +1,6 @@
 """Decoders: one `step` that training scans over known words and search drives with its own."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +8,11 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.models.attention import Memory
-from seq2seq_jax.models.initializers import xavier_uniform
-from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.models.encoders import InitScale
+from seq2seq_jax.models.functions import xavier_uniform
+from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense
+from seq2seq_jax.schema.keys import at_least
 
 __all__ = ["AttentionDecoder", "BasicDecoder"]
 
@@ -29,6 +30,11 @@ class DecoderStep(struct.PyTreeNode):
     attention_context: Array
 
 
+MaxDecodeLength = Annotated[
+    int, at_least(0), "Older spelling of inference.max_decode_length; 0: unset."
+]
+
+
 class BasicDecoder(nn.Module):
     """A stack of cells, and a dense layer to the vocabulary (Sutskever et al. 2014,
     arXiv:1409.3215).
@@ -37,12 +43,13 @@ class BasicDecoder(nn.Module):
     logits = W output + b
     """
 
-    rnn_cell: Mapping[str, Any]
     vocab_size: int
-    init_scale: float = 0.04
+    rnn_cell: RNNCellConfig = RNNCellConfig()
+    init_scale: InitScale = 0.04
+    max_decode_length: MaxDecodeLength = 0
 
     def setup(self):
-        self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
+        self.stack = RNNStack(self.rnn_cell, self.init_scale)
         self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 
     def zero_state(self, batch_size: int) -> State:
@@ -80,13 +87,14 @@ class AttentionDecoder(nn.Module):
     instead); the first context is zero.
     """
 
-    rnn_cell: Mapping[str, Any]
-    attention: nn.Module
     vocab_size: int
-    init_scale: float = 0.04
+    attention: nn.Module
+    rnn_cell: RNNCellConfig = RNNCellConfig()
+    init_scale: InitScale = 0.04
+    max_decode_length: MaxDecodeLength = 0
 
     def setup(self):
-        self.stack = RNNStack(**self.rnn_cell, init_scale=self.init_scale)
+        self.stack = RNNStack(self.rnn_cell, self.init_scale)
         self.mix = Dense(self.stack.units, kernel_init=xavier_uniform)
         self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 

@@ -1,19 +1,106 @@
-"""All encoders."""
+"""Recurrent encoders, and the output that every encoder returns."""
 
-from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.models.conv_encoder import ConvEncoder
-from seq2seq_jax.models.pooling_encoder import PoolingEncoder
-from seq2seq_jax.models.rnn_encoders import (
-    BidirectionalRNNEncoder,
-    StackBidirectionalRNNEncoder,
-    UnidirectionalRNNEncoder,
-)
+from typing import Annotated, Any
 
-__all__ = [
-    "BidirectionalRNNEncoder",
-    "ConvEncoder",
-    "InceptionV3Encoder",
-    "PoolingEncoder",
-    "StackBidirectionalRNNEncoder",
-    "UnidirectionalRNNEncoder",
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
+from seq2seq_jax.schema.keys import at_least
+
+Array = jax.Array
+
+
+class EncoderOutput(struct.PyTreeNode):
+    """The output of an encoder.
+
+    Attributes:
+      outputs: [B, S, H], from which attention computes its keys.
+      final_state: A pytree of [B, D], the input of the bridge.
+      attention_values: [B, S, H], the values that attention averages.
+      attention_values_length: [B], the number of values that are not padding.
+    """
+
+    outputs: Array
+    final_state: Any
+    attention_values: Array
+    attention_values_length: Array
+
+
+InitScale = Annotated[
+    float, at_least(0), "RNN weights are initialized uniformly in [-scale, scale]."
 ]
+
+
+class UnidirectionalRNNEncoder(nn.Module):
+    """A multi-layer RNN from left to right (Sutskever et al. 2014, arXiv:1409.3215).
+
+    The final state is a tuple with the state of each layer. `remat` is an argument of
+    `ops.rnn_scan.rnn_scan`.
+    """
+
+    rnn_cell: RNNCellConfig = RNNCellConfig()
+    init_scale: InitScale = 0.04
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+        """Encode a batch.
+
+        Args:
+          inputs: [B, S, E], the embedded tokens.
+          lengths: [B], the number of tokens of each row; the rest is padding.
+          train: Whether to apply dropout.
+
+        Returns:
+          The outputs, [B, S, D], zero in the padding; they are also the attention values.
+        """
+        stack = RNNStack(self.rnn_cell, self.init_scale, self.remat, name="forward")
+        outputs, final_state = stack(inputs, lengths, train=train)
+        return EncoderOutput(outputs, final_state, outputs, lengths)
+
+
+class BidirectionalRNNEncoder(nn.Module):
+    """One multi-layer RNN in each direction (Schuster and Paliwal 1997).
+
+    The outputs of both are concatenated: H = 2 D. The final state is the pair (forward, backward).
+    `remat` is an argument of `ops.rnn_scan.rnn_scan`.
+    """
+
+    rnn_cell: RNNCellConfig = RNNCellConfig()
+    init_scale: InitScale = 0.04
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+        """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, 2 D]."""
+        outputs, final_state = [], []
+        for name in ("forward", "backward"):
+            stack = RNNStack(self.rnn_cell, self.init_scale, self.remat, name=name)
+            output, state = stack(inputs, lengths, reverse=name == "backward", train=train)
+            outputs.append(output)
+            final_state.append(state)
+        joined = jnp.concatenate(outputs, axis=-1)
+        return EncoderOutput(joined, tuple(final_state), joined, lengths)
+
+
+class StackBidirectionalRNNEncoder(nn.Module):
+    """An RNN whose every layer is bidirectional (Graves et al. 2013, arXiv:1303.5778).
+
+    The outputs of both directions of a layer are concatenated and are the input of the next layer:
+    H = 2 D. The final state is (forward states of all layers, backward states of all layers).
+    `remat` is an argument of `ops.rnn_scan.rnn_scan`.
+    """
+
+    rnn_cell: RNNCellConfig = RNNCellConfig()
+    init_scale: InitScale = 0.04
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+        """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, 2 D]."""
+        stack = BidirectionalRNNStack(self.rnn_cell, self.init_scale, self.remat, name="stack")
+        outputs, final_state = stack(inputs, lengths, train=train)
+        return EncoderOutput(outputs, final_state, outputs, lengths)

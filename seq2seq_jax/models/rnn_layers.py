@@ -6,22 +6,57 @@ next input depends on its last output).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.initializers import xavier_uniform
+from seq2seq_jax.models.cells import BasicLSTMCell
+from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.schema.keys import PROBABILITY, at_least, one_of
+from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
 
 Array = jax.Array
 State = Any  # the state of one cell, a pytree of [B, D]
 
 
+@dataclass(frozen=True)
+class RNNCellConfig:
+    """The parameters `rnn_cell.*` of an encoder or decoder."""
+
+    cell_class: Annotated[type[nn.Module], ClassOf("cell"), "Class of the cell of every layer."] = (
+        BasicLSTMCell
+    )
+    cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")] = field(
+        default_factory=FrozenMapping
+    )
+    dropout_input_keep_prob: Annotated[
+        float, PROBABILITY, "Keep probability of dropout on the input of each layer."
+    ] = 1.0
+    dropout_output_keep_prob: Annotated[
+        float, PROBABILITY, "Keep probability of dropout on the output of each layer."
+    ] = 1.0
+    variational_dropout: Annotated[
+        bool,
+        "Use the same dropout mask at all time steps of a sequence (arXiv:1512.05287); otherwise"
+        " each step has its own.",
+    ] = False
+    num_layers: Annotated[int, at_least(1), "Number of layers."] = 1
+    residual_connections: Annotated[bool, "Use residual connections between all layers."] = False
+    residual_combiner: Annotated[
+        str, one_of("add", "concat", "mean"), "How the input of a layer joins its output."
+    ] = "add"
+    residual_dense: Annotated[
+        bool, "The output of each layer is joined with the inputs of all layers up to it."
+    ] = False
+
+
 class RNNStack(nn.Module):
-    """`num_layers` cells; the keyword arguments are those of `rnn_cell` in the configuration.
+    """A multi-layer RNN with dropout and residual connections.
 
     Dropout draws a new mask for each time step and keeps the scale (Zaremba et al. 2014,
     arXiv:1409.2329): on the input of each layer, and on its output; `variational_dropout` draws one
@@ -30,25 +65,21 @@ class RNNStack(nn.Module):
     (`combine_residual`). `remat` is that of `time_loop.scan_over_time`.
     """
 
-    cell_class: type[nn.Module]
-    cell_params: Mapping[str, Any]
-    num_layers: int = 1
-    dropout_input_keep_prob: float = 1.0
-    dropout_output_keep_prob: float = 1.0
-    variational_dropout: bool = False
-    residual_connections: bool = False
-    residual_combiner: str = "add"
-    residual_dense: bool = False
-    remat: bool = False
+    config: RNNCellConfig
     init_scale: float = 0.04
+    remat: bool = False
 
     def setup(self):
         self.cells = self._make_cells("cell")
         self.input_transform = Dense(self.units, kernel_init=xavier_uniform)
-        layers = range(self.num_layers)
-        once = self.variational_dropout
-        self.dropout_input = [Dropout(1 - self.dropout_input_keep_prob, once) for _ in layers]
-        self.dropout_output = [Dropout(1 - self.dropout_output_keep_prob, once) for _ in layers]
+        layers = range(self.config.num_layers)
+        once = self.config.variational_dropout
+        self.dropout_input = [
+            Dropout(1 - self.config.dropout_input_keep_prob, once) for _ in layers
+        ]
+        self.dropout_output = [
+            Dropout(1 - self.config.dropout_output_keep_prob, once) for _ in layers
+        ]
 
     @property
     def units(self) -> int:
@@ -91,24 +122,30 @@ class RNNStack(nn.Module):
 
     def _make_cells(self, name: str) -> list[nn.Module]:
         return [
-            self.cell_class(**self.cell_params, init_scale=self.init_scale, name=f"{name}_{i}")
-            for i in range(self.num_layers)
+            self.config.cell_class(
+                **self.config.cell_params, init_scale=self.init_scale, name=f"{name}_{i}"
+            )
+            for i in range(self.config.num_layers)
         ]
 
     def _through_layers(
         self, inputs: Array, run_layer: Callable[[int, Array], tuple[Array, State]], train: bool
     ) -> tuple[Array, tuple[State, ...]]:
-        residual = self.residual_connections and self.num_layers > 1
-        if residual and self.residual_combiner != "concat" and inputs.shape[-1] != self.units:
+        residual = self.config.residual_connections and self.config.num_layers > 1
+        if (
+            residual
+            and self.config.residual_combiner != "concat"
+            and inputs.shape[-1] != self.units
+        ):
             inputs = self.input_transform(inputs)  # what is to be added must be as wide
         below = [inputs]
         states = []
-        for i in range(self.num_layers):
+        for i in range(self.config.num_layers):
             output, state = run_layer(i, below[-1])
             output = self.dropout_output[i](output, deterministic=not train)
             if residual:
                 output = combine_residual(
-                    output, below, self.residual_combiner, dense=self.residual_dense
+                    output, below, self.config.residual_combiner, dense=self.config.residual_dense
                 )
             below.append(output)
             states.append(state)

@@ -1,6 +1,8 @@
 """The models: embeddings, encoder, bridge and decoder in one module."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,15 +11,57 @@ from flax import struct
 
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.decoders import DecoderStep
-from seq2seq_jax.models.encoder_output import EncoderOutput
-from seq2seq_jax.models.initializers import symmetric_uniform
+from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.functions import symmetric_uniform
 from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.parameters import Choice, ClassOf
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["AttentionSeq2Seq", "BasicSeq2Seq", "Image2Seq"]
 
 Array = jax.Array
 State = Any
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """The parameters `embedding.*` of a model."""
+
+    dim: Annotated[int, at_least(1), "Width of the token embeddings."] = 100
+    share: Annotated[bool, "Use one embedding table for source and target."] = False
+    init_scale: Annotated[
+        float, at_least(0), "Embeddings are initialized uniformly in [-scale, scale]."
+    ] = 0.04
+
+
+EncoderChoice = Annotated[Choice, ClassOf("encoder"), "The encoder."]
+BridgeChoice = Annotated[
+    Choice, ClassOf("bridge"), "The bridge, which computes the initial state of the decoder."
+]
+AttentionChoice = Annotated[Choice, ClassOf("attention"), "The attention layer of the decoder."]
+DecoderChoice = Annotated[Choice, ClassOf("decoder"), "The decoder."]
+
+
+@dataclass(frozen=True)
+class BasicSeq2SeqConfig:
+    """The parts of a `BasicSeq2Seq`."""
+
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    encoder: EncoderChoice = Choice("UnidirectionalRNNEncoder")
+    bridge: BridgeChoice = Choice("InitialStateBridge")
+    decoder: DecoderChoice = Choice("BasicDecoder")
+
+
+@dataclass(frozen=True)
+class AttentionSeq2SeqConfig:
+    """The parts of an `AttentionSeq2Seq`."""
+
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    encoder: EncoderChoice = Choice("BidirectionalRNNEncoder")
+    bridge: BridgeChoice = Choice("ZeroBridge")
+    attention: AttentionChoice = Choice("AttentionLayerBahdanau")
+    decoder: DecoderChoice = Choice("AttentionDecoder")
 
 
 class ModelOutput(struct.PyTreeNode):
@@ -36,6 +80,9 @@ class BasicSeq2Seq(nn.Module):
     `time_loop.scan_over_time`, for the decoder's loop; an encoder has its own in `rnn_cell`.
     """
 
+    config_class: ClassVar[type] = BasicSeq2SeqConfig
+    """Declares the slots and groups of the configuration that the model has."""
+
     encoder: nn.Module
     bridge: nn.Module
     decoder: nn.Module
@@ -46,6 +93,23 @@ class BasicSeq2Seq(nn.Module):
     share_embedding: bool = False
     reverse_source: bool = True
     remat: bool = False
+
+    @classmethod
+    def source_options(cls, config: Any, source_vocab_size: int) -> Mapping[str, Any]:
+        """Return the constructor arguments that describe the source.
+
+        Args:
+          config: A resolved configuration.
+          source_vocab_size: Number of source tokens.
+
+        Returns:
+          Keyword arguments of the constructor.
+        """
+        return {
+            "source_vocab_size": source_vocab_size,
+            "share_embedding": config.embedding.share,
+            "reverse_source": config.source.reverse,
+        }
 
     def setup(self):
         init = symmetric_uniform(self.embedding_init_scale)
@@ -137,6 +201,8 @@ class AttentionSeq2Seq(BasicSeq2Seq):
     """The decoder also looks back at every position of the source (Bahdanau et al. 2014,
     arXiv:1409.0473); its `decoder` is an AttentionDecoder."""
 
+    config_class: ClassVar[type] = AttentionSeq2SeqConfig
+
     def _memory(self, encoded: EncoderOutput) -> Memory:
         keys, values = encoded.outputs.shape[1], encoded.attention_values.shape[1]
         if keys != values:
@@ -161,6 +227,10 @@ class Image2Seq(AttentionSeq2Seq):
     """
 
     reverse_source: bool = False
+
+    @classmethod
+    def source_options(cls, config: Any, source_vocab_size: int) -> Mapping[str, Any]:
+        return {}
 
     def setup(self):
         init = symmetric_uniform(self.embedding_init_scale)

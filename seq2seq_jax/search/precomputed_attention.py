@@ -64,8 +64,8 @@ def can_fold(model: nn.Module, memory: Memory | None) -> TypeGuard[AttentionSeq2
     if type(model) is not AttentionSeq2Seq or type(model.decoder) is not AttentionDecoder:
         return False
     rnn_cell = model.decoder.rnn_cell
-    residual = rnn_cell.get("residual_connections") and rnn_cell.get("num_layers", 1) > 1
-    if residual or rnn_cell["cell_class"] not in _CELLS:
+    residual = rnn_cell.residual_connections and rnn_cell.num_layers > 1
+    if residual or rnn_cell.cell_class not in _CELLS:
         return False
     assert memory is not None
     return memory.values.shape[1] <= memory.values.shape[2]

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.class_lookup import find_class
-from seq2seq_jax.models import decoders
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.models.build import Params
 from seq2seq_jax.utils.errors import UserError
 
@@ -27,7 +26,7 @@ def initial_vocab_bias(config: ConfigDict, count: Callable[[], np.ndarray]) -> P
     if config.vocab_bias == "zeros":
         return {}
     decoder = config.decoder["class"]
-    if not hasattr(find_class(decoders, "decoder.class", decoder), "pre_logits"):
+    if not hasattr(resolve_class("decoder", decoder, "decoder.class"), "pre_logits"):
         raise UserError(
             "vocab_bias",
             "log_frequency needs a decoder whose layer project_logits makes logits of its features;"

@@ -5,7 +5,7 @@ import numpy as np
 
 from seq2seq_jax.importers.tf_variables import import_part
 from seq2seq_jax.models import attention as attention_layers
-from seq2seq_jax.models.position_embeddings import position_encoding
+from seq2seq_jax.models.conv_encoders import position_encoding
 from seq2seq_jax.models.rnn_layers import RNNStack
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import like_initial_state, network, quick_jit, shapes_of
@@ -15,7 +15,7 @@ def compare_cell(golden: GoldenFile) -> None:
     """One step of a cell, or of several layers of them."""
     settings = {"decoder.params": {"rnn_cell": golden.hparams}, "bridge.class": "ZeroBridge"}
     decoder = network("BasicSeq2Seq", settings).model.decoder
-    stack = RNNStack(**decoder.rnn_cell)
+    stack = RNNStack(decoder.rnn_cell)
     x = golden["in/x"]
     state = like_initial_state(stack, "initial_state", golden.leaves("in/state"))
     shapes = shapes_of(stack, state, x, method="step")

@@ -5,7 +5,7 @@ import pytest
 
 from seq2seq_jax.models.bridges import InitialStateBridge, PassThroughBridge, ZeroBridge
 from seq2seq_jax.models.cells import LSTMState
-from seq2seq_jax.models.encoder_output import EncoderOutput
+from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import random_params, tiny_model
 

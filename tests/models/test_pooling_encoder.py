@@ -6,10 +6,10 @@ import pytest
 
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.models.pooling_encoder import PoolingEncoder
+from seq2seq_jax.models.conv_encoders import PoolingEncoder, PositionEmbeddingsConfig
 from seq2seq_jax.utils.errors import UserError
 
-NO_POSITIONS = {"enable": False, "combiner_fn": "multiply", "num_positions": 100}
+NO_POSITIONS = PositionEmbeddingsConfig(enable=False)
 
 
 def pooled(rows, **params):

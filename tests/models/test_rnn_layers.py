@@ -11,7 +11,7 @@ from seq2seq_jax.models.encoders import (
     StackBidirectionalRNNEncoder,
     UnidirectionalRNNEncoder,
 )
-from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from tests.tiny_models import random_params
 
 B, S, E, D = 3, 5, 2, 4
@@ -34,7 +34,8 @@ def name_of(form):
 
 
 def rnn_cell(**kwargs):
-    return {"cell_class": BasicRNNCell, "cell_params": {"num_units": D}, "num_layers": 1} | kwargs
+    own = {"cell_class": BasicRNNCell, "cell_params": {"num_units": D}}
+    return RNNCellConfig(**(own | kwargs))
 
 
 def run_row(cell, xs):
@@ -113,7 +114,7 @@ def form(request):
 
 
 def test_a_stack_is_its_layers_and_residuals_row_by_row(form):
-    stack = RNNStack(**rnn_cell(num_layers=3, **form))
+    stack = RNNStack(rnn_cell(num_layers=3, **form))
     params = random_params(stack, INPUTS, LENGTHS)
     outputs, states = jax.jit(stack.apply)({"params": params}, INPUTS, LENGTHS)
     rows = [run_stack(params, x[:n], form) for x, n in zip(INPUTS, LENGTHS, strict=True)]
@@ -123,7 +124,7 @@ def test_a_stack_is_its_layers_and_residuals_row_by_row(form):
 
 
 def test_stepping_through_time_is_the_same_as_running(form):
-    stack = RNNStack(**rnn_cell(num_layers=3, **form))
+    stack = RNNStack(rnn_cell(num_layers=3, **form))
     params = random_params(stack, INPUTS, LENGTHS)
     step = jax.jit(lambda states, x: stack.apply({"params": params}, states, x, method="step"))
     states = stack.apply({"params": params}, B, method="initial_state")
@@ -137,7 +138,7 @@ def test_stepping_through_time_is_the_same_as_running(form):
 def test_a_residual_of_inputs_as_wide_as_the_cells_needs_no_transformation():
     form = RESIDUALS[0]
     wide = np.concatenate([INPUTS, INPUTS], axis=-1)
-    stack = RNNStack(**rnn_cell(num_layers=2, **form))
+    stack = RNNStack(rnn_cell(num_layers=2, **form))
     params = random_params(stack, wide, LENGTHS)
     assert "input_transform" not in params
     outputs, _ = jax.jit(stack.apply)({"params": params}, wide, LENGTHS)
@@ -148,7 +149,7 @@ def test_a_residual_of_inputs_as_wide_as_the_cells_needs_no_transformation():
 
 
 def test_one_layer_has_no_residual_connection():
-    stack = RNNStack(**rnn_cell(residual_connections=True))
+    stack = RNNStack(rnn_cell(residual_connections=True))
     params = random_params(stack, INPUTS, LENGTHS)
     outputs, _ = jax.jit(stack.apply)({"params": params}, INPUTS, LENGTHS)
     assert_rows(
@@ -157,7 +158,7 @@ def test_one_layer_has_no_residual_connection():
 
 
 def test_a_reverse_run_is_a_run_over_the_reversed_row():
-    stack = RNNStack(**rnn_cell(cell_class=BasicLSTMCell, num_layers=2))
+    stack = RNNStack(rnn_cell(cell_class=BasicLSTMCell, num_layers=2))
     params = {"params": random_params(stack, INPUTS, LENGTHS)}
     outputs, states = jax.jit(lambda x: stack.apply(params, x, LENGTHS, reverse=True))(INPUTS)
     mirrored = INPUTS.copy()
@@ -230,7 +231,7 @@ def dropped(*, train, reverse=False, **keep):
         "recurrent": {"kernel": np.zeros((width, width))},
     }
     params = {"num_units": width, "activation": "identity"}
-    stack = RNNStack(cell_class=BasicRNNCell, cell_params=params, **keep)
+    stack = RNNStack(rnn_cell(cell_params=params, **keep))
     return np.asarray(
         stack.apply(
             {"params": {"cell_0": cell}},
@@ -274,11 +275,8 @@ def test_dropout_does_not_cut_the_memory_of_the_cell():
         "input": {"kernel": np.eye(width), "bias": np.zeros(width)},
         "recurrent": {"kernel": np.eye(width)},
     }
-    stack = RNNStack(
-        cell_class=BasicRNNCell,
-        cell_params={"num_units": width, "activation": "identity"},
-        dropout_output_keep_prob=0.5,
-    )
+    params = {"num_units": width, "activation": "identity"}
+    stack = RNNStack(rnn_cell(cell_params=params, dropout_output_keep_prob=0.5))
     _, (state,) = stack.apply(
         {"params": {"cell_0": cell}},
         jnp.ones((1, 7, width)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from seq2seq_jax.models.cells import BasicRNNCell
 from seq2seq_jax.models.losses import training_loss_sums
-from seq2seq_jax.models.rnn_layers import RNNStack
+from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense, computing_in
 from tests.tiny_models import model_params, pair_batch, random_params, tiny_model
 
@@ -64,7 +64,7 @@ def test_variational_dropout_drops_the_same_at_every_step_of_a_sequence():
 
     def outputs(**dropout):
         cell = {"num_units": width, "activation": "identity"}
-        stack = RNNStack(BasicRNNCell, cell, dropout_input_keep_prob=0.8, **dropout)
+        stack = RNNStack(RNNCellConfig(BasicRNNCell, cell, dropout_input_keep_prob=0.8, **dropout))
         return stack.apply(
             {"params": {"cell_0": params}},
             x,
