@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run emoji test test-all lint fmt type docs notebooks bench bench-peers
+.PHONY: help install run emoji test test-all lint fmt type docs serve notebooks bench bench-peers
 
 # A Python of 3.11 or later to make the environment with.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -63,8 +63,11 @@ fmt: install  ## format, and mend what can be mended
 type: install  ## check types
 	$(PY) -m mypy
 
-docs: .venv/.installed-docs  ## build the documentation in site/, and refuse links that lead nowhere
+docs: .venv/.installed-docs  ## build the documentation in site/, and reject broken links
 	$(PY) -m zensical build --clean --strict
+
+serve: .venv/.installed-docs  ## serve the documentation with search at http://localhost:8000
+	$(PY) -m zensical serve
 
 .venv/.installed-docs: .venv/.installed
 	$(PY) -m pip install --quiet --editable '.[docs]'

@@ -1,4 +1,4 @@
-"""The commands that pages of the documentation show, as words."""
+"""Extracts the commands that the pages of the documentation show."""
 
 import re
 import shlex
@@ -15,27 +15,27 @@ _ENDS = {"|", ";", "&&", "||"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """What is fenced as this language."""
+    """Returns the fenced blocks of a language."""
     text = page.read_text(encoding="utf-8")
     found = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     return [block for name, block in found if name == language]
 
 
 def command_lines(page: Path) -> Iterator[str]:
-    """Whole command lines: continued ones, and quotes that go over several lines, in one."""
+    """Yields complete command lines; continuations and quotes over several lines are joined."""
     for block in blocks(page, "bash"):
         yield from _whole_lines(block)
     for block in blocks(page, "console"):
         for line in block.splitlines():
             if line.startswith("$ "):
                 yield line[2:]
-    for block in blocks(page, ""):  # some are commands, most are what they print
+    for block in blocks(page, ""):  # some are commands, most are output
         if re.match(_PROGRAMS, block):
             yield from _whole_lines(block)
 
 
 def simple_commands(line: str) -> list[list[str]]:
-    """The words of each part of a pipe or list; redirections are left out."""
+    """Returns the words of each part of a pipe or list, without redirections."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&<>")
     lexer.whitespace_split = True
     parts: list[list[str]] = [[]]
@@ -51,7 +51,7 @@ def simple_commands(line: str) -> list[list[str]]:
 
 
 def our_arguments(words: list[str]) -> list[str] | None:
-    """What the command line of seq2seq-jax is given; None if it is another program."""
+    """Returns the arguments for seq2seq-jax, or None if the program is another one."""
     if words[:2] == ["taskset", "-c"]:
         words = words[3:]
     program, *rest = words

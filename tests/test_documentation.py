@@ -1,5 +1,7 @@
-"""Every command of the documentation is right: flags, keys and paths exist, and what is quick on
-toy data is run. Pages that a command writes are what it writes."""
+"""Checks the commands of all pages: flags, keys and paths exist, and quick commands are executed.
+
+Generated pages must equal the output of their commands.
+"""
 
 import argparse
 import ast
@@ -18,10 +20,10 @@ from seq2seq_jax import cli
 from seq2seq_jax.commands.reference import commands_reference
 from seq2seq_jax.config import (
     check_training,
-    config_name,
     default_config,
     load_config,
     resolve,
+    split_overrides,
 )
 from tests.documented_commands import (
     PAGES,
@@ -34,7 +36,7 @@ from tests.documented_commands import (
 
 DOCS = ROOT / "docs"
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-# Commands of others that pages use. A name that is not here is misspelt, or belongs here.
+# Programs of others that pages use. Add a program here when a page needs it.
 PROGRAMS = {
     "awk",
     "cat",
@@ -51,8 +53,8 @@ PROGRAMS = {
     "tensorboard",
     "zcat",
 }
-OF_THE_REPOSITORY = ("configs/", "docs/", "experiments/", "notebooks/", "seq2seq_jax/", "tests/")
-# These need a file of the user's own classes, and tests of their own run all of them.
+REPOSITORY_PATHS = ("configs/", "docs/", "experiments/", "notebooks/", "seq2seq_jax/", "tests/")
+# Pages whose commands need custom classes; the named test executes all of them.
 RUN_ELSEWHERE = {"docs/extending.md": "test_extending.py"}
 
 
@@ -63,7 +65,7 @@ def test_the_page_of_commands_is_up_to_date():
     written = (DOCS / "commands.md").read_text(encoding="utf-8")
 
     command = "python -m seq2seq_jax.commands.reference > docs/commands.md"
-    assert written == commands_reference(), f"run {command}"
+    assert written == commands_reference(), f"use {command}"
 
 
 def test_every_page_is_in_the_navigation_once():
@@ -80,7 +82,7 @@ def test_every_page_is_in_the_navigation_once():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_to_files_lead_to_files(name):
+def test_links_to_files_have_targets(name):
     page = ROOT / name
     text = re.sub(
         r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
@@ -95,7 +97,7 @@ def test_links_to_files_lead_to_files(name):
 
 
 def _texts_of_the_code() -> str:
-    """All literal texts, those of f-strings with nothing in the gaps."""
+    """All string literals of the package; the gaps of f-strings are empty."""
     texts = []
     for path in (ROOT / "seq2seq_jax").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -111,28 +113,32 @@ def _texts_of_the_code() -> str:
 
 @pytest.fixture(scope="module")
 def runs():
-    """The configuration of each workdir that some page trains."""
+    """The configuration of each workdir that a page trains."""
     found = {"runs/g2p": resolve(load_config(ROOT / "configs" / "g2p.py"))}
     for page in PAGES:
         if page.relative_to(ROOT).as_posix() in RUN_ELSEWHERE:
             continue
         for arguments in _ours_of(page):
-            flags, overrides = cli.parse_arguments(arguments)
+            overrides, rest = split_overrides(arguments)
+            flags = cli._parser().parse_args(rest)
             if getattr(flags, "config", None):
                 workdir = getattr(flags, "workdir", None)
-                workdir = workdir or f"runs/{config_name(flags.config)}"
+                workdir = workdir or f"runs/{Path(flags.config.split(',')[0]).stem}"
                 found.setdefault(workdir, resolve(_config_file(flags.config), overrides))
     return found
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in RUN_ELSEWHERE])
-def test_every_command_of_a_page_is_one_that_would_be_accepted(name, runs):
+def test_every_command_of_a_page_is_accepted(name, runs):
     for line in command_lines(ROOT / name):
         if _is_wrong_on_purpose(ROOT / name, line):
             continue
         for words in simple_commands(line):
             _check_paths(words)
-            if (arguments := our_arguments(words)) is not None:
+            arguments = our_arguments(words)
+            if arguments is not None and "--help" in arguments:
+                assert arguments[0] in {*cli.COMMANDS, "--help"}, words
+            elif arguments is not None:
                 _check_ours(arguments, runs)
             else:
                 _check_other(words)
@@ -142,17 +148,19 @@ def _ours_of(page):
     for line in command_lines(page):
         for words in simple_commands(line):
             arguments = our_arguments(words)
-            if arguments is not None and not _is_wrong_on_purpose(page, line):
+            if arguments is None or "--help" in arguments:
+                continue
+            if not _is_wrong_on_purpose(page, line):
                 yield [word for word in arguments if word != "..."]
 
 
 def _is_wrong_on_purpose(page, line):
-    """Those of the page on errors are run by a test of their own."""
+    """The wrong commands of the page on errors have a separate test."""
     return page.name == "troubleshooting.md" and line in _refused()
 
 
 def _refused() -> dict[str, str]:
-    """Commands of the page on errors, and the line that each must say."""
+    """The commands of the page on errors, and the message that each must print."""
     page = DOCS / "troubleshooting.md"
     pairs = (block.splitlines() for block in blocks(page, "console"))
     return {command.removeprefix("$ "): message for command, message in pairs}
@@ -160,7 +168,8 @@ def _refused() -> dict[str, str]:
 
 def _check_ours(arguments, runs):
     whole = "..." not in arguments
-    flags, overrides = cli.parse_arguments([word for word in arguments if word != "..."])
+    overrides, rest = split_overrides([word for word in arguments if word != "..."])
+    flags = cli._parser().parse_args(rest)
     given = getattr(flags, "config", None)
     base = (
         _config_file(given)
@@ -170,12 +179,12 @@ def _check_ours(arguments, runs):
     if getattr(flags, "tasks", None):
         overrides = [*overrides, ("tasks", flags.tasks)]
     config = resolve(base, overrides)
-    if arguments[0] in ("train", "prepare") and whole:
+    if rest[0] in ("train", "prepare") and whole:
         check_training(config)
 
 
 def _config_file(path):
-    if (ROOT / path.partition(":")[0]).is_file():
+    if (ROOT / path).is_file():
         return load_config(ROOT / path)
     if path.endswith((".yml", ".yaml")):
         return default_config("AttentionSeq2Seq")
@@ -192,7 +201,7 @@ def _config_file(path):
 def _check_paths(words):
     for word in words:
         path = word.rpartition("=")[2]
-        if path.startswith(OF_THE_REPOSITORY):
+        if path.startswith(REPOSITORY_PATHS):
             assert list(ROOT.glob(path)) or path == "docs/", word
 
 
@@ -206,6 +215,8 @@ def _check_other(words):
         assert {word for word in rest if "=" not in word} <= set(targets), words
     elif program == "python" and rest[:1] == ["-m"]:
         _check_module(rest[1], rest[2:])
+    elif program == "python" and rest[:1] == ["-c"]:
+        compile(rest[1], "<command>", "exec")
     elif program == "python":
         assert any(f"# {rest[0]}\n" in block for page in PAGES for block in blocks(page, "python"))
     elif "=" not in program:  # setting a variable is no program
@@ -213,7 +224,7 @@ def _check_other(words):
 
 
 class _ParsedError(Exception):
-    """Raised in the place of running a module, when its arguments have been accepted."""
+    """Raised instead of running a module, when its arguments have been accepted."""
 
 
 def _check_module(name, arguments):
@@ -235,7 +246,7 @@ def _check_module(name, arguments):
 
 # Runs --------------------------------------------------------------------------------------------
 
-# What makes the models of pages tiny, and their training short.
+# Flags that make the models of the pages tiny and their training short.
 SMALL = [
     "--config.embedding.dim=4",
     "--config.encoder.params.rnn_cell.cell_params.num_units=4",
@@ -247,13 +258,13 @@ SMALL = [
     "--config.inference.max_decode_length=8",
     "--config.log_every_n_steps=1",
 ]
-ONE_SHAPE = ["--config.buckets=22"]  # of a model that is tiny already: little to compile
-FEW = ["--train=40", "--dev=4", "--test=4", "--max-length=6"]
+ONE_SHAPE = ["--config.buckets=22"]  # one bucket, so that there is little to compile
+FEW = ["--train=40", "--dev=4", "--test=4", "--max_length=6"]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder to run in, with the recipes, and compiling in haste."""
+    """An empty directory with the recipes; compilation runs with few optimizations."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
     jax.config.update("jax_disable_most_optimizations", True)
@@ -261,9 +272,16 @@ def folder(tmp_path, monkeypatch):
     jax.config.update("jax_disable_most_optimizations", False)
 
 
-def run_page(name, folder, *, skip=(), smaller=SMALL):
-    """Runs all commands of a page in their order, in this process where they are ours; trainings
-    with the flags `smaller` besides."""
+def run_page(name, folder, *, skip=(), smaller=SMALL, replace=None):
+    """Runs all commands of a page in their order, this package's commands in this process.
+
+    Args:
+      name: The page in docs/.
+      folder: The directory in which the commands run.
+      skip: Prefixes of command lines that are not run.
+      smaller: Flags that are added to each training.
+      replace: Replacements in the command lines, to shorten trainings that have no `--config`.
+    """
     page = DOCS / name
     for block in blocks(page, "python"):
         first = block.partition("\n")[0]
@@ -271,11 +289,13 @@ def run_page(name, folder, *, skip=(), smaller=SMALL):
             (folder / first[2:]).write_text(block, encoding="utf-8")
     for line in command_lines(page):
         if not line.startswith(tuple(skip) or ("\0",)):
+            for old, new in (replace or {}).items():
+                line = line.replace(old, new)
             run_line(line, folder, smaller)
 
 
 def run_line(line, folder, smaller=()):
-    """Runs a command line; returns what it writes."""
+    """Runs a command line; returns its standard output."""
     parts = [(words, our_arguments(words)) for words in simple_commands(line)]
     if not any(arguments or words[0] == "python" for words, arguments in parts):
         return subprocess.run(line, shell=True, check=True, stdout=subprocess.PIPE).stdout
@@ -314,29 +334,29 @@ def run_ours(arguments, given, folder, smaller):
     return (folder / "stdout").read_bytes()
 
 
-def test_data_of_ones_own_can_be_looked_at_trained_on_and_answered(folder):
+def test_every_command_of_the_page_on_own_data_runs(folder):
     run_page("own_data.md", folder)
 
-    answers = (folder / "answers.txt").read_text("utf-8")
-    assert answers.count("\n") == 4
+    assert (folder / "answers.txt").read_text("utf-8").count("\n") == 4
     assert (folder / "dev.tsv").read_text("utf-8").startswith("question\tanswer\n")
+    assert (folder / "runs" / "my_dates" / "config.json").is_file()
 
 
-def test_a_run_in_parts_ends_as_one_without(folder):
+def test_a_run_that_was_stopped_ends_with_the_digest_of_one_that_was_not(folder):
     no_dev = [*ONE_SHAPE, "--config.eval_every_n_steps=0"]
-    run_page("resume.md", folder, skip=["seq2seq-jax inspect"], smaller=no_dev)
+    run_page("workdir.md", folder, skip=["seq2seq-jax inspect"], smaller=no_dev)
 
-    lines = [line for line in command_lines(DOCS / "resume.md") if "inspect" in line]
-    # By now one of them has gone on to step 30, as the page says.
+    lines = [line for line in command_lines(DOCS / "workdir.md") if "inspect" in line]
     assert [line.rpartition(" | ")[2] for line in lines] == ["grep digest"] * 2
     digests = [run_line(line, folder) for line in lines]
+    # The page has trained one of the runs to step 30.
     assert digests[0] != digests[1]
     run_line("seq2seq-jax train --workdir=runs/parts --config.train_steps=30", folder)
     assert run_line(lines[1], folder) == digests[0]
     assert digests[0].startswith(b"digest")
 
 
-def test_messages_of_the_page_on_errors_are_what_is_said(folder, capsys):
+def test_the_error_messages_of_the_page_are_those_of_the_program(folder, capsys):
     for line in command_lines(DOCS / "troubleshooting.md"):
         if line not in _refused():
             run_line(line, folder)
@@ -353,26 +373,30 @@ def test_messages_of_the_page_on_errors_are_what_is_said(folder, capsys):
         assert [piece for piece in pieces[1:] if piece.strip(" ,;") not in code] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "smaller"),
-    [("tuning.md", ONE_SHAPE), ("workdir.md", ONE_SHAPE), ("subwords.md", SMALL)],
+    ("name", "smaller"), [("configuration.md", ONE_SHAPE), ("tuning.md", ONE_SHAPE)]
 )
-def test_other_pages_run_from_top_to_bottom(name, smaller, folder):
-    readers_own = [line for line in command_lines(DOCS / name) if ".bpe." in line]
-    run_page(name, folder, skip=readers_own, smaller=smaller)
+def test_every_command_of_a_page_with_a_tiny_model_runs(name, smaller, folder):
+    run_page(name, folder, smaller=smaller)
 
 
 @pytest.mark.slow
-def test_the_tutorial_and_the_page_on_inference_run_from_top_to_bottom(folder):
+def test_every_command_of_the_page_on_subwords_runs(folder):
+    readers_files = [line for line in command_lines(DOCS / "subwords.md") if ".bpe." in line]
+    run_page("subwords.md", folder, skip=readers_files)
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tutorial_and_of_the_page_on_inference_runs(folder):
     for name in ("words.txt", "test.de", "sources", "targets"):
         (folder / name).write_text("transformer\nquidditch\n", encoding="utf-8")
     (folder / "pairs.tsv").write_text("transformer\tT R AE N Z\n", encoding="utf-8")
+    # As many checkpoints as an average needs.
     five = ["train_steps=5", "eval_every_n_steps=5", "save_checkpoints_steps=1"]
-    smaller = [*SMALL, *(f"--config.{setting}" for setting in five)]  # and as many checkpoints
-    run_page("tutorial.md", folder, skip=["make install", ". .venv"], smaller=smaller)
+    smaller = [*SMALL, *(f"--config.{setting}" for setting in five)]
+    run_page("tutorial.md", folder, smaller=smaller, replace={"train_steps=2000": "train_steps=6"})
     for name in ("mine", "seed0", "seed1", "seed2"):
-        (folder / "runs" / name).symlink_to("my_dates")
+        (folder / "runs" / name).symlink_to("g2p")
     run_page("inference.md", folder)
 
     assert (folder / "phones.txt").read_text("utf-8").count("\n") == 2

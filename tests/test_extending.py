@@ -1,4 +1,4 @@
-"""What docs/extending.md shows is run as it stands there."""
+"""Runs the classes and commands of docs/extending.md."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ def blocks(language):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The page's Python as one file, as the page says, and what its commands name."""
+    """A directory with the page's Python as one file, and the files that its commands read."""
     (tmp_path / "my_parts.py").write_text("\n\n".join(blocks("python")), encoding="utf-8")
     (tmp_path / "questions.txt").write_text("1+2\n\n30+4\n", encoding="utf-8")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     sys.modules.pop("my_parts", None)
 
 
-def test_the_pages_classes_train_and_infer_together(folder, capsys):
+def test_the_classes_of_the_page_train_and_infer_together(folder, capsys):
     commands = [shlex.split(block.replace("\\\n", " ")) for block in blocks("bash")]
     assert [command[:2] for command in commands] == [
         ["seq2seq-jax", "train"],
@@ -43,12 +43,12 @@ def test_the_pages_classes_train_and_infer_together(folder, capsys):
     assert main(commands[1][1:]) == 0
     written = capsys.readouterr().out.split("\n")
     assert written[1] == written[3] == ""
-    sure = (folder / "sure.tsv").read_text(encoding="utf-8").splitlines()
-    assert [line.split("\t") for line in sure] == [
+    confident = (folder / "confident.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t") for line in confident] == [
         [question, text] for question, text in zip(["1+2", "", "30+4"], written, strict=False)
     ]
 
 
-def test_an_encoder_is_twenty_lines():
+def test_the_encoder_of_the_page_has_at_most_twenty_lines():
     encoder = blocks("python")[0].partition("class")[2]
     assert len(encoder.strip().splitlines()) <= 20

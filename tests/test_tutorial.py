@@ -1,4 +1,4 @@
-"""What docs/tutorial_seq2seq.md and docs/pictures.md show is run as it stands there."""
+"""Runs the commands of docs/tutorial_seq2seq.md and docs/visualization.md."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
 
-# What makes the tutorial's model tiny, and its training short.
+# Replacements that make the tutorial's model tiny and its training short.
 SHORTER = {
     "toy reverse reverse": "toy reverse reverse --train=24 --dev=3 --test=3 --max-length=6",
     '"num_units": 128': '"num_units": 4',
@@ -40,14 +40,14 @@ def blocks(text, language):
 
 
 def write_python(text, folder):
-    """Blocks of Python are files, which their first lines name."""
+    """Writes each Python block to the file that its first line names."""
     for block in blocks(text, "python"):
         name = block.partition("\n")[0].removeprefix("# ")
         (folder / name).write_text(block, encoding="utf-8")
 
 
 def run_here(line):
-    """A command of ours in this process, which saves starting one; others in a shell."""
+    """Runs a command of this package in this process, and any other in a shell."""
     words = shlex.split(line, comments=True)
     if words[0] != "seq2seq-jax":
         subprocess.run(line, shell=True, check=True, stdout=subprocess.DEVNULL)
@@ -61,14 +61,14 @@ def run_here(line):
 
 
 @pytest.fixture
-def _compiled_in_haste():
-    """What runs once need not run fast."""
+def _quick_compilation():
+    """Compiles with few optimizations, because each program runs once."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 
-@pytest.mark.usefixtures("_compiled_in_haste")
+@pytest.mark.usefixtures("_quick_compilation")
 def test_every_command_of_the_tutorial_works_with_a_tiny_model(tmp_path, monkeypatch):
     text = page("tutorial_seq2seq.md")
     for long, short in SHORTER.items():
@@ -102,17 +102,17 @@ def test_every_command_of_the_tutorial_works_with_a_tiny_model(tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_the_tutorial_as_it_stands_leaves_no_word_wrong(tmp_path):
-    texts = [page("tutorial_seq2seq.md"), page("pictures.md")]
+def test_the_model_of_the_tutorial_makes_almost_no_errors(tmp_path):
+    texts = [page("tutorial_seq2seq.md"), page("visualization.md")]
     write_python(texts[0], tmp_path)
     ours = 'seq2seq-jax() { "$PYTHON" -m seq2seq_jax "$@"; }\n'
-    of_these = [
+    commands = [
         block
         for text in texts
         for block in blocks(text, "bash")
-        if "runs/emoji_captioning" not in block  # of another page, which trains it
+        if "runs/captions" not in block  # another page trains this model
     ]
-    script = "set -e\n" + ours + "".join(of_these)
+    script = "set -e\n" + ours + "".join(commands)
     environment = os.environ | {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
@@ -124,6 +124,6 @@ def test_the_tutorial_as_it_stands_leaves_no_word_wrong(tmp_path):
         answer.split() != source.split()[::-1]
         for source, answer in zip(sources, replaced, strict=True)
     )
-    assert wrong <= 5  # none where the page was written; other processors round otherwise
+    assert wrong <= 5  # none on the machine of the page; other processors round differently
     assert "substituted: 8 → UNK" in done.stdout
     assert (tmp_path / "attention/00002.svg").is_file()

@@ -3,7 +3,7 @@
     python -m seq2seq_jax package-descriptions
     python main.py --config=configs/package_descriptions.py
 
-The first command fetches the descriptions (15 MB) and makes pairs of them; docs/summarisation.md
+The first command fetches the descriptions (15 MB) and makes pairs of them; docs/summarization.md
 says how, and what came out. After 2,463 CPU seconds (seed 0) the dev set has ROUGE-1, -2 and -L of
 31.1, 13.7 and 29.0 with greedy search, 33.0, 15.2 and 31.0 with a beam of 5 and a length penalty of
 1; the first twelve words of each description have 28.8, 13.3 and 25.3.

@@ -35,7 +35,7 @@ def test_keys_that_may_change_on_resuming_are_marked():
 
 def test_the_docs_list_what_may_change_on_resuming():
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    listed = text.partition("## What may change on resuming")[2]
+    listed = text.partition("## Keys that may change on resuming")[2]
 
     rows = [line for line in listed.splitlines() if line.startswith("| `")]
     assert rows == [f"| `{key}` | {why} |" for key, why in RESUMABLE.items()]
