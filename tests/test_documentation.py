@@ -20,10 +20,10 @@ from seq2seq_jax import cli
 from seq2seq_jax.commands.reference import commands_reference
 from seq2seq_jax.config import (
     check_training,
+    config_name,
     default_config,
     load_config,
     resolve,
-    split_overrides,
 )
 from tests.documented_commands import (
     PAGES,
@@ -119,11 +119,10 @@ def runs():
         if page.relative_to(ROOT).as_posix() in RUN_ELSEWHERE:
             continue
         for arguments in _ours_of(page):
-            overrides, rest = split_overrides(arguments)
-            flags = cli._parser().parse_args(rest)
+            flags, overrides = cli.parse_arguments(arguments)
             if getattr(flags, "config", None):
                 workdir = getattr(flags, "workdir", None)
-                workdir = workdir or f"runs/{Path(flags.config.split(',')[0]).stem}"
+                workdir = workdir or f"runs/{config_name(flags.config)}"
                 found.setdefault(workdir, resolve(_config_file(flags.config), overrides))
     return found
 
@@ -168,8 +167,7 @@ def _refused() -> dict[str, str]:
 
 def _check_ours(arguments, runs):
     whole = "..." not in arguments
-    overrides, rest = split_overrides([word for word in arguments if word != "..."])
-    flags = cli._parser().parse_args(rest)
+    flags, overrides = cli.parse_arguments([word for word in arguments if word != "..."])
     given = getattr(flags, "config", None)
     base = (
         _config_file(given)
@@ -179,12 +177,12 @@ def _check_ours(arguments, runs):
     if getattr(flags, "tasks", None):
         overrides = [*overrides, ("tasks", flags.tasks)]
     config = resolve(base, overrides)
-    if rest[0] in ("train", "prepare") and whole:
+    if arguments[0] in ("train", "prepare") and whole:
         check_training(config)
 
 
 def _config_file(path):
-    if (ROOT / path).is_file():
+    if (ROOT / path.partition(":")[0]).is_file():
         return load_config(ROOT / path)
     if path.endswith((".yml", ".yaml")):
         return default_config("AttentionSeq2Seq")
@@ -259,7 +257,7 @@ SMALL = [
     "--config.log_every_n_steps=1",
 ]
 ONE_SHAPE = ["--config.buckets=22"]  # one bucket, so that there is little to compile
-FEW = ["--train=40", "--dev=4", "--test=4", "--max_length=6"]
+FEW = ["--train=40", "--dev=4", "--test=4", "--max-length=6"]
 
 
 @pytest.fixture
