@@ -24,9 +24,9 @@ from seq2seq_jax.data.corpus import Corpus, make_corpus
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 from seq2seq_jax.data.readers.tfrecord import write_records
-from seq2seq_jax.data.tokenized_cache import prepare_text
+from seq2seq_jax.data.tokenized_cache import tokenize_pairs
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
-from seq2seq_jax.data.vocabulary import most_frequent
+from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.utils.cache_dir import cache_dir
 
 NAME = "seq2seq_jax"
@@ -96,9 +96,9 @@ def _corpus(files: Sequence[str], vocab_size: int, max_len: int) -> Corpus:
     pairs = ParallelTextInputPipeline(*files, key="--data")
     words = DelimiterTokenizer(" ")
     tokenizers = Tokenizers(words, words)
-    text = prepare_text(pairs, tokenizers, pairs.content_digest(), cache_dir("prepared"))
+    text = tokenize_pairs(pairs, tokenizers, pairs.content_digest(), cache_dir("prepared"))
     source, target = (
-        most_frequent(zip(side.tokens(), side.counts.tolist(), strict=True), 0, vocab_size)
+        vocabulary_from_counts(zip(side.tokens(), side.counts.tolist(), strict=True), 0, vocab_size)
         for side in (text.source, text.target)
     )
     return make_corpus(text, source, target, source_max_len=max_len, target_max_len=max_len)

@@ -25,7 +25,7 @@ from benchmarks.real_lengths import evenly, real_pairs
 from benchmarks.timing import Runs, rates, timed
 from benchmarks.work import Work, training_work
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.data.batches import epoch_batches
+from seq2seq_jax.data.batches import TrainBatches
 from seq2seq_jax.data.buckets import BatchRows, choose_buckets
 from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
@@ -107,7 +107,7 @@ def bucketed_batches(case: Case, files: Sequence[str] = ()) -> list[Batch]:
     lengths = corpus.source.lengths, corpus.target.lengths
     buckets = choose_buckets(*lengths, BatchRows(case.batch_size))
     batches = sorted(
-        epoch_batches(corpus, buckets, seed=0, epoch=0),
+        TrainBatches(corpus, buckets, seed=0, num_epochs=1),
         key=lambda batch: (batch["source_ids"].shape, batch["target_ids"].shape),
     )
     return evenly(batches, case.batches)

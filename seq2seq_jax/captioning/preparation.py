@@ -25,16 +25,16 @@ from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
 from seq2seq_jax.captioning.feature_extraction import frozen_features
 from seq2seq_jax.captioning.head_initialization import initialize_head
-from seq2seq_jax.config.class_lookup import find_class
-from seq2seq_jax.data.readers import pipelines
-from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers
+from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.data.readers.input_pipeline import build_pipeline
+from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import Params, build_encoder
 from seq2seq_jax.models.seq2seq import image_size
-from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, text_splitting
+from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.training.data_setup import TrainingData, check_divides
 from seq2seq_jax.training.vocab_bias import initial_vocab_bias
 from seq2seq_jax.utils.errors import UserError
@@ -52,7 +52,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
             raise UserError(key, f"is {config[key]}, but batches of pictures go by batch_size")
     check_divides(config.batch_size, devices.count, config.gradient_accumulation_steps)
     checked = _look_at_pictures(config, "input_pipeline_train")
-    tokenizers = make_tokenizers(lambda: (), kind="", **text_splitting(config))
+    tokenizers = Tokenizers(*word_tokenizers(config))
     vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
     corpus = _corpus(config, checked, tokenizers, vocabularies)
     encoder = build_encoder(config)
@@ -78,7 +78,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
         variants=variants,
-        share=devices.share,
+        shard=devices.share,
     )
     report = [
         f"vocabulary {vocabularies.target.size:,} target tokens, special ones included",
@@ -134,11 +134,10 @@ def _dev_data(
 
 def _look_at_pictures(config: ConfigDict, key: str) -> CheckedImages:
     entry: Mapping[str, Any] = config[key]
-    of_others = ("target_delimiter", "shuffle", "num_epochs")
-    params = {name: value for name, value in entry["params"].items() if name not in of_others}
-    if entry["class"] in pipelines.__all__:
-        params["key"] = f"{key}.params"
-    pipeline = find_class(pipelines, f"{key}.class", entry["class"])(**params)
+    params = entry["params"]
+    pipeline = build_pipeline(
+        resolve_class("pipeline", entry["class"], f"{key}.class"), params, f"{key}.params"
+    )
     return check_images(
         pipeline,
         on_error=params.get("on_error", "fail"),

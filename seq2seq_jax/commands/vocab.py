@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
     from seq2seq_jax.commands.text_files import STANDARD_INPUT, input_lines, write_lines
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
-    from seq2seq_jax.data.vocabulary import most_frequent
+    from seq2seq_jax.data.vocabulary import vocabulary_from_counts
     from seq2seq_jax.utils.logging import progress_count, say
 
     for flag, bound in (
@@ -68,7 +68,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
             if number % 10_000 == 0:
                 show(number)
 
-    tokens = most_frequent(counts.items(), arguments.min_frequency, arguments.max_size).tokens
+    tokens = vocabulary_from_counts(
+        counts.items(), arguments.min_frequency, arguments.max_size
+    ).tokens
     total = counts.total()
     if not tokens:
         raise UserError(

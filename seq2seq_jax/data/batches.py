@@ -1,54 +1,81 @@
-"""Padded batches: epochs of a training corpus in an order that only the seed and the epoch
-decide, and one pass over other data in order.
+"""Padded batches: shuffled epochs of a training corpus, and one ordered pass over other data.
 
-A batch is a dict of int32 arrays, its shape that of its bucket (S, T):
+A batch is a dict of int32 arrays whose shapes are those of its bucket (S, T):
 
-  source_ids [B, S]  words, END       source_len [B]  END included
-  target_ids [B, T]  START, words, END   target_len [B]  both included
+  source_ids [B, S]  tokens, END          source_len [B]  END included
+  target_ids [B, T]  START, tokens, END   target_len [B]  both included
 
-B is that of the bucket, always: its last batch is filled up with rows of length 0. Padding has
-id 0, which is also a word's: only lengths tell. Of several processes that train together each
-makes its share of the rows of every batch.
+B is always the number of rows of the bucket: its last batch is padded with rows of length 0.
+Padding has id 0, which is also the id of a token; only the lengths tell them apart. If several
+processes train together, each makes its shard of the rows of every batch.
 """
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
 from seq2seq_jax.data.ragged import Rows
-from seq2seq_jax.data.sampler import BatchExamples, epoch_order, filled_up, in_order
+from seq2seq_jax.data.sampler import (
+    BatchExamples,
+    length_sorted_batches,
+    pad_indices,
+    sample_epoch,
+    sequential_batches,
+)
 from seq2seq_jax.utils.errors import UserError
 
 Batch = dict[str, np.ndarray]
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 @dataclasses.dataclass(frozen=True)
-class Share:
-    """Which of `count` equal parts of every batch one of several processes makes."""
+class Shard:
+    """The part of every batch that one of several processes makes.
+
+    Attributes:
+      index: Which part, from 0.
+      count: Number of equal parts.
+    """
 
     index: int
     count: int
 
-    def size(self, rows: int) -> int:
-        """Rows of a part; ValueError if a batch does not divide."""
-        if rows % self.count:
-            raise ValueError(f"a batch of {rows} rows does not divide by {self.count}")
-        return rows // self.count
+    def num_rows(self, batch_rows: int) -> int:
+        """Return the number of rows of this part.
+
+        Args:
+          batch_rows: The number of rows of the whole batch.
+
+        Returns:
+          The same number for every process.
+
+        Raises:
+          ValueError: The rows cannot be divided equally.
+        """
+        if batch_rows % self.count:
+            raise ValueError(f"a batch of {batch_rows} rows is not divisible by {self.count}")
+        return batch_rows // self.count
 
 
-WHOLE = Share(0, 1)
+WHOLE_BATCH = Shard(0, 1)
 
 
 class TrainBatches:
-    """Iterates over a corpus epoch after epoch, each example exactly once in each.
+    """An iterator over the batches of a corpus, epoch after epoch.
 
-    Its state is two numbers and a fingerprint: another iterator over the same data that
-    restores them goes on with the very same batches.
+    Each epoch holds each example exactly once; the order depends only on the seed and the epoch.
+    The state consists of two numbers and a fingerprint. Another iterator over the same data that
+    restores it continues with exactly the same batches.
     """
 
     def __init__(
@@ -59,10 +86,20 @@ class TrainBatches:
         seed: int,
         shuffle: bool = True,
         num_epochs: int = 0,
-        share: Share = WHOLE,
+        shard: Shard = WHOLE_BATCH,
     ):
-        """Args: as for `epoch_batches`; num_epochs 0 is without end."""
-        self._corpus, self._buckets, self._share = corpus, buckets, share
+        """Start before the first batch.
+
+        Args:
+          corpus: The pairs.
+          buckets: Shapes and numbers of rows of the batches.
+          seed: Seed of the order of the examples.
+          shuffle: Draw a new order for each epoch; otherwise the examples keep their order as far
+            as the buckets allow.
+          num_epochs: Stop after this many epochs; 0: never.
+          shard: The rows of each batch that this process makes.
+        """
+        self._corpus, self._buckets, self._shard = corpus, buckets, shard
         self._seed, self._shuffle, self._num_epochs = seed, shuffle, num_epochs
         self._assigned = _assign(corpus, buckets)
         self._fingerprint = self._compute_fingerprint()
@@ -75,7 +112,7 @@ class TrainBatches:
 
     @property
     def batches_per_epoch(self) -> int:
-        """The same in every epoch."""
+        """The number of batches, which is the same in every epoch."""
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -85,14 +122,14 @@ class TrainBatches:
         if self._num_epochs and self._epoch >= self._num_epochs:
             raise StopIteration
         rows = self._rows[self._position]
-        batch = _pair_batch(self._corpus, self._buckets, rows, self._share)
+        batch = _pair_batch(self._corpus, self._buckets, rows, self._shard)
         self._position += 1
         if self._position == len(self._rows):
             self._start_epoch(self._epoch + 1, 0)
         return batch
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on with the next batch; can be written as JSON."""
+        """Return the state that `restore` takes; it can be written as JSON."""
         return {
             "epoch": self._epoch,
             "position": self._position,
@@ -100,22 +137,25 @@ class TrainBatches:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on where the iterator was that gave this state.
+        """Continue at the position of the iterator that returned this state.
+
+        Args:
+          state: As `state` returned it.
 
         Raises:
-          UserError: it ran over other data, or in another order.
+          UserError: That iterator had other data, buckets or another order.
         """
         if state["fingerprint"] != self._fingerprint:
             raise UserError(
                 "input_pipeline_train.params",
-                "the training data, their buckets, the batch size or the seed are not those of "
-                "the run to continue: restore them, or start anew in another workdir",
+                "the training data, their buckets, the batch size or the seed differ from those of "
+                "the run to resume. Restore them, or use another workdir",
             )
         self._start_epoch(state["epoch"], state["position"])
 
     def _start_epoch(self, epoch: int, position: int) -> None:
         self._epoch, self._position = epoch, position
-        self._rows = epoch_order(
+        self._rows = sample_epoch(
             self._assigned, self._buckets.rows, seed=self._seed, epoch=epoch, shuffle=self._shuffle
         )
 
@@ -124,81 +164,92 @@ class TrainBatches:
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
 
-def epoch_batches(
-    corpus: Corpus,
-    buckets: Buckets,
-    *,
-    seed: int,
-    epoch: int,
-    shuffle: bool = True,
-    share: Share = WHOLE,
-) -> Iterator[Batch]:
-    """Yields one epoch: each example exactly once.
-
-    The order of the examples, and of the batches, is a permutation that depends on the seed and
-    the epoch alone. Without `shuffle` examples come in their own order, as far as buckets allow.
-    """
-    assigned = _assign(corpus, buckets)
-    for rows in epoch_order(assigned, buckets.rows, seed=seed, epoch=epoch, shuffle=shuffle):
-        yield _pair_batch(corpus, buckets, rows, share)
-
-
 def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Yields batches of a corpus, bucket by bucket and in order, to be evaluated.
+    """Yield the batches of one evaluation pass, bucket after bucket and in order.
 
-    Pairs larger than all buckets get one bucket more.
+    Args:
+      corpus: The pairs.
+      buckets: Shapes and numbers of rows; one more bucket is added for pairs that fit into none.
 
-    Returns:
-      Batches, each with [B] int32: the index of each row's example, -1 for rows that fill up.
+    Yields:
+      A batch, and [B] int32: the index of each row's example, -1 for rows of padding.
     """
     buckets = buckets.covering(int(corpus.source.lengths.max()), int(corpus.target.lengths.max()))
-    for rows in in_order(_assign(corpus, buckets), buckets.rows):
-        batch = _pair_batch(corpus, buckets, rows, WHOLE)
-        yield batch, filled_up(rows.examples, len(batch["source_ids"]))
+    for rows in sequential_batches(_assign(corpus, buckets), buckets.rows):
+        batch = _pair_batch(corpus, buckets, rows, WHOLE_BATCH)
+        yield batch, pad_indices(rows.examples, len(batch["source_ids"]))
 
 
 def source_batches(
     sources: Rows, batch_size: int, rows: np.ndarray | None = None
 ) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Yields batches of sources alone, to be decoded: `source_ids` and `source_len`.
+    """Yield batches of sources to decode, sorted by length.
 
     Args:
-      sources: rows of ids.
-      rows: [M], those to be decoded, if not all; indices are then those into `rows`.
+      sources: Rows of ids.
+      batch_size: The number of rows of a batch.
+      rows: [M], the rows to decode; None: all.
 
-    Returns:
-      As `dev_batches`.
+    Yields:
+      A batch with `source_ids` and `source_len`, and [B] int32: the index into `rows` of each row,
+      -1 for rows of padding.
     """
     if rows is None:
         rows = np.arange(len(sources))
-    for examples, width in batches_by_length(sources.lengths[rows], batch_size):
+    for examples, width in length_sorted_batches(sources.lengths[rows], batch_size):
         ids, lengths = sources.padded(rows[examples], width, batch_size)
-        yield {"source_ids": ids, "source_len": lengths}, filled_up(examples, batch_size)
+        yield {"source_ids": ids, "source_len": lengths}, pad_indices(examples, batch_size)
 
 
-def batches_by_length(lengths: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, sorted by their length and at most `batch_size` at once, so that little is
-    padded; and what to pad them to (see `padded_length`)."""
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        examples = order[start : start + batch_size]
-        yield examples, padded_length(int(lengths[examples[-1]]))
+def prefetch(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    num_threads: int = 0,
+    buffer_size: int | None = None,
+) -> Iterator[Result]:
+    """Apply a function to items in threads, ahead of the consumer, and keep their order.
 
+    The threads start with the first result that is requested, and stop when the iterator is closed
+    or garbage-collected. An exception is raised where its result would have been.
 
-def padded_length(length: int) -> int:
-    """The width to which rows of a length are padded where no buckets were chosen: few widths, so
-    that little is compiled, and little padding."""
-    return 8 * -(-length // 8) if length <= 64 else 32 * -(-length // 32)
+    Args:
+      function: Called in a thread for each item.
+      items: May be endless; only the thread of the caller reads them.
+      num_threads: 0: as many as there are processors.
+      buffer_size: Largest number of results that wait or are in progress; None: one more than
+        there are threads.
+
+    Yields:
+      The results in the order of the items.
+
+    Example:
+      >>> list(prefetch(str.upper, ["a", "b", "c"], num_threads=2))
+      ['A', 'B', 'C']
+    """
+    num_threads = num_threads or os.cpu_count() or 1
+    buffer_size = num_threads + 1 if buffer_size is None else buffer_size
+    pool = ThreadPoolExecutor(num_threads)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > buffer_size:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
     return buckets.assign(corpus.source.lengths, corpus.target.lengths)
 
 
-def _pair_batch(corpus: Corpus, buckets: Buckets, rows: BatchExamples, share: Share) -> Batch:
+def _pair_batch(corpus: Corpus, buckets: Buckets, rows: BatchExamples, shard: Shard) -> Batch:
     source_width, target_width = buckets.shapes[rows.bucket]
-    count = share.size(buckets.rows[rows.bucket])
-    examples = rows.examples[share.index * count : (share.index + 1) * count]
+    count = shard.num_rows(buckets.rows[rows.bucket])
+    examples = rows.examples[shard.index * count : (shard.index + 1) * count]
     source_ids, source_len = corpus.source.padded(examples, source_width, count)
     target_ids, target_len = corpus.target.padded(examples, target_width, count)
     return {

@@ -1,9 +1,10 @@
 """Byte-pair encoding: words as sequences of subwords (Sennrich et al. 2016, arXiv:1508.07909).
 
-Codes, their file and the subwords are those of subword-nmt, so each can read the other's work.
-(Where words have white space inside, a no-break space say, subword-nmt counts some pairs wrongly,
-and its codes may differ.)
-"nikitin" may become "ni@@ ki@@ tin": `@@` marks a piece that another one follows.
+"nikitin" may become "ni@@ ki@@ tin": `@@` marks a piece that another piece of the word follows.
+
+The codes, their file format and the subwords are those of subword-nmt, so that each program can
+read the files of the other. If words contain white space, such as a no-break space, subword-nmt
+counts some pairs incorrectly, and its codes can differ.
 """
 
 import dataclasses
@@ -17,8 +18,11 @@ from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
 
-CONTINUED = "@@"
-LONGEST_WORD = 1000
+CONTINUATION = "@@"
+"""The end of a piece that another piece of the same word follows."""
+
+MAX_WORD_LENGTH = 1000
+"""Characters; nothing is learned from longer words."""
 
 Pair = tuple[str, str]
 
@@ -29,12 +33,12 @@ _VERSIONS = ("0.1", "0.2")
 
 @dataclasses.dataclass(frozen=True)
 class BPECodes:
-    """Merges in the order in which they were learnt, each of two symbols.
+    """Merges in the order in which they were learned.
 
     Attributes:
-      merges: the last symbol of a word carries `</w>`.
-      version: of the format. In "0.1", `</w>` is a symbol of its own to begin with; in "0.2" it
-        belongs to the last character.
+      merges: Pairs of symbols; `</w>` marks the end of a word.
+      version: Version of the format. In "0.1", `</w>` is initially a symbol of its own; in "0.2" it
+        is part of the last character.
     """
 
     merges: tuple[Pair, ...]
@@ -48,28 +52,49 @@ class BPECodes:
         object.__setattr__(self, "_ranks", ranks)
 
     def segment(self, word: str) -> list[str]:
-        """The subwords of a word that is not empty, without `@@`; joined they are the word."""
+        """Split a word into subwords.
+
+        Args:
+          word: Not empty.
+
+        Returns:
+          Subwords without `@@`; joined, they are the word.
+
+        Example:
+          >>> BPECodes((("t", "i"), ("ti", "n</w>"))).segment("nikitin")
+          ['n', 'i', 'k', 'i', 'tin']
+        """
         symbols = [*word, _END] if self.version == "0.1" else _symbols(word)
         symbols = _merge_by_rank(symbols, self._ranks)
         symbols[-1] = symbols[-1].removesuffix(_END)
         return symbols if symbols[-1] else symbols[:-1]
 
     def to_bytes(self) -> bytes:
-        """The file of these codes."""
+        """Return the content of a file with these codes."""
         lines = [f"{_VERSION} {self.version}", *(" ".join(pair) for pair in self.merges)]
         return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
-    def write(self, path: str | os.PathLike) -> None:
-        """Writes one merge a line: the whole file or, if this process dies, none of it."""
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a file with one merge per line, atomically.
+
+        Args:
+          path: The name of the file.
+        """
         atomic_write(path, self.to_bytes())
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> "BPECodes":
-        """Reads codes of version 0.1 or 0.2; a file that does not begin with one is 0.1.
+    def read(cls, path: str | os.PathLike[str]) -> "BPECodes":
+        """Read a file of codes of version 0.1 or 0.2; without a version line it is 0.1.
+
+        Args:
+          path: The name of the file.
+
+        Returns:
+          The codes.
 
         Raises:
-          UserError: the file cannot be read or holds nothing, or (FILE:LINE) a line is not two
-            symbols with a blank between them, or the version is another one.
+          UserError: The file cannot be read or is empty, or (FILE:LINE) a line is not two symbols
+            separated by a space, or the version is another one.
         """
         name = os.fspath(path)
         version, merges = "0.1", []
@@ -80,63 +105,75 @@ class BPECodes:
                 if version not in _VERSIONS:
                     raise UserError(
                         f"{name}:1",
-                        f"codes of version {version!r}; valid: {', '.join(_VERSIONS)}",
+                        f"unknown version {version!r} of BPE codes; valid: {', '.join(_VERSIONS)}",
                     )
                 continue
             symbols = line.strip("\r ").split(" ")
             if len(symbols) != 2 or not all(symbols):
                 raise UserError(
                     f"{name}:{number}",
-                    f"{line[:60]!r} is not a merge, which is two symbols with a blank between them",
+                    f"a merge must be two symbols separated by a space; got {line[:60]!r}",
                 )
             merges.append((symbols[0], symbols[1]))
         if not number:
-            raise UserError(name, "is empty: codes have a version and then one merge on every line")
+            raise UserError(
+                name, "is empty; BPE codes have a version line and then one merge per line"
+            )
         return cls(tuple(merges), version)
 
 
 def learn_bpe(
     word_counts: Mapping[str, int], num_merges: int, *, min_frequency: int = 2
 ) -> BPECodes:
-    """Learns merges: each time of the most frequent pair of neighbouring symbols.
+    """Learn merges; each one joins the most frequent pair of adjacent symbols.
 
-    Of equally frequent pairs it is the one that sorts last, as in subword-nmt.
+    Of equally frequent pairs it is the one that sorts last, as in subword-nmt. Nothing is learned
+    from words with a space, a line feed or a carriage return, which a file of codes cannot hold,
+    and from words of more than `MAX_WORD_LENGTH` characters.
 
     Args:
-      word_counts: words, not empty, and how often each occurs.
-      num_merges: at most so many.
-      min_frequency: stop when no pair occurs so often.
+      word_counts: Words, which are not empty, and how often each occurs.
+      num_merges: Largest number of merges.
+      min_frequency: Stop when no pair occurs this often.
 
-    Words with a blank, a line feed or a carriage return inside, which a file of codes cannot hold,
-    and words of more than `LONGEST_WORD` characters teach nothing.
+    Returns:
+      The codes.
+
+    Example:
+      >>> codes = learn_bpe({"low": 5, "lower": 2, "lowest": 3}, num_merges=3)
+      >>> codes.merges
+      (('l', 'o'), ('lo', 'w</w>'), ('lo', 'w'))
     """
     words = [
         (_symbols(word), count)
         for word, count in word_counts.items()
-        if len(word) <= LONGEST_WORD and not any(mark in word for mark in " \n\r")
+        if len(word) <= MAX_WORD_LENGTH and not any(mark in word for mark in " \n\r")
     ]
     frequency: defaultdict[Pair, int] = defaultdict(int)
-    # The words in which a pair is to be found; some of them have lost it again.
+    # The words that contain a pair; later merges may have removed it from some of them.
     places: defaultdict[Pair, list[int]] = defaultdict(list)
     for index, (symbols, count) in enumerate(words):
         for pair in pairwise(symbols):
             frequency[pair] += count
             places[pair].append(index)
-    # Every pair has an entry of at least its frequency. One that has become less frequent since is
-    # put back to where it belongs when its turn comes.
-    heap = [(-count, _LastFirst(pair)) for pair, count in frequency.items()]
+    # Every pair has an entry with at least its frequency. An entry whose pair has become less
+    # frequent is put back with its new frequency when it is popped.
+    heap: list[tuple[int, _LastFirst]] = [
+        (-count, _LastFirst(pair)) for pair, count in frequency.items()
+    ]
     heapq.heapify(heap)
     merges: list[Pair] = []
     while heap and len(merges) < num_merges:
-        negative, pair = heapq.heappop(heap)
-        now, then = frequency[pair], -negative
-        if now != then:
-            if 0 < now < then:
-                heapq.heappush(heap, (-now, pair))
+        negative, entry = heapq.heappop(heap)
+        pair = entry[0], entry[1]
+        current, entered = frequency[pair], -negative
+        if current != entered:
+            if 0 < current < entered:
+                heapq.heappush(heap, (-current, entry))
             continue
-        if now < min_frequency:
+        if current < min_frequency:
             break
-        merges.append(tuple(pair))
+        merges.append(pair)
         for changed, change in _merge_everywhere(pair, words, places).items():
             frequency[changed] += change
             if change > 0:
@@ -145,20 +182,32 @@ def learn_bpe(
 
 
 def join_pieces(pieces: Sequence[str]) -> list[str]:
-    """The words of pieces: one that ends in `@@` draws the next to it. The last stays as it is."""
+    """Join the pieces of each word.
+
+    Args:
+      pieces: Subwords; one that ends in `@@` belongs to the same word as the next. The last one
+        stays as it is.
+
+    Returns:
+      Words.
+
+    Example:
+      >>> join_pieces(["ni@@", "ki@@", "tin", "."])
+      ['nikitin', '.']
+    """
     words: list[str] = []
-    begun = ""
+    prefix = ""
     for piece in pieces[:-1]:
-        if piece.endswith(CONTINUED):
-            begun += piece.removesuffix(CONTINUED)
+        if piece.endswith(CONTINUATION):
+            prefix += piece.removesuffix(CONTINUATION)
         else:
-            words.append(begun + piece)
-            begun = ""
-    return words + [begun + piece for piece in pieces[-1:]]
+            words.append(prefix + piece)
+            prefix = ""
+    return words + [prefix + piece for piece in pieces[-1:]]
 
 
-class _LastFirst(tuple):
-    """A pair that a heap gives back before those that sort before it."""
+class _LastFirst(tuple[str, ...]):
+    """A pair that a heap returns before those that sort before it."""
 
     __lt__ = tuple.__gt__
 
@@ -170,7 +219,7 @@ def _symbols(word: str) -> list[str]:
 def _merge_everywhere(
     pair: Pair, words: list[tuple[list[str], int]], places: dict[Pair, list[int]]
 ) -> dict[Pair, int]:
-    """Merges a pair in all words, keeps `places` true, and returns how frequencies change."""
+    """Merge a pair in all words, update `places`, and return the changes of the frequencies."""
     first, second = pair
     changes: defaultdict[Pair, int] = defaultdict(int)
     for index in places.pop(pair):
@@ -189,7 +238,8 @@ def _merge_everywhere(
 
 
 def _merge(symbols: list[str], first: str, second: str) -> list[str]:
-    merged, i = [], 0
+    merged: list[str] = []
+    i = 0
     while i < len(symbols):
         if symbols[i] == first and i + 1 < len(symbols) and symbols[i + 1] == second:
             merged.append(first + second)
@@ -201,21 +251,22 @@ def _merge(symbols: list[str], first: str, second: str) -> list[str]:
 
 
 def _merge_by_rank(symbols: list[str], ranks: Mapping[Pair, int]) -> list[str]:
-    """Merges the pairs of the lowest rank from left to right, again and again until none has one.
+    """Merge the pairs of the lowest rank from left to right, until no pair has a rank.
 
-    Time is in proportion to n log n: a text without blanks is one word, of any length.
+    The time is O(n log n), because a text without spaces is one word of any length.
     """
     n = len(symbols)
-    left, right = list(range(-1, n - 1)), list(range(1, n + 1))  # neighbours that are still there
+    left, right = list(range(-1, n - 1)), list(range(1, n + 1))  # remaining neighbours
     heap = [(ranks[pair], i) for i, pair in enumerate(pairwise(symbols)) if pair in ranks]
     heapq.heapify(heap)
     while heap:
-        rank, new = heap[0][0], []
+        rank = heap[0][0]
+        new: list[int] = []
         while heap and heap[0][0] == rank:
             _, i = heapq.heappop(heap)
             j = right[i]
             if j == n or ranks.get((symbols[i], symbols[j])) != rank:
-                continue  # one of the two has been merged meanwhile
+                continue  # one of the two has been merged
             symbols[i] += symbols[j]
             symbols[j] = ""
             right[i] = right[j]

@@ -1,8 +1,9 @@
 """Buckets: the few shapes that batches have.
 
-Every shape costs one compilation, every padded slot costs time. Buckets are nested
-rectangles (S_0, T_0) <= (S_1, T_1) <= ...: a pair goes into the first one that holds both its
-source and its target. Which rectangles pad least is found exactly, by dynamic programming.
+Every shape costs one compilation, and every position of padding costs time. Buckets are nested
+rectangles (S_0, T_0) <= (S_1, T_1) <= ...: a pair belongs to the first one that holds both its
+source and its target. The rectangles with the least padding are found exactly, by dynamic
+programming.
 """
 
 import dataclasses
@@ -14,16 +15,22 @@ import numpy as np
 from seq2seq_jax.utils.errors import UserError
 
 MAX_BUCKETS = 8
-MIN_SAVING = 0.02  # one more bucket must save this share of the slots
-MAX_GRID = 32  # widths tried on each side
+MIN_SAVING = 0.02  # share of the positions that one more bucket must save
+MAX_GRID = 32  # widths that are tried on each side
 
 
 @dataclasses.dataclass(frozen=True)
 class Buckets:
-    """
+    """Nested shapes of batches, from the smallest to the largest.
+
     Attributes:
-      shapes: widths of source and target; neither shrinks from one bucket to the next.
-      rows: of a batch of each bucket.
+      shapes: (source width, target width) of each bucket; neither decreases.
+      rows: The number of rows of a batch, by bucket.
+
+    Example:
+      >>> buckets = Buckets(shapes=((5, 6), (10, 12)), rows=(32, 32))
+      >>> buckets.assign(np.array([3, 3]), np.array([4, 9])).tolist()
+      [0, 1]
     """
 
     shapes: tuple[tuple[int, int], ...]
@@ -40,16 +47,17 @@ class Buckets:
         return len(self.shapes)
 
     def assign(self, source_lengths: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
-        """The first bucket that holds each pair.
+        """Find the first bucket that holds each pair.
 
         Args:
-          source_lengths, target_lengths: [N], special tokens included.
+          source_lengths: [N], special tokens included.
+          target_lengths: [N], likewise.
 
         Returns:
           [N] indices into `shapes`.
 
         Raises:
-          ValueError: a pair fits into none.
+          ValueError: A pair fits into no bucket.
         """
         sources, targets = np.array(self.shapes).T
         index = np.maximum(
@@ -60,7 +68,15 @@ class Buckets:
         return index
 
     def covering(self, source_length: int, target_length: int) -> "Buckets":
-        """These buckets and, if none holds such a pair, one more that does."""
+        """Add a bucket if none of these holds a pair of the given lengths.
+
+        Args:
+          source_length: Length of the longest source.
+          target_length: Length of the longest target.
+
+        Returns:
+          These buckets, or these and a larger one with as many rows as the last.
+        """
         s, t = self.shapes[-1]
         if source_length <= s and target_length <= t:
             return self
@@ -70,20 +86,35 @@ class Buckets:
 
 @dataclasses.dataclass(frozen=True)
 class BatchRows:
-    """How many rows a batch has: `sentences`; or, if `tokens` is above 0, as many as fit into so
-    many slots on the wider side, in whole eights where that is possible."""
+    """The rule for the number of rows of a batch.
 
-    sentences: int = 1
-    tokens: int = 0
-    unit: int = 1
+    Attributes:
+      batch_size: The number of rows, if `batch_tokens` is 0.
+      batch_tokens: If positive, a batch has as many rows as fit into this many positions on its
+        wider side; a multiple of 8 where that is possible.
+      multiple_of: The number of rows that `batch_tokens` allows is rounded down to a multiple of
+        this, but never to 0.
+    """
 
-    def of(self, source_width: np.ndarray, target_width: np.ndarray) -> np.ndarray:
-        """Rows of batches of these widths; arrays of one shape."""
-        if not self.tokens:
-            return np.full_like(source_width, self.sentences)
-        rows = self.tokens // np.maximum(source_width, target_width)
-        coarse = math.lcm(8, self.unit)
-        fine = np.maximum(rows // self.unit, 1) * self.unit
+    batch_size: int = 1
+    batch_tokens: int = 0
+    multiple_of: int = 1
+
+    def num_rows(self, source_width: np.ndarray, target_width: np.ndarray) -> np.ndarray:
+        """Return the number of rows of batches of the given widths.
+
+        Args:
+          source_width: [P].
+          target_width: [P].
+
+        Returns:
+          [P].
+        """
+        if not self.batch_tokens:
+            return np.full_like(source_width, self.batch_size)
+        rows = self.batch_tokens // np.maximum(source_width, target_width)
+        coarse = math.lcm(8, self.multiple_of)
+        fine = np.maximum(rows // self.multiple_of, 1) * self.multiple_of
         return np.where(rows >= coarse, rows // coarse * coarse, fine)
 
 
@@ -94,30 +125,56 @@ def make_buckets(
     boundaries: str,
     source_lengths: np.ndarray,
     target_lengths: np.ndarray,
-    *,
-    batch_size: int,
-    batch_tokens: int = 0,
-    unit: int = 1,
+    rows: BatchRows = ONE_ROW,
 ) -> Buckets:
-    """`buckets_from_boundaries`, or, if none are given, `choose_buckets`; the other arguments are
-    those of `BatchRows`."""
-    rows = BatchRows(batch_size, batch_tokens, unit)
-    if boundaries:
-        return buckets_from_boundaries(boundaries, source_lengths, target_lengths, rows)
-    return choose_buckets(source_lengths, target_lengths, rows)
+    """Return buckets with given source widths, or choose them from the data.
+
+    Args:
+      boundaries: Source widths, END included, such as "10,20,30,40"; the target widths are those
+        that need the fewest positions. Longer sources get one more bucket; widths beyond the
+        longest source are ignored. Empty: as `choose_buckets` does.
+      source_lengths: [N], special tokens included; N > 0.
+      target_lengths: [N], likewise.
+      rows: The rule for the number of rows of a batch.
+
+    Returns:
+      Buckets that hold all pairs.
+
+    Raises:
+      UserError: The boundaries are not increasing positive numbers.
+    """
+    if not boundaries:
+        return choose_buckets(source_lengths, target_lengths, rows)
+    widths = parse_boundaries(boundaries)
+    longest = int(source_lengths.max())
+    widths = [width for width in widths if width < longest] + [longest]
+    grid = _Grid(np.array(widths), _widths(target_lengths), source_lengths, target_lengths)
+    plan = _Plan(grid, rows)
+    for width in widths:
+        plan.extend(only_source_width=width)
+    return plan.buckets(len(widths))
 
 
 def choose_buckets(
     source_lengths: np.ndarray, target_lengths: np.ndarray, rows: BatchRows = ONE_ROW
 ) -> Buckets:
-    """Chooses the buckets that need the fewest slots for these pairs.
+    """Choose the buckets that need the fewest positions for these pairs.
 
-    Slots are counted in whole batches, the unused rows of each bucket's last batch included.
-    Buckets are added as long as one more saves 2 % of the slots; there are at most 8.
+    Positions are counted in whole batches, with the padding rows of each bucket's last batch. A
+    bucket is added as long as it saves 2 % of the positions; there are at most 8.
 
     Args:
-      source_lengths, target_lengths: [N], special tokens included; N > 0.
-      rows: of a batch.
+      source_lengths: [N], special tokens included; N > 0.
+      target_lengths: [N], likewise.
+      rows: The rule for the number of rows of a batch.
+
+    Returns:
+      Buckets that hold all pairs.
+
+    Example:
+      >>> lengths = np.array([4, 4, 4, 20])
+      >>> choose_buckets(lengths, lengths).shapes
+      ((4, 4), (20, 20))
     """
     grid = _Grid(_widths(source_lengths), _widths(target_lengths), source_lengths, target_lengths)
     plan = _Plan(grid, rows)
@@ -130,34 +187,22 @@ def choose_buckets(
     return plan.buckets(len(plan.totals))
 
 
-def buckets_from_boundaries(
-    boundaries: str,
-    source_lengths: np.ndarray,
-    target_lengths: np.ndarray,
-    rows: BatchRows = ONE_ROW,
-) -> Buckets:
-    """Buckets with given source widths; the target widths are those that need fewest slots.
+def parse_boundaries(boundaries: str) -> list[int]:
+    """Parse a list of source widths.
 
     Args:
-      boundaries: source widths, END included, as "10,20,30,40". Longer sources get one bucket
-        more; widths beyond the longest source are not needed.
-      source_lengths, target_lengths, rows: as for `choose_buckets`.
+      boundaries: Numbers separated by commas.
+
+    Returns:
+      The numbers.
 
     Raises:
-      UserError: boundaries are not increasing positive numbers.
+      UserError: At `buckets`, if they are not positive and increasing.
+
+    Example:
+      >>> parse_boundaries("10,20,30")
+      [10, 20, 30]
     """
-    widths = parse_boundaries(boundaries)
-    longest = int(source_lengths.max())
-    widths = [width for width in widths if width < longest] + [longest]
-    grid = _Grid(np.array(widths), _widths(target_lengths), source_lengths, target_lengths)
-    plan = _Plan(grid, rows)
-    for width in widths:
-        plan.extend(only_source_width=width)
-    return plan.buckets(len(widths))
-
-
-def parse_boundaries(boundaries: str) -> list[int]:
-    """Reads "10,20,30,40"; UserError at `buckets` unless positive and increasing."""
     try:
         widths = [int(part) for part in boundaries.split(",")]
         if widths[0] < 1 or any(b <= a for a, b in pairwise(widths)):
@@ -165,13 +210,13 @@ def parse_boundaries(boundaries: str) -> list[int]:
     except ValueError:
         raise UserError(
             "buckets",
-            f"{boundaries!r} is not a list of increasing source lengths such as 10,20,30,40",
+            f"must be increasing source lengths such as 10,20,30,40; got {boundaries!r}",
         ) from None
     return widths
 
 
 class _Grid:
-    """All candidate rectangles (P of them) and how many pairs each one holds."""
+    """All P candidate rectangles, and the number of pairs that each one holds."""
 
     def __init__(
         self,
@@ -184,37 +229,37 @@ class _Grid:
         b = np.searchsorted(target_widths, target_lengths)
         shape = len(source_widths), len(target_widths)
         cells = np.bincount(a * shape[1] + b, minlength=shape[0] * shape[1]).reshape(shape)
-        self.held = cells.cumsum(0).cumsum(1).ravel()  # [P], pairs that fit into a rectangle
+        self.held = cells.cumsum(0).cumsum(1).ravel()  # [P], pairs that fit into it
         self.sources = np.repeat(source_widths, shape[1])  # [P]
         self.targets = np.tile(target_widths, shape[0])  # [P]
 
 
 class _Plan:
-    """The dynamic programme: the fewest slots with exactly k buckets, k = 1, 2, ...
+    """The dynamic program: the fewest positions with exactly k buckets, k = 1, 2, ...
 
     With k buckets of which p is the largest, best_k[p] = min over q inside p of
-    best_{k-1}[q] + slots(p, q), where slots(p, q) are the slots of the pairs that p holds and q
-    does not.
+    best_{k-1}[q] + positions(p, q), where positions(p, q) are the positions of the pairs that p
+    holds and q does not.
     """
 
     def __init__(self, grid: _Grid, rows: BatchRows):
         self._grid = grid
-        self._rows = rows.of(grid.sources, grid.targets)  # [P], of a batch
+        self._rows = rows.num_rows(grid.sources, grid.targets)  # [P]
         inside = (grid.sources[None] <= grid.sources[:, None]) & (
             grid.targets[None] <= grid.targets[:, None]
         )
         taken = _whole_batches(grid.held[:, None] - grid.held[None], self._rows[:, None])
         width = (grid.sources + grid.targets)[:, None]
-        self._slots = np.where(inside, width * taken, np.inf)  # [P, P], of p beyond q
+        self._positions = np.where(inside, width * taken, np.inf)  # [P, P], positions(p, q)
         self._first = (width[:, 0] * _whole_batches(grid.held, self._rows)).astype(float)
         self._best: list[np.ndarray] = []  # [P] each
-        self._inner: list[np.ndarray] = []  # [P] each, the q that was best for p
+        self._inner: list[np.ndarray] = []  # [P] each, the best q for p
         self.totals: list[float] = []
 
     def extend(self, only_source_width: int | None = None) -> None:
-        """Adds one bucket, of the given source width if one is given."""
+        """Add one bucket, of the given source width if there is one."""
         if self._best:
-            candidates = self._best[-1][None] + self._slots
+            candidates = self._best[-1][None] + self._positions
             inner = candidates.argmin(1)
             best = np.take_along_axis(candidates, inner[:, None], 1)[:, 0]
         else:
@@ -227,7 +272,7 @@ class _Plan:
         self.totals.append(float(best[-1]))  # the last rectangle holds everything
 
     def buckets(self, count: int) -> Buckets:
-        """The best `count` buckets that hold all pairs; ones that hold none are left out."""
+        """Return the best `count` buckets that hold all pairs, without those that hold none."""
         point, chosen = len(self._first) - 1, []
         for inner in reversed(self._inner[:count]):
             within = int(inner[point])
@@ -246,12 +291,15 @@ def _whole_batches(pairs: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _widths(lengths: np.ndarray) -> np.ndarray:
-    """Candidate widths: every length that occurs or, of many, some where pairs are dense and some
-    evenly spread; the longest always."""
+    """Return the candidate widths, always with the longest length.
+
+    These are all lengths that occur or, if there are too many, quantiles of the lengths together
+    with evenly spaced ones.
+    """
     occurring = np.unique(lengths)
     if len(occurring) <= MAX_GRID:
         return occurring
-    shares = np.linspace(0, 1, MAX_GRID // 2)
-    dense = np.quantile(lengths, shares, method="higher")
-    spread = occurring[np.ceil(shares * (len(occurring) - 1)).astype(int)]
-    return np.union1d(dense, spread).astype(occurring.dtype)
+    fractions = np.linspace(0, 1, MAX_GRID // 2)
+    dense = np.quantile(lengths, fractions, method="higher")
+    even = occurring[np.ceil(fractions * (len(occurring) - 1)).astype(int)]
+    return np.union1d(dense, even).astype(occurring.dtype)

@@ -1,4 +1,4 @@
-"""A corpus as ids: prepared text seen through a vocabulary, no strings."""
+"""A corpus as ids: tokenized text seen through a vocabulary, without strings."""
 
 import dataclasses
 import hashlib
@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from seq2seq_jax.data.ragged import Ragged, Rows
-from seq2seq_jax.data.tokenized_cache import PreparedSide, PreparedText
+from seq2seq_jax.data.tokenized_cache import TokenizedSide, TokenizedText
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.utils.errors import UserError
@@ -37,78 +37,102 @@ class TargetConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusCounts:
-    """What became of the pairs that were read."""
+    """The numbers of pairs that were read, dropped and truncated.
+
+    Attributes:
+      read: Pairs that were read.
+      dropped: Pairs that were left out, by reason.
+      source_truncated: Pairs that were kept, but whose source is longer than max_seq_len.
+      target_truncated: Likewise, of targets.
+      source_oov_rate: Fraction of the source tokens that are out of vocabulary, 0 to 1.
+      target_oov_rate: Likewise, of target tokens.
+    """
 
     read: int
-    dropped: dict[str, int]  # by reason
-    source_cut: int  # kept, but longer than max_seq_len
-    target_cut: int
-    source_unknown: float  # share of UNK among all words, 0 to 1
-    target_unknown: float
+    dropped: dict[str, int]
+    source_truncated: int
+    target_truncated: int
+    source_oov_rate: float
+    target_oov_rate: float
 
     @property
     def kept(self) -> int:
+        """The number of pairs that were kept."""
         return self.read - sum(self.dropped.values())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sentences:
-    """N rows: START (in targets alone), the ids of the words, END; cut to `max_len` ids.
+class TokenRows:
+    """N rows of ids: START (only in targets), the tokens, END; truncated to `max_len` ids.
 
     Attributes:
-      words: N rows of numbers of tokens.
-      ids: [number of distinct tokens], int32: the id of each token.
-      start_id: None in sources.
+      tokens: N rows of token numbers.
+      ids: [number of distinct tokens], int32: the id of each token number.
+      start_id: The id of START; None in sources.
+      end_id: The id of END.
+      max_len: The length to which rows are truncated.
     """
 
-    words: Ragged
+    tokens: Ragged
     ids: np.ndarray
     start_id: int | None
     end_id: int
     max_len: int
 
     def __len__(self) -> int:
-        return len(self.words)
+        return len(self.tokens)
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """[N], int32."""
-        return np.minimum(self.uncut_lengths, self.max_len).astype(np.int32)
+        """[N] int32, the length of each row."""
+        return np.minimum(self.full_lengths, self.max_len).astype(np.int32)
 
     @property
-    def uncut_lengths(self) -> np.ndarray:
-        """[N], int64."""
-        return self.words.lengths + 1 + self._words_begin
+    def full_lengths(self) -> np.ndarray:
+        """[N] int64, the length of each row before it is truncated."""
+        return self.tokens.lengths + 1 + self._num_start
 
     def padded(
         self, rows: np.ndarray, width: int, num_rows: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Copies rows into a matrix; arguments and results as of `Ragged.padded`."""
+        """Copy rows into a matrix and pad them with id 0.
+
+        Args:
+          rows: [R] indices of rows, none of them longer than `width`.
+          width: The number of columns of the matrix.
+          num_rows: The number of rows of the matrix; None: R. Rows beyond R have length 0.
+
+        Returns:
+          ids [num_rows, width] int32 and lengths [num_rows] int32.
+        """
         count = len(rows) if num_rows is None else num_rows
         ids, lengths = np.zeros((count, width), np.int32), np.zeros(count, np.int32)
-        starts, ends = self.words.offsets[rows], self.words.offsets[rows + 1]
-        lengths[: len(rows)] = np.minimum(ends - starts + 1 + self._words_begin, self.max_len)
+        starts, ends = self.tokens.offsets[rows], self.tokens.offsets[rows + 1]
+        lengths[: len(rows)] = np.minimum(ends - starts + 1 + self._num_start, self.max_len)
         columns = np.arange(width)
-        positions = starts[:, None] + columns - self._words_begin
-        is_word = (columns >= self._words_begin) & (positions < ends[:, None])
-        tokens = self.ids.take(self.words.ids.take(positions, mode="clip"))
-        tokens = np.where(is_word, tokens, self.end_id)
+        positions = starts[:, None] + columns - self._num_start
+        is_token = (columns >= self._num_start) & (positions < ends[:, None])
+        tokens = self.ids.take(self.tokens.ids.take(positions, mode="clip"))
+        tokens = np.where(is_token, tokens, self.end_id)
         if self.start_id is not None:
             tokens[:, 0] = self.start_id
         np.copyto(ids[: len(rows)], tokens, where=columns < lengths[: len(rows), None])
         return ids, lengths
 
     @property
-    def _words_begin(self) -> int:
+    def _num_start(self) -> int:
         return 0 if self.start_id is None else 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """N pairs. A source row is words, END; a target row is START, words, END.
+    """N pairs. A source row is tokens, END; a target row is START, tokens, END.
 
     Attributes:
-      digest: names the content, ids included.
+      source: N rows of ids.
+      target: N rows of ids.
+      counts: The numbers of pairs that were read, dropped and truncated.
+      digest: Identifies the content, ids included.
     """
 
     source: Rows
@@ -121,7 +145,7 @@ class Corpus:
 
 
 def make_corpus(
-    text: PreparedText,
+    text: TokenizedText,
     source_vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
     *,
@@ -129,28 +153,35 @@ def make_corpus(
     target_max_len: int,
     key: str = "input_pipeline_train.params",
 ) -> Corpus:
-    """Sees prepared text through vocabularies; nothing is copied.
+    """Map tokenized text to ids. The text stays where it is; nothing is copied.
 
     Args:
-      source_max_len, target_max_len: longest rows, special tokens included; what is longer is
-        cut behind and so loses its END.
-      key: where the data stand in the configuration, for the error message.
+      text: The pairs.
+      source_vocabulary: Vocabulary of the sources.
+      target_vocabulary: Vocabulary of the targets.
+      source_max_len: Length to which sources are truncated, END included. A truncated row has no
+        END.
+      target_max_len: Length to which targets are truncated, START and END included.
+      key: The dotted key of the data, for error messages.
+
+    Returns:
+      The corpus.
 
     Raises:
-      UserError: no pair is left.
+      UserError: No pair is left.
     """
     if not len(text):
         reasons = ", ".join(f"{count} {reason}" for reason, count in text.dropped.items())
         raise UserError(key, f"no pair is left of the {text.read} that were read ({reasons})")
-    source = Sentences(
-        text.source.words,
+    source = TokenRows(
+        text.source.rows,
         _ids_of_tokens(text.source, source_vocabulary),
         None,
         source_vocabulary.sequence_end_id,
         source_max_len,
     )
-    target = Sentences(
-        text.target.words,
+    target = TokenRows(
+        text.target.rows,
         _ids_of_tokens(text.target, target_vocabulary),
         target_vocabulary.sequence_start_id,
         target_vocabulary.sequence_end_id,
@@ -159,46 +190,76 @@ def make_corpus(
     counts = CorpusCounts(
         read=text.read,
         dropped=text.dropped,
-        source_cut=int(np.count_nonzero(source.uncut_lengths > source_max_len)),
-        target_cut=int(np.count_nonzero(target.uncut_lengths > target_max_len)),
-        source_unknown=_unknown_share(text.source, source.ids, source_vocabulary),
-        target_unknown=_unknown_share(text.target, target.ids, target_vocabulary),
+        source_truncated=int(np.count_nonzero(source.full_lengths > source_max_len)),
+        target_truncated=int(np.count_nonzero(target.full_lengths > target_max_len)),
+        source_oov_rate=_oov_rate(text.source, source.ids, source_vocabulary),
+        target_oov_rate=_oov_rate(text.target, target.ids, target_vocabulary),
     )
     return Corpus(source, target, counts, _digest(text.digest, source, target))
 
 
 def encode_source(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -> list[int]:
-    """Ids of a source: words, END; cut to `max_len` ids."""
+    """Encode a source as its tokens and END.
+
+    Args:
+      tokens: The tokens of the source.
+      vocabulary: Vocabulary of the sources.
+      max_len: Length to which the row is truncated.
+
+    Returns:
+      The ids.
+
+    Example:
+      >>> encode_source(["b", "a"], Vocabulary(["a", "b"]), max_len=10)
+      [1, 0, 4]
+    """
     ids = vocabulary.encode(tokens[:max_len])
     ids.append(vocabulary.sequence_end_id)
     return ids[:max_len]
 
 
 def encode_target(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -> list[int]:
-    """Ids of a target: START, words, END; cut to `max_len` ids."""
+    """Encode a target as START, its tokens and END.
+
+    Args:
+      tokens: The tokens of the target.
+      vocabulary: Vocabulary of the targets.
+      max_len: Length to which the row is truncated.
+
+    Returns:
+      The ids.
+    """
     ids = [vocabulary.sequence_start_id, *vocabulary.encode(tokens[:max_len])]
     ids.append(vocabulary.sequence_end_id)
     return ids[:max_len]
 
 
-def id_counts(side: PreparedSide, vocabulary: Vocabulary) -> np.ndarray:
-    """[size of the vocabulary]: how often each id occurs, END once a row; where no row is cut."""
+def count_ids(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:
+    """Count how often each id occurs in rows that are not truncated.
+
+    Args:
+      side: All sources or all targets.
+      vocabulary: Its vocabulary.
+
+    Returns:
+      [size of the vocabulary]; END occurs once per row, START never.
+    """
     ids = _ids_of_tokens(side, vocabulary)
     counts = np.bincount(ids, weights=side.counts, minlength=vocabulary.size)
-    counts[vocabulary.sequence_end_id] += len(side.words)
+    counts[vocabulary.sequence_end_id] += len(side.rows)
     return counts
 
 
-def _ids_of_tokens(side: PreparedSide, vocabulary: Vocabulary) -> np.ndarray:
+def _ids_of_tokens(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:
     ids = (vocabulary.encode([token])[0] for token in side.tokens())
     return np.fromiter(ids, np.int32, len(side.counts))
 
 
-def _unknown_share(side: PreparedSide, ids: np.ndarray, vocabulary: Vocabulary) -> float:
+def _oov_rate(side: TokenizedSide, ids: np.ndarray, vocabulary: Vocabulary) -> float:
     return float(side.counts[ids == vocabulary.unk_id].sum() / side.counts.sum())
 
 
-def _digest(text: str, *sides: Sentences) -> str:
+def _digest(text: str, *sides: TokenRows) -> str:
     digest = hashlib.sha256(text.encode())
     for side in sides:
         digest.update(side.ids.tobytes())

@@ -1,4 +1,4 @@
-"""A development set: the pairs for teacher forcing, and each source with all its references."""
+"""Development sets: pairs for teacher forcing, and each source with all its references."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from seq2seq_jax.data.tokenizers import Tokenizers
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DevSet:
-    """N pairs of M different sources.
+    """N pairs with M distinct sources.
 
     Attributes:
-      corpus: all N pairs as ids, for log perplexity.
-      rows: [M], the row of each source in the corpus: to decode it once.
+      corpus: All N pairs as ids, for log perplexity.
+      rows: [M], a row of each source in the corpus, so that it is decoded once.
       sources: M texts, in the order of their first appearance.
-      references: for each source its different targets, uncut and as people read them: a word with
+      references: The distinct targets of each source, as texts that are not truncated. A word with
         several pronunciations has several.
     """
 
@@ -32,10 +32,15 @@ class DevSet:
 
 
 def make_dev_set(corpus: Corpus, pairs: Iterable[TextPair], tokenizers: Tokenizers) -> DevSet:
-    """Finds the sources that occur more than once. Sources are the same if their tokens are.
+    """Group the pairs by source. Sources are equal if their tokens are equal.
 
     Args:
-      corpus: made of these pairs; those that it has dropped are left out here too.
+      corpus: The corpus of these pairs.
+      pairs: The texts; pairs that the corpus dropped are left out here as well.
+      tokenizers: The tokenizers of the corpus.
+
+    Returns:
+      The development set.
     """
     indices: dict[tuple[str, ...], int] = {}
     rows: list[int] = []

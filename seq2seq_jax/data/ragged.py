@@ -1,4 +1,4 @@
-"""Rows of unequal length, end to end in one flat array."""
+"""Rows of different lengths, concatenated in one flat array."""
 
 import dataclasses
 from array import array
@@ -9,16 +9,20 @@ import numpy as np
 
 
 class Rows(Protocol):
-    """Rows of ids, however they are kept: `Ragged` here, `Sentences` in `corpus`."""
+    """Rows of ids, however they are stored: `Ragged`, or `corpus.TokenRows`."""
 
     @property
-    def lengths(self) -> np.ndarray: ...
+    def lengths(self) -> np.ndarray:
+        """[N], the length of each row."""
+        ...
 
     def __len__(self) -> int: ...
 
     def padded(
         self, rows: np.ndarray, width: int, num_rows: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]: ...
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Copy rows into a matrix, as `Ragged.padded` does."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +32,14 @@ class Ragged:
     Attributes:
       ids: [sum of the lengths], int32.
       offsets: [N + 1], int64, from 0.
+
+    Example:
+      >>> rows = Ragged.from_rows([[5, 6, 7], [8]])
+      >>> rows.lengths.tolist()
+      [3, 1]
+      >>> ids, lengths = rows.padded(np.array([0, 1]), width=4)
+      >>> ids.tolist()
+      [[5, 6, 7, 0], [8, 0, 0, 0]]
     """
 
     ids: np.ndarray
@@ -35,11 +47,19 @@ class Ragged:
 
     @classmethod
     def from_rows(cls, rows: Iterable[list[int]]) -> "Ragged":
-        """Packs rows one by one; they need not exist all at once."""
-        builder = RaggedBuilder()
+        """Concatenate rows one by one, so that they need not exist all at once.
+
+        Args:
+          rows: Lists of ids.
+
+        Returns:
+          The same rows, with four bytes per id.
+        """
+        ids, offsets = array("i"), array("q", [0])
         for row in rows:
-            builder.append(row)
-        return builder.build()
+            ids.fromlist(row)
+            offsets.append(len(ids))
+        return cls(np.array(ids, np.int32), np.array(offsets, np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -51,18 +71,18 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """[N], int64."""
+        """[N] int64, the length of each row."""
         return np.diff(self.offsets)
 
     def padded(
         self, rows: np.ndarray, width: int, num_rows: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Copies rows into a matrix, padded with id 0.
+        """Copy rows into a matrix and pad them with id 0.
 
         Args:
-          rows: [R] indices, none longer than `width`.
-          width: columns of the matrix.
-          num_rows: rows of the matrix (R if not given); those behind R stay empty.
+          rows: [R] indices of rows, none of them longer than `width`.
+          width: The number of columns of the matrix.
+          num_rows: The number of rows of the matrix; None: R. Rows beyond R have length 0.
 
         Returns:
           ids [num_rows, width] int32 and lengths [num_rows] int32.
@@ -73,24 +93,9 @@ class Ragged:
         lengths[: len(rows)] = self.offsets[rows + 1] - starts
         columns = np.arange(width)
         inside = columns < lengths[: len(rows), None]
-        # Slots behind a row's end would read the next rows (or clip at the array's end): where
-        # `inside` is false, what is read there is not taken.
+        # Beyond the end of a row, `take` reads the next rows, or clips at the end of the array;
+        # `inside` leaves these values out.
         if self.ids.size:
             read = self.ids.take(starts[:, None] + columns, mode="clip")
             np.copyto(ids[: len(rows)], read, where=inside)
         return ids, lengths
-
-
-class RaggedBuilder:
-    """Collects rows into a `Ragged`, four bytes an id."""
-
-    def __init__(self) -> None:
-        self._ids = array("i")
-        self._offsets = array("q", [0])
-
-    def append(self, row: list[int]) -> None:
-        self._ids.fromlist(row)
-        self._offsets.append(len(self._ids))
-
-    def build(self) -> Ragged:
-        return Ragged(np.array(self._ids, np.int32), np.array(self._offsets, np.int64))

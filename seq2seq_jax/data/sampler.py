@@ -1,48 +1,62 @@
-"""Which examples each batch of an epoch holds, by numbers alone."""
+"""Samplers: which examples each batch holds, as indices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 
 class BatchExamples(NamedTuple):
-    """What one batch holds.
+    """The examples of one batch.
 
     Attributes:
-      bucket: its shape.
-      examples: indices, at most as many as a batch of this bucket has rows.
+      bucket: Index of the bucket, which decides the shape of the batch.
+      examples: Indices of the examples; at most as many as a batch of this bucket has rows.
     """
 
     bucket: int
     examples: np.ndarray
 
 
-def epoch_order(
+def sample_epoch(
     assigned: np.ndarray, rows: Sequence[int], *, seed: int, epoch: int, shuffle: bool
 ) -> list[BatchExamples]:
-    """The batches of an epoch; the order depends on the seed and the epoch alone.
+    """Return the batches of an epoch. Their order depends only on the seed and the epoch.
 
     Args:
       assigned: [N], the bucket of each example.
-      rows: of a batch, by bucket.
-      shuffle: without it examples come in their own order, as far as buckets allow.
+      rows: The number of rows of a batch, by bucket.
+      seed: Seed of all epochs.
+      epoch: Number of the epoch, from 0.
+      shuffle: Draw a permutation of the examples and of the batches. Otherwise the examples keep
+        their order as far as the buckets allow.
+
+    Returns:
+      The batches; each example is in exactly one of them.
     """
     if not shuffle:
-        return sorted(in_order(assigned, rows), key=lambda batch: int(batch.examples[0]))
-    # Raw random bits, sorted: unlike numpy's `permutation` these never change between versions,
-    # so that a run can be resumed after numpy was upgraded.
+        return sorted(sequential_batches(assigned, rows), key=lambda batch: int(batch.examples[0]))
+    # A permutation by sorting raw random bits: these never change between versions of numpy, while
+    # `permutation` may, so a run can be resumed after an upgrade.
     random = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
     order = np.argsort(random.random_raw(len(assigned)), kind="stable")
     batches = [
         BatchExamples(batch.bucket, order[batch.examples])
-        for batch in in_order(assigned[order], rows)
+        for batch in sequential_batches(assigned[order], rows)
     ]
     return [batches[i] for i in np.argsort(random.random_raw(len(batches)), kind="stable")]
 
 
-def in_order(assigned: np.ndarray, rows: Sequence[int]) -> list[BatchExamples]:
-    """Cuts the examples of each bucket into batches; arguments as of `epoch_order`."""
+def sequential_batches(assigned: np.ndarray, rows: Sequence[int]) -> list[BatchExamples]:
+    """Divide the examples of each bucket into batches, bucket after bucket and in order.
+
+    Args:
+      assigned: [N], the bucket of each example.
+      rows: The number of rows of a batch, by bucket.
+
+    Returns:
+      The batches; the last one of each bucket can have fewer examples than rows.
+    """
     return [
         BatchExamples(int(bucket), examples[start : start + rows[bucket]])
         for bucket in np.unique(assigned)
@@ -51,8 +65,53 @@ def in_order(assigned: np.ndarray, rows: Sequence[int]) -> list[BatchExamples]:
     ]
 
 
-def filled_up(examples: np.ndarray, rows: int) -> np.ndarray:
-    """[rows] int32: the indices, then -1 for the rows that only fill a batch up."""
+def length_sorted_batches(lengths: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Group examples of similar length, so that there is little padding.
+
+    Args:
+      lengths: [N], the length of each example.
+      batch_size: Largest number of examples in a batch.
+
+    Yields:
+      The indices of the examples of a batch, and the width to pad them to (see `padded_length`).
+      The lengths increase from batch to batch.
+    """
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        examples = order[start : start + batch_size]
+        yield examples, padded_length(int(lengths[examples[-1]]))
+
+
+def padded_length(length: int) -> int:
+    """Round a length up, so that there are few widths to compile and little padding.
+
+    Args:
+      length: Number of tokens of the longest row.
+
+    Returns:
+      The next multiple of 8 up to 64, of 32 above.
+
+    Example:
+      >>> padded_length(13), padded_length(65)
+      (16, 96)
+    """
+    return 8 * -(-length // 8) if length <= 64 else 32 * -(-length // 32)
+
+
+def pad_indices(examples: np.ndarray, rows: int) -> np.ndarray:
+    """Append -1 for each row of a batch that only pads it to its size.
+
+    Args:
+      examples: Indices of the examples, at most `rows` of them.
+      rows: The number of rows of the batch.
+
+    Returns:
+      [rows] int32.
+
+    Example:
+      >>> pad_indices(np.array([7, 3]), 4)
+      array([ 7,  3, -1, -1], dtype=int32)
+    """
     indices = np.full(rows, -1, np.int32)
     indices[: len(examples)] = examples
     return indices

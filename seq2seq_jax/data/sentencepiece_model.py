@@ -1,4 +1,4 @@
-"""Subwords of raw text: models of the library sentencepiece (arXiv:1808.06226)."""
+"""SentencePiece models: subwords of raw text (arXiv:1808.06226)."""
 
 import io
 import logging
@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.data.readers.text_lines import check_readable
@@ -18,35 +19,36 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-SAMPLE = 1_000_000
-"""Lines that a model is trained on at most."""
+MAX_TRAINING_LINES = 1_000_000
+"""A model is trained on a random sample of this many lines if there are more."""
 
-_LONGEST_LINE = 1 << 16  # bytes; longer ones teach nothing
-_THREADS = 4  # part of the result: sums are rounded otherwise with another number
+_MAX_LINE_BYTES = 1 << 16  # nothing is learned from longer lines
+_NUM_THREADS = 4  # changes the result, because sums are rounded differently
 
 
 def train_sentencepiece(
     lines: Iterable[str], size: int, *, model_type: str = "unigram", key: str = "subwords.size"
 ) -> bytes:
-    """Trains a model; the same lines make the same model.
+    """Train a model. The same lines always result in the same model.
 
     Args:
-      lines: raw text, read once. Of more than `SAMPLE` lines a random sample is used.
-      size: pieces, the library's own <unk> included; fewer where the text has no more.
+      lines: Raw text, read once. If there are more than `MAX_TRAINING_LINES` lines, a random sample
+        is used.
+      size: Number of pieces, including the library's own <unk>; fewer if the text has no more.
       model_type: "unigram", "bpe", "char" or "word".
-      key: where the size stands in the configuration, for error messages.
+      key: The dotted key of the size, for error messages.
 
     Returns:
       The content of a model file.
 
     Raises:
-      UserError: there is no text in the lines, or the size is too small for their characters.
+      UserError: The lines contain no text, or the size is too small for their characters.
     """
     from_library = _library()
     sample = _sample(lines)
     if not any(map(str.strip, sample)):
         raise UserError(
-            key, "no line of the training data has text that subwords could be learnt from"
+            key, "no line of the training data has text from which subwords can be learned"
         )
     model = io.BytesIO()
     try:
@@ -56,9 +58,9 @@ def train_sentencepiece(
             vocab_size=size,
             model_type=model_type,
             hard_vocab_limit=False,
-            max_sentence_length=_LONGEST_LINE,
-            num_threads=_THREADS,
-            bos_id=-1,  # start and end are the vocabulary's
+            max_sentence_length=_MAX_LINE_BYTES,
+            num_threads=_NUM_THREADS,
+            bos_id=-1,  # the vocabulary has the start and end tokens
             eos_id=-1,
             pad_id=-1,
             minloglevel=2,
@@ -67,35 +69,46 @@ def train_sentencepiece(
         raise UserError(key, _reason(error, size)) from error
     pieces = load_sentencepiece(model.getvalue(), key).get_piece_size()
     if pieces < size:
-        _log.info("%s is %s, but the text has only %s pieces", key, f"{size:,}", f"{pieces:,}")
+        _log.info(
+            "SentencePiece found %s pieces in the text; %s is %s", f"{pieces:,}", key, f"{size:,}"
+        )
     return model.getvalue()
 
 
 def load_sentencepiece(model: bytes, where: str) -> "SentencePieceProcessor":
-    """What encodes and decodes with a model.
+    """Load a model into the library.
 
     Args:
-      model: the content of a model file.
-      where: its name, for the error message.
+      model: The content of a model file.
+      where: The name of the model, for the error message.
+
+    Returns:
+      A processor that encodes and decodes text.
 
     Raises:
-      UserError: it is not a model.
+      UserError: It is not a model, or sentencepiece is not installed.
     """
     processor = _library().SentencePieceProcessor()
     try:
         processor.LoadFromSerializedProto(model)
     except RuntimeError as error:
         raise UserError(
-            where, "is not a model of sentencepiece; a file NAME.model that it wrote would do"
+            where, "is not a SentencePiece model; use a file NAME.model that sentencepiece wrote"
         ) from error
     return processor
 
 
-def read_sentencepiece(path: str | os.PathLike) -> bytes:
-    """The content of a model file.
+def read_sentencepiece(path: str | os.PathLike[str]) -> bytes:
+    """Read a model file.
+
+    Args:
+      path: The name of the file.
+
+    Returns:
+      Its content.
 
     Raises:
-      UserError: it cannot be read, or is not a model.
+      UserError: The file cannot be read, or is not a model.
     """
     name = os.fspath(path)
     check_readable(name)
@@ -104,12 +117,17 @@ def read_sentencepiece(path: str | os.PathLike) -> bytes:
     return model
 
 
-def write_sentencepiece(model: bytes, path: str | os.PathLike) -> None:
-    """Writes a model file: the whole file or, if this process dies, none of it."""
+def write_sentencepiece(model: bytes, path: str | os.PathLike[str]) -> None:
+    """Write a model file, atomically.
+
+    Args:
+      model: The content of the file.
+      path: The name of the file.
+    """
     atomic_write(path, model)
 
 
-def _library():
+def _library() -> ModuleType:
     try:
         import sentencepiece
     except ImportError as error:
@@ -121,14 +139,16 @@ def _library():
 
 
 def _sample(lines: Iterable[str]) -> list[str]:
-    """At most `SAMPLE` lines, each as likely as any other. The library's own sampling is no use: it
-    is another one in every process."""
+    """Return a uniform random sample of at most `MAX_TRAINING_LINES` lines.
+
+    The library's own sampling is not reproducible: it differs from process to process.
+    """
     chance = random.Random(0)
     sample: list[str] = []
     for number, line in enumerate(lines):
-        if number < SAMPLE:
+        if number < MAX_TRAINING_LINES:
             sample.append(line)
-        elif (place := chance.randrange(number + 1)) < SAMPLE:
+        elif (place := chance.randrange(number + 1)) < MAX_TRAINING_LINES:
             sample[place] = line
     return sample
 

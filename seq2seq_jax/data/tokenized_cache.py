@@ -1,16 +1,17 @@
-"""Text that was read and split once, kept in files that are mapped into memory.
+"""The tokenized-corpus cache: text that was read and tokenized once, in memory-mapped files.
 
-A corpus of millions of pairs is too large for Python's strings, and splitting it takes minutes. So
-each corpus is read once: every distinct token gets a number in the order of its first appearance,
-and the corpus becomes four flat arrays on disk,
+A corpus of millions of pairs is too large for Python's strings, and tokenizing it takes minutes.
+So each corpus is read once: every distinct token gets a number in the order of its first
+appearance, and the corpus becomes flat arrays on disk,
 
     source.ids, source.offsets, target.ids, target.offsets    see `ragged.Ragged`
     source.tokens, target.tokens                              distinct tokens, a JSON string a line
     source.counts, target.counts                              how often each occurs
     summary.json                                              what was read, written last
 
-which are the same whatever the vocabulary, its size or the lengths are cut to: those are chosen
-when batches are made. Preparing holds the distinct tokens in memory, and nothing else that grows.
+They do not depend on the vocabulary, its size, or the length to which rows are truncated; those
+are applied when batches are made. Tokenizing keeps the distinct tokens in memory, and nothing else
+that grows with the corpus.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -39,75 +40,82 @@ _FORMAT = 1
 _CHUNK = 1 << 20  # ids that are counted and written at once
 
 
-class PreparedSide(NamedTuple):
+class TokenizedSide(NamedTuple):
     """All sources, or all targets.
 
     Attributes:
-      words: N rows of numbers of tokens, without special tokens.
+      rows: N rows of token numbers, without special tokens.
       counts: [number of distinct tokens], int64: how often each occurs.
-      tokens_file: the distinct tokens.
+      tokens_file: The file of the distinct tokens.
     """
 
-    words: Ragged
+    rows: Ragged
     counts: np.ndarray
     tokens_file: Path
 
     def tokens(self) -> Iterator[str]:
-        """The distinct tokens by their numbers."""
+        """Yield the distinct tokens in the order of their numbers."""
         with open(self.tokens_file, encoding="utf-8") as file:
             for line in file:
                 yield json.loads(line)
 
 
-class PreparedText(NamedTuple):
-    """N pairs, neither side empty.
+class TokenizedText(NamedTuple):
+    """N pairs in which neither side is empty.
 
     Attributes:
-      read: pairs that were read.
-      dropped: of those how many were left out, by reason.
-      digest: names the content: of what was read, and of how it was split.
+      source: The sources.
+      target: The targets.
+      read: The number of pairs that were read.
+      dropped: How many of them were left out, by reason.
+      digest: Identifies the text and the way it was tokenized.
     """
 
-    source: PreparedSide
-    target: PreparedSide
+    source: TokenizedSide
+    target: TokenizedSide
     read: int
     dropped: dict[str, int]
     digest: str
 
     def __len__(self) -> int:
-        return len(self.source.words)
+        return len(self.source.rows)
 
 
-def prepare_text(
+def tokenize_pairs(
     pairs: Iterable[TextPair], tokenizers: Tokenizers, content_digest: str, cache: Path
-) -> PreparedText:
-    """Reads and splits the pairs, unless that was done before.
+) -> TokenizedText:
+    """Tokenize pairs of texts, or load them from the cache if that was done before.
 
     Args:
-      pairs: read only where nothing is found in the cache.
-      content_digest: of the pairs.
-      cache: the folder where prepared texts are kept, each in a folder named by its digest. A
-        preparation that is killed leaves none; two at once do not harm each other.
+      pairs: Read only if the cache does not hold them.
+      tokenizers: Split the texts into tokens.
+      content_digest: Identifies the pairs.
+      cache: The directory of the cache. Each tokenized corpus is in a subdirectory named by its
+        digest. A process that is killed leaves no such subdirectory, and two processes that
+        tokenize the same corpus at once do not disturb each other.
+
+    Returns:
+      The tokenized text, whose arrays are mapped into memory.
     """
     digest = _digest(content_digest, tokenizers)
-    folder = cache / digest
-    if not folder.exists():
-        _clear_abandoned(cache, digest)
+    directory = cache / digest
+    if not directory.exists():
+        _remove_abandoned(cache, digest)
         part = cache / f"{digest}.{socket.gethostname()}.{os.getpid()}.part"
         part.mkdir(parents=True, exist_ok=True)
         try:
             _write(pairs, tokenizers, part)
             try:
-                part.rename(folder)
-            except OSError:  # another process was quicker; the content is the same
-                if not folder.exists():
+                part.rename(directory)
+            except OSError:  # another process was faster; the content is the same
+                if not directory.exists():
                     raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
-    summary = json.loads((folder / "summary.json").read_text())
-    return PreparedText(
-        _read_side(folder, "source"),
-        _read_side(folder, "target"),
+    summary = json.loads((directory / "summary.json").read_text())
+    return TokenizedText(
+        _read_side(directory, "source"),
+        _read_side(directory, "target"),
         summary["read"],
         summary["dropped"],
         digest,
@@ -119,14 +127,14 @@ def _digest(content_digest: str, tokenizers: Tokenizers) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, folder: Path) -> None:
+def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, directory: Path) -> None:
     started, read = time.monotonic(), 0
     dropped = {"empty source": 0, "empty target": 0}
     split_source, split_target = (tokenizer.split for tokenizer in tokenizers)
     with (
-        _SideWriter(folder, "source") as sources,
-        _SideWriter(folder, "target") as targets,
-        progress_count("reading pairs") as show,
+        _SideWriter(directory, "source") as sources,
+        _SideWriter(directory, "target") as targets,
+        progress_count("Tokenizing pairs") as show,
     ):
         for source, target in pairs:
             read += 1
@@ -142,15 +150,15 @@ def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, folder: Path) -> N
                 targets.append(target_tokens)
     seconds = time.monotonic() - started
     if seconds > 1:
-        _log.info("read and split %s pairs in %.0f s", f"{read:,}", seconds)
-    (folder / "summary.json").write_text(json.dumps({"read": read, "dropped": dropped}))
+        _log.info("Tokenized %s pairs in %.0f s", f"{read:,}", seconds)
+    (directory / "summary.json").write_text(json.dumps({"read": read, "dropped": dropped}))
 
 
 class _SideWriter:
-    """Writes the files of one side, row by row."""
+    """Writes the files of one side, row after row."""
 
-    def __init__(self, folder: Path, side: str):
-        self._folder, self._side = folder, side
+    def __init__(self, directory: Path, side: str):
+        self._directory, self._side = directory, side
         self._numbers: defaultdict[str, int] = defaultdict()
         self._numbers.default_factory = self._numbers.__len__  # a new token gets the next number
         self._counts = np.zeros(0, np.int64)
@@ -167,7 +175,7 @@ class _SideWriter:
             self._flush()
             self._open_and_write("counts", self._counts.tobytes())
             lines = (json.dumps(token) + "\n" for token in self._numbers)
-            with open(self._folder / f"{self._side}.tokens", "w", encoding="utf-8") as file:
+            with open(self._directory / f"{self._side}.tokens", "w", encoding="utf-8") as file:
                 file.writelines(lines)
         self._ids_file.close()
         self._offsets_file.close()
@@ -189,34 +197,33 @@ class _SideWriter:
         self._ids, self._offsets = array("I"), array("q")
 
     def _open(self, name: str) -> BinaryIO:
-        return open(self._folder / f"{self._side}.{name}", "wb")
+        return open(self._directory / f"{self._side}.{name}", "wb")
 
     def _open_and_write(self, name: str, data: bytes) -> None:
         with self._open(name) as file:
             file.write(data)
 
 
-def _read_side(folder: Path, side: str) -> PreparedSide:
-    words = Ragged(
-        _mapped(folder / f"{side}.ids", np.uint32), _mapped(folder / f"{side}.offsets", np.int64)
+def _read_side(directory: Path, side: str) -> TokenizedSide:
+    ids, offsets, counts = (
+        _map_array(directory / f"{side}.{name}", dtype)
+        for name, dtype in (("ids", np.uint32), ("offsets", np.int64), ("counts", np.int64))
     )
-    return PreparedSide(
-        words, _mapped(folder / f"{side}.counts", np.int64), folder / f"{side}.tokens"
-    )
+    return TokenizedSide(Ragged(ids, offsets), counts, directory / f"{side}.tokens")
 
 
-def _mapped(path: Path, dtype: type) -> np.ndarray:
-    if path.stat().st_size == 0:  # which cannot be mapped
+def _map_array(path: Path, dtype: Any) -> np.ndarray:
+    if path.stat().st_size == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     return np.asarray(np.memmap(path, dtype, mode="r"))
 
 
-def _clear_abandoned(cache: Path, digest: str) -> None:
-    """Removes what preparations of the same text left that were killed on this machine."""
+def _remove_abandoned(cache: Path, digest: str) -> None:
+    """Remove what killed processes of this machine left of the same text."""
     for part in cache.glob(f"{digest}.{socket.gethostname()}.*.part"):
         try:
-            os.kill(int(part.suffixes[-2][1:]), 0)  # asks whether the process lives
+            os.kill(int(part.suffixes[-2][1:]), 0)  # signal 0 only checks that the process is alive
         except ProcessLookupError:
             shutil.rmtree(part, ignore_errors=True)
-        except PermissionError:  # it lives, and is another user's
+        except PermissionError:  # it is alive and belongs to another user
             pass

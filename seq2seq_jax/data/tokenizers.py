@@ -1,84 +1,69 @@
-"""From text to tokens and back: words, characters or subwords, for each side of the pairs."""
+"""Tokenizers split a text into tokens, and join tokens to a text: words, characters or subwords.
+
+The functions at the end undo subword segmentation in the text of joined tokens (`postproc_fn`).
+"""
 
 import dataclasses
 import hashlib
-import logging
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Annotated, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
-from seq2seq_jax.data.bpe import CONTINUED, BPECodes, join_pieces, learn_bpe
-from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.sentencepiece_model import (
-    load_sentencepiece,
-    read_sentencepiece,
-    train_sentencepiece,
-    write_sentencepiece,
-)
+from seq2seq_jax.data.bpe import CONTINUATION, BPECodes, join_pieces
+from seq2seq_jax.data.sentencepiece_model import load_sentencepiece
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
-from seq2seq_jax.schema.keys import at_least, one_of
-from seq2seq_jax.utils.logging import progress_count
-
-_log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class SubwordConfig:
-    """Which sides are split into subwords, and where the subwords come from."""
-
-    kind: Annotated[
-        str,
-        one_of("", "bpe", "sentencepiece"),
-        "Subwords of BPE (as subword-nmt) or SentencePiece; empty: words or characters.",
-    ] = ""
-    size: Annotated[
-        int, at_least(1), "Number of BPE merges, or of SentencePiece pieces, to learn."
-    ] = 8000
-    joint: Annotated[bool, "Learn one set of subwords from source and target together."] = True
-    sides: Annotated[
-        str, one_of("both", "source", "target"), "Sides that are split into subwords."
-    ] = "both"
-    source_model: Annotated[
-        str, "File with the codes or the model of the source; empty: learned."
-    ] = ""
-    target_model: Annotated[
-        str, "File with the codes or the model of the target; empty: learned."
-    ] = ""
-    model_type: Annotated[
-        str, one_of("unigram", "bpe", "char", "word"), "Model type of SentencePiece."
-    ] = "unigram"
+from seq2seq_jax.utils.errors import UserError
 
 
 class Tokenizer(Protocol):
     """Splits a text into the tokens that a vocabulary holds, and joins tokens to a text."""
 
-    def split(self, text: str) -> list[str]: ...
+    def split(self, text: str) -> list[str]:
+        """Return the tokens of a text."""
+        ...
 
-    def join(self, tokens: Iterable[str]) -> str: ...
+    def join(self, tokens: Iterable[str]) -> str:
+        """Return the text of tokens."""
+        ...
 
     def digest(self) -> str:
-        """Hexadecimal digits that are others if any text may be split otherwise."""
+        """Return hexadecimal digits that differ if any text may be split differently."""
         ...
 
 
 class Tokenizers(NamedTuple):
+    """The tokenizers of both sides.
+
+    Attributes:
+      source: Splits sources.
+      target: Splits targets.
+    """
+
     source: Tokenizer
     target: Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
 class DelimiterTokenizer:
-    """Words between delimiters; the delimiter "" makes every Unicode character a token.
+    """Words between delimiters, or characters.
 
-    Delimiters at the ends of a text or in a row make no empty tokens.
+    Delimiters at the ends of a text or next to each other make no empty tokens.
+
+    Attributes:
+      delimiter: Separates words; empty: every Unicode character is a token.
+      lowercase: Lower-case the text first.
+
+    Example:
+      >>> DelimiterTokenizer(" ").split("to be  or not")
+      ['to', 'be', 'or', 'not']
+      >>> DelimiterTokenizer("").split("cat")
+      ['c', 'a', 't']
     """
 
     delimiter: str
     lowercase: bool = False
 
     def split(self, text: str) -> list[str]:
+        """Return the words or characters of a text."""
         if self.lowercase:
             text = text.lower()
         if not self.delimiter:
@@ -86,46 +71,65 @@ class DelimiterTokenizer:
         return [token for token in text.split(self.delimiter) if token]
 
     def join(self, tokens: Iterable[str]) -> str:
+        """Return the tokens with the delimiter between them."""
         return self.delimiter.join(tokens)
 
     def digest(self) -> str:
+        """Return hexadecimal digits that differ if any text may be split differently."""
         return _digest("delimiter", self.delimiter, self.lowercase)
 
 
 class BPETokenizer:
-    """Subwords of the words that another tokenizer finds: "nikitin ." is `ni@@ ki@@ tin .`
+    """Subwords of the words that another tokenizer finds: "nikitin ." becomes `ni@@ ki@@ tin .`
 
-    They are those of subword-nmt but for one thing. Where the last piece of a word itself ends in
-    `@@`, which would draw the next word to it, its last character is split off: the word "@@" is
-    `@@@ @`, not `@@`. So it is where the piece reads like a special token: "UNK" is `UN@@ K`.
-    Joining gives the words of every text back.
+    The subwords are those of subword-nmt, with one exception. If the last piece of a word itself
+    ends in `@@`, which would join it to the next word, its last character becomes a piece of its
+    own: the word "@@" becomes `@@@ @`, not `@@`. The same happens if the last piece is the name of
+    a special token: "UNK" becomes `UN@@ K`. Therefore joining restores the words of every text.
+
+    Example:
+      >>> codes = BPECodes((("n", "i"), ("t", "i"), ("ti", "n</w>")))
+      >>> tokenizer = BPETokenizer(DelimiterTokenizer(" "), codes)
+      >>> tokenizer.split("nikitin")
+      ['ni@@', 'k@@', 'i@@', 'tin']
+      >>> tokenizer.join(["ni@@", "k@@", "i@@", "tin"])
+      'nikitin'
     """
 
     def __init__(self, words: DelimiterTokenizer, codes: BPECodes):
+        """Combine a tokenizer and codes.
+
+        Args:
+          words: Splits a text into words.
+          codes: Split words into subwords.
+        """
         self.words, self.codes = words, codes
         self._cache: dict[str, list[str]] = {}
         self._cached_pieces = 0
 
     def split(self, text: str) -> list[str]:
-        cache, pieces = self._cache, []
+        """Return the subwords of a text."""
+        cache = self._cache
+        pieces: list[str] = []
         for word in self.words.split(text):
             pieces += cache.get(word) or self._split_word(word)
         return pieces
 
     def join(self, tokens: Iterable[str]) -> str:
-        """What is left unfinished at the end, because decoding stopped there, loses its `@@`."""
+        """Return the text of subwords; a word that is unfinished at the end loses its `@@`."""
         tokens = list(tokens)
-        tokens[-1:] = [token.removesuffix(CONTINUED) for token in tokens[-1:]]
+        tokens[-1:] = [token.removesuffix(CONTINUATION) for token in tokens[-1:]]
         return self.words.join(join_pieces(tokens))
 
     def digest(self) -> str:
+        """Return hexadecimal digits that differ if any text may be split differently."""
         return _digest("bpe", self.codes.to_bytes(), self.words.digest())
 
     def _split_word(self, word: str) -> list[str]:
         *before, last = self.codes.segment(word)
-        if last.endswith(CONTINUED) or last in _SPECIAL:
+        if last.endswith(CONTINUATION) or last in _SPECIAL:
             before, last = [*before, last[:-1]], last[-1]
-        pieces = [*(piece + CONTINUED for piece in before), last]
+        pieces = [*(piece + CONTINUATION for piece in before), last]
         if self._cached_pieces + len(pieces) > _CACHED_PIECES:
             self._cache.clear()
             self._cached_pieces = 0
@@ -135,186 +139,109 @@ class BPETokenizer:
 
 
 class SentencePieceTokenizer:
-    """Pieces of raw text by a model of sentencepiece: "Hello world." may be `▁Hello ▁wor ld .`
+    """Pieces of raw text by a SentencePiece model: "Hello world." may be `▁Hello ▁wor ld .`
 
-    Joining gives the text back as the model's normalisation has it: Unicode's NFKC and single
-    blanks, unless it was trained otherwise. The character `▁` (U+2581) becomes a blank.
+    Joining restores the text as the model normalizes it: Unicode's NFKC and single spaces, unless
+    it was trained otherwise. The character `▁` (U+2581) becomes a space.
     """
 
     def __init__(self, model: bytes, lowercase: bool = False, *, where: str = "subwords"):
-        """
+        """Load a model.
+
         Args:
-          model: the content of a model file.
-          lowercase: lower-case the text first.
-          where: the model's name, for error messages.
+          model: The content of a model file.
+          lowercase: Lower-case the text first.
+          where: The name of the model, for error messages.
 
         Raises:
-          UserError: it is not a model, or sentencepiece is not installed.
+          UserError: It is not a model, or sentencepiece is not installed.
         """
         self.model, self._lowercase = model, lowercase
         self._processor = load_sentencepiece(model, where)
 
     def split(self, text: str) -> list[str]:
+        """Return the pieces of a text."""
         if self._lowercase:
             text = text.lower()
-        pieces = self._processor.encode(text, out_type=str)
+        pieces: list[str] = self._processor.encode(text, out_type=str)
         if _SPECIAL.isdisjoint(pieces):
             return pieces
-        # In the middle of a word, "UNK" may be a piece: spelt out, it cannot be taken for ours.
+        # Inside a word, "UNK" may be a piece. Its characters cannot be mistaken for the token.
         return [part for piece in pieces for part in (piece if piece in _SPECIAL else [piece])]
 
     def join(self, tokens: Iterable[str]) -> str:
-        return self._processor.decode(list(tokens))
+        """Return the text of pieces."""
+        text: str = self._processor.decode(list(tokens))
+        return text
 
     def digest(self) -> str:
+        """Return hexadecimal digits that differ if any text may be split differently."""
         return _digest("sentencepiece", self.model, self._lowercase)
 
 
-def make_tokenizers(
-    pairs: Callable[[], Iterable[TextPair]],
-    *,
-    kind: str,
-    size: int = 8000,
-    joint: bool = True,
-    sides: str = "both",
-    source_model: str = "",
-    target_model: str = "",
-    model_type: str = "unigram",
-    source_delimiter: str = " ",
-    target_delimiter: str = " ",
-    lowercase: bool = False,
-) -> Tokenizers:
-    """Reads the codes or models of subwords that are given, and learns those that are not.
+def strip_bpe(text: str) -> str:
+    """Join BPE subwords (arXiv:1508.07909) that are separated by spaces.
 
     Args:
-      pairs: called for a pass over the training data, if there is anything to learn.
-      kind: "" for words or characters, "bpe" or "sentencepiece" for subwords.
-      size: merges of BPE, pieces of SentencePiece.
-      joint: both sides have the same subwords, learnt from both; or given for one of them.
-      sides: which have subwords: "both", "source" or "target". The other has words or characters.
-      source_model, target_model: files of codes or models; "": to be learnt.
-      model_type: of SentencePiece: "unigram", "bpe", "char" or "word".
-      source_delimiter, target_delimiter: between words, "" for characters; SentencePiece goes
-        without.
-      lowercase: lower-case the sources.
+      text: Subwords.
 
-    Raises:
-      UserError: a file that cannot be used, or a text from which nothing can be learnt.
+    Returns:
+      Words.
+
+    Example:
+      >>> strip_bpe("Ni@@ ki@@ tin .")
+      'Nikitin .'
     """
-    words = _words(source_delimiter, target_delimiter, lowercase)
-    chosen = _sides_with_subwords(kind, sides)
-    files = dict(zip(_SIDES, (source_model, target_model), strict=True))
-    if joint and sides == "both":
-        files = {side: file or source_model or target_model for side, file in files.items()}
-    subwords = {
-        side: _read(kind, os.path.expanduser(files[side])) for side in chosen if files[side]
-    }
-    missing = [side for side in chosen if side not in subwords]
-    for together in [missing] if joint and missing else [[side] for side in missing]:
-        what = f"{size:,} {_UNITS[kind]}"
-        texts = _texts(pairs(), [_SIDES.index(side) for side in together], words, what)
-        subwords |= dict.fromkeys(together, _learn(kind, texts, size, model_type))
-    return _with_subwords(words, subwords)
+    return " ".join(join_pieces(text.split(" "))).strip()
 
 
-def write_tokenizers(directory: str | os.PathLike, tokenizers: Tokenizers) -> None:
-    """Writes `subwords.SIDE.codes` of BPE or `subwords.SIDE.model`; words need no file."""
-    for side, tokenizer in tokenizers._asdict().items():
-        if isinstance(tokenizer, BPETokenizer):
-            tokenizer.codes.write(_file(directory, side, "bpe"))
-        elif isinstance(tokenizer, SentencePieceTokenizer):
-            write_sentencepiece(tokenizer.model, _file(directory, side, "sentencepiece"))
-
-
-def read_tokenizers(
-    directory: str | os.PathLike,
-    *,
-    kind: str,
-    sides: str = "both",
-    source_delimiter: str = " ",
-    target_delimiter: str = " ",
-    lowercase: bool = False,
-) -> Tokenizers | None:
-    """The tokenizers that were written to a directory, None if their files are not all there.
+def decode_sentencepiece(text: str) -> str:
+    """Join SentencePiece pieces (arXiv:1808.06226) that are separated by spaces.
 
     Args:
-      kind, sides, source_delimiter, target_delimiter, lowercase: as in `make_tokenizers`.
+      text: Pieces.
+
+    Returns:
+      Raw text.
+
+    Example:
+      >>> decode_sentencepiece("▁Hello ▁wor ld .")
+      'Hello world.'
+    """
+    return text.replace(" ", "").replace("▁", " ").strip()
+
+
+POSTPROCESSING: dict[str, Callable[[str], str]] = {
+    "decode_sentencepiece": decode_sentencepiece,
+    "strip_bpe": strip_bpe,
+}
+"""The functions that `postproc_fn` can name."""
+
+
+def find_postprocessing(name: str, key: str = "postproc_fn") -> Callable[[str], str]:
+    """Return the post-processing function of the given name.
+
+    Args:
+      name: Its short name ("strip_bpe"), or the name that google/seq2seq documents
+        ("seq2seq.data.postproc.strip_bpe"); empty: return the text unchanged.
+      key: The dotted key of the name, for the error message.
+
+    Returns:
+      A function from text to text.
 
     Raises:
-      UserError: a file cannot be used.
+      UserError: There is no such function.
     """
-    chosen = _sides_with_subwords(kind, sides)
-    files = {side: _file(directory, side, kind) for side in chosen}
-    if not all(file.exists() for file in files.values()):
-        return None
-    words = _words(source_delimiter, target_delimiter, lowercase)
-    return _with_subwords(words, {side: _read(kind, file) for side, file in files.items()})
+    if not name:
+        return str
+    function = POSTPROCESSING.get(name.rpartition(".")[2])
+    if function is None:
+        raise UserError(key, f"no function {name!r}; valid: {', '.join(POSTPROCESSING)}")
+    return function
 
 
-_Words = tuple[DelimiterTokenizer, DelimiterTokenizer]
-_Subwords = BPECodes | bytes  # codes of BPE, or a model of SentencePiece
-
-_SIDES = Tokenizers._fields
-_UNITS = {"bpe": "merges of BPE", "sentencepiece": "pieces of SentencePiece"}
-_SUFFIXES = {"bpe": "codes", "sentencepiece": "model"}
 _SPECIAL = frozenset(SPECIAL_TOKENS)
 _CACHED_PIECES = 1 << 20  # about 100 MB
-
-
-def _words(source_delimiter: str, target_delimiter: str, lowercase: bool) -> _Words:
-    return DelimiterTokenizer(source_delimiter, lowercase), DelimiterTokenizer(target_delimiter)
-
-
-def _sides_with_subwords(kind: str, sides: str) -> list[str]:
-    return [side for side in _SIDES if kind and sides in ("both", side)]
-
-
-def _with_subwords(words: _Words, subwords: dict[str, _Subwords]) -> Tokenizers:
-    def tokenizer(side: str, words: DelimiterTokenizer) -> Tokenizer:
-        match subwords.get(side):
-            case BPECodes() as codes:
-                return BPETokenizer(words, codes)
-            case bytes() as model:
-                return SentencePieceTokenizer(model, words.lowercase)
-        return words
-
-    return Tokenizers(*map(tokenizer, _SIDES, words))
-
-
-def _read(kind: str, file: str | Path) -> _Subwords:
-    return BPECodes.read(file) if kind == "bpe" else read_sentencepiece(file)
-
-
-def _file(directory: str | os.PathLike, side: str, kind: str) -> Path:
-    return Path(directory, f"subwords.{side}.{_SUFFIXES[kind]}")
-
-
-def _learn(
-    kind: str, texts: Iterable[tuple[DelimiterTokenizer, str]], size: int, model_type: str
-) -> _Subwords:
-    if kind == "bpe":
-        counts: Counter[str] = Counter()
-        for words, text in texts:
-            counts.update(words.split(text))
-        return learn_bpe(counts, size)
-    lines = (text.lower() if words.lowercase else text for words, text in texts)
-    return train_sentencepiece(lines, size, model_type=model_type)
-
-
-def _texts(
-    pairs: Iterable[tuple[str, str]], columns: list[int], words: _Words, what: str
-) -> Iterator[tuple[DelimiterTokenizer, str]]:
-    """The texts of these columns, each with the tokenizer of its words; then tells how many."""
-    number = 0
-    with progress_count("reading texts for subwords") as show:
-        for pair in pairs:
-            for column in columns:
-                number += 1
-                if number % 10_000 == 0:
-                    show(number)
-                yield words[column], pair[column]
-    names = " and ".join(_SIDES[column] for column in columns)
-    _log.info("learning %s from %s lines of %s text", what, f"{number:,}", names)
 
 
 def _digest(*parts: object) -> str:

@@ -1,7 +1,8 @@
-"""Vocabularies: the tokens that a model knows, each with its id.
+"""Vocabularies: the tokens that a model knows, and their ids.
 
-Ids are line numbers from 0; behind the n words stand UNK (n), SEQUENCE_START (n + 1) and
-SEQUENCE_END (n + 2). Padding has no id of its own: lengths tell what is padding.
+The id of a token is the number of its line in the vocabulary file, from 0. The n tokens are
+followed by the special tokens UNK (n), SEQUENCE_START (n + 1) and SEQUENCE_END (n + 2). Padding has
+no id of its own; the lengths of rows say what is padding.
 """
 
 import dataclasses
@@ -22,10 +23,17 @@ SPECIAL_TOKENS = (UNK, SEQUENCE_START, SEQUENCE_END)
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Words in the order of their ids, without the special tokens.
+    """The tokens of a vocabulary and their ids.
 
-    Raises:
-      ValueError: a word occurs twice or is a special token.
+    Attributes:
+      tokens: The tokens in the order of their ids, without the special tokens.
+
+    Example:
+      >>> vocabulary = Vocabulary(["a", "b"])
+      >>> vocabulary.encode(["b", "c", "SEQUENCE_END"])
+      [1, 2, 4]
+      >>> vocabulary.decode([0, 2])
+      ['a', 'UNK']
     """
 
     tokens: tuple[str, ...]
@@ -33,49 +41,81 @@ class Vocabulary:
     _ids: dict[str, int] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __init__(self, tokens: Iterable[str]):
-        words = tuple(tokens)
-        names = words + SPECIAL_TOKENS
+        """Number the tokens.
+
+        Args:
+          tokens: The tokens in the order of their ids, without the special tokens.
+
+        Raises:
+          ValueError: A token occurs twice or is a special token.
+        """
+        tokens = tuple(tokens)
+        names = tokens + SPECIAL_TOKENS
         ids = {name: i for i, name in enumerate(names)}
         if len(ids) != len(names):
-            raise ValueError("a word occurs twice or is a special token")
-        object.__setattr__(self, "tokens", words)
+            raise ValueError("a token occurs twice or is a special token")
+        object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_ids", ids)
 
     @property
     def size(self) -> int:
-        """Number of ids, the special tokens included."""
+        """The number of ids, including those of the special tokens."""
         return len(self._names)
 
     @property
     def unk_id(self) -> int:
+        """The id of UNK, which stands for all out-of-vocabulary tokens."""
         return len(self.tokens)
 
     @property
     def sequence_start_id(self) -> int:
+        """The id of SEQUENCE_START."""
         return len(self.tokens) + 1
 
     @property
     def sequence_end_id(self) -> int:
+        """The id of SEQUENCE_END."""
         return len(self.tokens) + 2
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Ids of the tokens; unknown ones become UNK, special ones by name their own id."""
+        """Return the ids of tokens.
+
+        Args:
+          tokens: Tokens; the name of a special token stands for it.
+
+        Returns:
+          One id per token; that of UNK for out-of-vocabulary tokens.
+        """
         get, unk = self._ids.get, self.unk_id
         return [get(token, unk) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Tokens of the ids, special ones by name; an id that does not exist is UNK."""
+        """Return the tokens of ids.
+
+        Args:
+          ids: Ids; one that does not exist becomes UNK.
+
+        Returns:
+          One token per id; special tokens by name.
+        """
         names = self._names
         return [names[i] if 0 <= i < len(names) else UNK for i in ids]
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> "Vocabulary":
-        """Reads one token a line; if the first line has a tab, a count follows every token.
+    def read(cls, path: str | os.PathLike[str]) -> "Vocabulary":
+        """Read a file with one token per line, or with a token, a tab and a count per line.
+
+        Args:
+          path: The name of the file.
+
+        Returns:
+          The vocabulary.
 
         Raises:
-          UserError: the file cannot be read or holds no token, or (FILE:LINE) a line is empty,
-            not UTF-8, not of the first line's form, a special token, or there already.
+          UserError: The file cannot be read or has no tokens, or (FILE:LINE) a line is empty, is
+            not UTF-8, does not have the form of the first line, or holds a special token or a
+            token of an earlier line.
         """
         name = os.fspath(path)
         first_seen: dict[str, int] = {}
@@ -86,58 +126,77 @@ class Vocabulary:
                 with_counts = "\t" in line
             token = _token(line, where, number, with_counts)
             if not token:
-                raise UserError(where, "empty: a vocabulary has one token on every line")
+                raise UserError(where, "is empty; a vocabulary has one token per line")
             if token in SPECIAL_TOKENS:
                 raise UserError(
-                    where, f"{token} is a special token and is added by itself: take the line out"
+                    where, f"{token} is a special token, which is always added; remove the line"
                 )
             if token in first_seen:
                 raise UserError(
-                    where, f"the token {reprlib.repr(token)} is already in line {first_seen[token]}"
+                    where, f"the token {reprlib.repr(token)} is also in line {first_seen[token]}"
                 )
             first_seen[token] = number
         if not first_seen:
-            raise UserError(name, "holds no token: a vocabulary has one token on every line")
+            raise UserError(name, "has no tokens; a vocabulary has one token per line")
         return cls(first_seen)
 
-    def write(self, path: str | os.PathLike) -> None:
-        """Writes one token a line: the whole file or, if this process dies, none of it."""
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a file with one token per line, atomically.
+
+        Args:
+          path: The name of the file.
+        """
         atomic_write(path, "".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
 
 
 def build_vocabulary(
     token_lists: Iterable[Sequence[str]], min_frequency: int = 0, max_size: int = 0
 ) -> Vocabulary:
-    """Counts tokens and keeps the frequent ones: by count, then by word, both descending.
+    """Build a vocabulary of the frequent tokens of a text.
 
     Args:
-      token_lists: the texts, read once.
-      min_frequency: a token must occur more often than this.
-      max_size: at most so many words; 0 is no limit.
+      token_lists: The tokens of each line, read once.
+      min_frequency: A token must occur more often than this.
+      max_size: Largest number of tokens; 0: no limit.
 
-    Special tokens in the text keep their meaning and are no words. Tokens with a tab, a
-    line's end or a byte order mark inside have no place in a vocabulary file: they stay
-    unknown.
+    Returns:
+      A vocabulary, as `vocabulary_from_counts` returns it.
+
+    Example:
+      >>> build_vocabulary([["a", "b", "a"], ["c", "a"]], max_size=2).tokens
+      ('a', 'c')
     """
     counts: Counter[str] = Counter()
     for tokens in token_lists:
         counts.update(tokens)
-    return most_frequent(counts.items(), min_frequency, max_size)
+    return vocabulary_from_counts(counts.items(), min_frequency, max_size)
 
 
-def most_frequent(
+def vocabulary_from_counts(
     counts: Iterable[tuple[str, int]], min_frequency: int = 0, max_size: int = 0
 ) -> Vocabulary:
-    """As `build_vocabulary`, from tokens that were counted already: each once, with its count."""
-    words = [
-        (count, word)
-        for word, count in counts
+    """Build a vocabulary of the most frequent tokens.
+
+    Special tokens in the text keep their meaning. Tokens with a tab, a line end or a byte order
+    mark are left out, because a vocabulary file cannot hold them.
+
+    Args:
+      counts: Each distinct token with its count.
+      min_frequency: A token must occur more often than this.
+      max_size: Largest number of tokens; 0: no limit.
+
+    Returns:
+      A vocabulary sorted by count and then by token, both descending.
+    """
+    kept = [
+        (count, token)
+        for token, count in counts
         if count > min_frequency
-        and word not in SPECIAL_TOKENS
-        and not any(mark in word for mark in "\t\r\n\ufeff")
+        and token not in SPECIAL_TOKENS
+        and not any(mark in token for mark in "\t\r\n\ufeff")
     ]
-    words.sort(reverse=True)
-    return Vocabulary(word for _, word in words[: max_size or None])
+    kept.sort(reverse=True)
+    return Vocabulary(token for _, token in kept[: max_size or None])
 
 
 def _token(line: str, where: str, number: int, with_counts: bool) -> str:
@@ -150,5 +209,5 @@ def _token(line: str, where: str, number: int, with_counts: bool) -> str:
     except ValueError:
         form = "a token, a tab and a count" if with_counts else "a token alone, without a tab"
         if number > 1:
-            form += ", which is the form of line 1; use one form throughout"
+            form += " as in line 1; use one form throughout"
         raise UserError(where, f"{reprlib.repr(line)} is not {form}") from None

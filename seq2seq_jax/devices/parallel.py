@@ -17,7 +17,7 @@ from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seq2seq_jax.data.batches import Batch, Share
+from seq2seq_jax.data.batches import Batch, Shard
 
 _AXIS = "data"
 
@@ -64,9 +64,9 @@ class Devices:
         return len(available())
 
     @cached_property
-    def share(self) -> Share:
+    def share(self) -> Shard:
         """The part of every training batch that this process makes."""
-        return Share(jax.process_index(), jax.process_count())
+        return Shard(jax.process_index(), jax.process_count())
 
     @property
     def is_main(self) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.batches import Batch, dev_batches, source_batches
-from seq2seq_jax.data.buckets import make_buckets
+from seq2seq_jax.data.buckets import BatchRows, make_buckets
 from seq2seq_jax.data.dev_set import DevSet
 
 
@@ -33,7 +33,7 @@ def text_dev_data(dev_set: DevSet, boundaries: str, batch_size: int) -> DevData:
     """
     corpus = dev_set.corpus
     buckets = make_buckets(
-        boundaries, corpus.source.lengths, corpus.target.lengths, batch_size=batch_size
+        boundaries, corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size)
     )
     return DevData(
         pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),

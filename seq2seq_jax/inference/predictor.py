@@ -11,9 +11,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
-from seq2seq_jax.data.batches import Batch, batches_by_length, padded_length, source_batches
+from seq2seq_jax.data.batches import Batch, source_batches
 from seq2seq_jax.data.corpus import encode_source, encode_target
 from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.hypotheses import to_hypotheses
@@ -160,7 +161,7 @@ class Predictor:
         batch_size = 1 if len(sources) == 1 else self._batch_size
         results: dict[int, TargetScore] = {}
         longer = np.maximum(encoded.lengths, encoded_targets.lengths - 1)
-        for indices, width in batches_by_length(longer, batch_size):
+        for indices, width in length_sorted_batches(longer, batch_size):
             source_ids, source_len = encoded.padded(indices, width, batch_size)
             target_ids, target_len = encoded_targets.padded(indices, width + 1, batch_size)
             batch = {

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seq2seq_jax.data.batches import Batch, padded_length
+from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.sampler import padded_length
 
 __all__ = ["constraint_arrays"]
 

@@ -17,7 +17,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import read_config
-from seq2seq_jax.data.tokenizers import Tokenizers, read_tokenizers, write_tokenizers
+from seq2seq_jax.data.subwords import (
+    SubwordConfig,
+    WordTokenizers,
+    read_tokenizers,
+    write_tokenizers,
+)
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.storage.checkpoints import Checkpoints, digest, into_template, named_arrays
 from seq2seq_jax.utils.atomic_io import atomic_replace
@@ -119,13 +125,8 @@ class Workdir:
         """
         if not self.config_file.exists():
             return None
-        subwords = config.get("subwords", {"kind": "", "sides": "both"})
-        return read_tokenizers(
-            self.path,
-            kind=subwords["kind"],
-            sides=subwords["sides"],
-            **text_splitting(config),
-        )
+        subwords = SubwordConfig(**config.get("subwords", {}))
+        return read_tokenizers(self.path, word_tokenizers(config), subwords)
 
     def write_tokenizers(self, tokenizers: Tokenizers) -> None:
         write_tokenizers(self.path, tokenizers)
@@ -139,14 +140,20 @@ class Workdir:
         )
 
 
-def text_splitting(config: ConfigDict) -> dict[str, Any]:
-    """How texts are split where they are not split into subwords."""
+def word_tokenizers(config: ConfigDict) -> WordTokenizers:
+    """Return the tokenizers that split texts into words or characters.
+
+    Args:
+      config: A resolved configuration.
+
+    Returns:
+      The tokenizers of both sides. If the sources are images, that of the source is not used.
+    """
     pipeline = config.input_pipeline_train.params
-    splitting = {"target_delimiter": pipeline.target_delimiter}
-    if "source" in config:
-        splitting["source_delimiter"] = pipeline.source_delimiter
-        splitting["lowercase"] = config.source.lowercase
-    return splitting
+    source = DelimiterTokenizer(
+        pipeline.get("source_delimiter", " "), config.get("source", {}).get("lowercase", False)
+    )
+    return WordTokenizers(source, DelimiterTokenizer(pipeline.target_delimiter))
 
 
 def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -> None:

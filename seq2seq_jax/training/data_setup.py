@@ -10,21 +10,21 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.captioning.data.image_batches import ImageTrainBatches
 from seq2seq_jax.config import differences, resolve
-from seq2seq_jax.config.class_lookup import find_class
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.batches import TrainBatches
-from seq2seq_jax.data.buckets import make_buckets
-from seq2seq_jax.data.corpus import Corpus, id_counts, make_corpus
+from seq2seq_jax.data.buckets import BatchRows, make_buckets
+from seq2seq_jax.data.corpus import Corpus, count_ids, make_corpus
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
-from seq2seq_jax.data.readers import pipelines
-from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.report import data_report
-from seq2seq_jax.data.tokenized_cache import PreparedText, prepare_text
-from seq2seq_jax.data.tokenizers import Tokenizers, make_tokenizers
-from seq2seq_jax.data.vocabulary import Vocabulary, most_frequent
+from seq2seq_jax.data.readers.input_pipeline import TextPair, build_pipeline
+from seq2seq_jax.data.report import format_data_report, report_line
+from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
+from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
+from seq2seq_jax.data.tokenizers import Tokenizers
+from seq2seq_jax.data.vocabulary import Vocabulary, vocabulary_from_counts
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_data import DevData, text_dev_data
 from seq2seq_jax.models.build import Params
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, text_splitting
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.training.vocab_bias import initial_vocab_bias
 from seq2seq_jax.utils.cache_dir import cache_dir
 from seq2seq_jax.utils.errors import UserError
@@ -85,9 +85,7 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         config.buckets,
         corpus.source.lengths,
         corpus.target.lengths,
-        batch_size=config.batch_size,
-        batch_tokens=config.batch_tokens,
-        unit=unit,
+        BatchRows(config.batch_size, config.batch_tokens, multiple_of=unit),
     )
     pipeline = config.input_pipeline_train.params
     batches = TrainBatches(
@@ -96,18 +94,26 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         seed=config.seed,
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
-        share=devices.share,
+        shard=devices.share,
     )
     report = [
-        f"vocabulary {vocabularies.source.size:,} source and {vocabularies.target.size:,} target"
-        " tokens, special ones included",
-        data_report(corpus, buckets),
+        report_line(
+            "Vocabulary",
+            f"{vocabularies.source.size:,} source and {vocabularies.target.size:,} target tokens"
+            " (special tokens included)",
+        ),
+        format_data_report(corpus, buckets),
     ]
     dev = None
     if config.eval_every_n_steps:
         dev_set = load_dev_set(config, tokenizers, vocabularies)
         dev = make_dev_data(config, dev_set, devices)
-        report.append(f"dev set  {len(dev_set.corpus):,} pairs of {len(dev_set):,} sources")
+        report.append(
+            report_line(
+                "Dev set",
+                f"{len(dev_set.corpus):,} pairs with {len(dev_set):,} distinct sources",
+            )
+        )
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -116,7 +122,7 @@ def prepare_data(config: ConfigDict, workdir: Workdir, devices: Devices) -> Trai
         dev,
         "\n".join(report),
         initial_params=lambda: initial_vocab_bias(
-            config, lambda: id_counts(text.target, vocabularies.target)
+            config, lambda: count_ids(text.target, vocabularies.target)
         ),
     )
 
@@ -153,14 +159,14 @@ def check_divides(batch_size: int, devices: int, accumulation_steps: int) -> Non
         )
 
 
-def prepare_pairs(config: ConfigDict, key: str, tokenizers: Tokenizers) -> PreparedText:
+def prepare_pairs(config: ConfigDict, key: str, tokenizers: Tokenizers) -> TokenizedText:
     """The pairs of the pipeline at `key`, read and split, from the user's cache if possible.
 
     Raises:
       UserError: files that cannot be used.
     """
     pairs = make_pipeline(config, key)
-    return prepare_text(pairs, tokenizers, _content_digest(pairs), cache_dir("prepared"))
+    return tokenize_pairs(pairs, tokenizers, _content_digest(pairs), cache_dir("prepared"))
 
 
 def make_pipeline(config: ConfigDict, key: str) -> Iterable[TextPair]:
@@ -170,23 +176,21 @@ def make_pipeline(config: ConfigDict, key: str) -> Iterable[TextPair]:
       UserError: files are missing.
     """
     entry: Mapping[str, Any] = config[key]
-    pipeline = find_class(pipelines, f"{key}.class", entry["class"])
-    of_others = ("source_delimiter", "target_delimiter", "shuffle", "num_epochs")
-    params = {name: value for name, value in entry["params"].items() if name not in of_others}
-    if entry["class"] in pipelines.__all__:
-        params["key"] = f"{key}.params"
-    return pipeline(**params)
+    pipeline = resolve_class("pipeline", entry["class"], f"{key}.class")
+    return build_pipeline(pipeline, entry["params"], f"{key}.params")
 
 
 def _make_tokenizers(config: ConfigDict) -> Tokenizers:
     return make_tokenizers(
         lambda: make_pipeline(config, "input_pipeline_train"),
-        **config.subwords.to_dict(),
-        **text_splitting(config),
+        word_tokenizers(config),
+        SubwordConfig(**config.subwords),
     )
 
 
-def _corpus(config: ConfigDict, text: PreparedText, vocabularies: Vocabularies, key: str) -> Corpus:
+def _corpus(
+    config: ConfigDict, text: TokenizedText, vocabularies: Vocabularies, key: str
+) -> Corpus:
     return make_corpus(
         text,
         *vocabularies,
@@ -196,7 +200,7 @@ def _corpus(config: ConfigDict, text: PreparedText, vocabularies: Vocabularies, 
     )
 
 
-def _make_vocabularies(config: ConfigDict, text: PreparedText) -> Vocabularies:
+def _make_vocabularies(config: ConfigDict, text: TokenizedText) -> Vocabularies:
     """Reads those that the configuration names, and makes the others of the training data."""
     source = Vocabulary.read(config.vocab_source) if config.vocab_source else None
     target = Vocabulary.read(config.vocab_target) if config.vocab_target else None
@@ -206,10 +210,11 @@ def _make_vocabularies(config: ConfigDict, text: PreparedText) -> Vocabularies:
         counts: Counter[str] = Counter()
         for side in sides:
             counts.update(dict(side))
-        joint = most_frequent(counts.items(), *limits)
+        joint = vocabulary_from_counts(counts.items(), *limits)
         return Vocabularies(joint, joint)
     return Vocabularies(
-        source or most_frequent(sides[0], *limits), target or most_frequent(sides[1], *limits)
+        source or vocabulary_from_counts(sides[0], *limits),
+        target or vocabulary_from_counts(sides[1], *limits),
     )
 
 

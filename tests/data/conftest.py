@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.tokenized_cache import PreparedText, prepare_text
+from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 
 WORDS = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
@@ -13,7 +13,7 @@ WORDS = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
 def prepare(tmp_path):
     """Prepares pairs of texts, split at blanks."""
 
-    def prepare(pairs, tokenizers: Tokenizers = WORDS, cache: Path = tmp_path) -> PreparedText:
-        return prepare_text(map(TextPair._make, pairs), tokenizers, repr(pairs), cache)
+    def prepare(pairs, tokenizers: Tokenizers = WORDS, cache: Path = tmp_path) -> TokenizedText:
+        return tokenize_pairs(map(TextPair._make, pairs), tokenizers, repr(pairs), cache)
 
     return prepare

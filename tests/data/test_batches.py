@@ -7,16 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq_jax.data.batches import (
-    Share,
+    WHOLE_BATCH,
+    Batch,
+    Shard,
     TrainBatches,
     dev_batches,
-    epoch_batches,
-    padded_length,
     source_batches,
 )
 from seq2seq_jax.data.buckets import BatchRows, Buckets, choose_buckets
 from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.sampler import padded_length
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -39,8 +40,25 @@ def buckets_for(corpus: Corpus, batch_size: int = 4) -> Buckets:
     return choose_buckets(corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size))
 
 
+def epoch_batches(
+    corpus: Corpus,
+    buckets: Buckets,
+    *,
+    seed: int,
+    epoch: int,
+    shuffle: bool = True,
+    shard: Shard = WHOLE_BATCH,
+) -> list[Batch]:
+    """Return the batches of one epoch."""
+    batches = TrainBatches(
+        corpus, buckets, seed=seed, shuffle=shuffle, num_epochs=epoch + 1, shard=shard
+    )
+    batches.restore(batches.state() | {"epoch": epoch})
+    return list(batches)
+
+
 def examples(batches) -> list[int]:
-    """The example of each row that is none that only fills up."""
+    """Return the example of each row that is not padding."""
     return [
         int(row[0])
         for batch in batches
@@ -65,7 +83,7 @@ corpora = st.lists(st.tuples(st.integers(1, 6), st.integers(2, 6)), min_size=1, 
 @given(corpora, st.integers(1, 7), st.integers(0, 9), st.integers(0, 9), st.booleans())
 def test_every_epoch_has_each_example_exactly_once(corpus, batch_size, seed, epoch, shuffle):
     buckets = buckets_for(corpus, batch_size)
-    batches = list(epoch_batches(corpus, buckets, seed=seed, epoch=epoch, shuffle=shuffle))
+    batches = epoch_batches(corpus, buckets, seed=seed, epoch=epoch, shuffle=shuffle)
     assert sorted(examples(batches)) == list(range(len(corpus)))
     for batch in batches:
         assert all(array.dtype == np.int32 for array in batch.values())
@@ -87,7 +105,7 @@ def test_every_epoch_has_each_example_exactly_once(corpus, batch_size, seed, epo
 def test_only_the_last_batch_of_a_bucket_is_filled_up():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
-    batches = list(epoch_batches(corpus, buckets, seed=0, epoch=0))
+    batches = epoch_batches(corpus, buckets, seed=0, epoch=0)
     unfilled = [
         b["source_ids"].shape + b["target_ids"].shape for b in batches if 0 in b["target_len"]
     ]
@@ -105,7 +123,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert len({tuple(order(seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
 
 
-def test_the_order_is_the_same_in_every_version():
+def test_the_order_of_examples_never_changes_between_versions():
     corpus = corpus_of([(2, 3)] * 8)
     assert examples(epoch_batches(corpus, Buckets(((2, 3),), (3,)), seed=5, epoch=1)) == [
         7,
@@ -119,7 +137,7 @@ def test_the_order_is_the_same_in_every_version():
     ]
 
 
-def test_every_example_comes_first_about_equally_often():
+def test_every_example_is_first_about_equally_often():
     corpus = corpus_of([(2, 3)] * 10)
     buckets = Buckets(((2, 3),), (10,))
     firsts = [examples(epoch_batches(corpus, buckets, seed=0, epoch=e))[0] for e in range(500)]
@@ -135,13 +153,13 @@ def test_batches_of_different_buckets_are_mixed():
     assert np.count_nonzero(np.diff(widths)) > len(widths) // 3
 
 
-def test_without_shuffling_examples_come_in_their_order():
+def test_without_shuffling_examples_keep_their_order():
     corpus = corpus_of([(2, 3)] * 7)
-    batches = list(epoch_batches(corpus, Buckets(((2, 3),), (3,)), seed=0, epoch=0, shuffle=False))
+    batches = epoch_batches(corpus, Buckets(((2, 3),), (3,)), seed=0, epoch=0, shuffle=False)
     assert examples(batches) == list(range(7))
 
 
-def test_the_iterator_goes_through_epoch_after_epoch():
+def test_the_iterator_yields_epoch_after_epoch():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
     batches = TrainBatches(corpus, buckets, seed=7, num_epochs=2)
@@ -157,14 +175,14 @@ def test_the_iterator_goes_through_epoch_after_epoch():
         next(batches)
 
 
-def test_zero_epochs_are_without_end():
+def test_zero_epochs_mean_an_endless_iterator():
     batches = TrainBatches(random_corpus(5), Buckets(((9, 9),), (4,)), seed=0)
     assert len(list(islice(batches, 100))) == 100
 
 
 @settings(deadline=None, max_examples=40)
 @given(corpora, st.integers(1, 5), st.integers(0, 60), st.booleans())
-def test_an_iterator_resumed_anywhere_goes_on_with_the_same_stream(
+def test_an_iterator_that_is_restored_anywhere_continues_with_the_same_batches(
     corpus, batch_size, position, shuffle
 ):
     def fresh():
@@ -180,7 +198,7 @@ def test_an_iterator_resumed_anywhere_goes_on_with_the_same_stream(
     assert same(list(islice(resumed, 30)), list(islice(batches, 30)))
 
 
-def test_an_iterator_resumed_at_its_end_has_ended():
+def test_an_iterator_that_is_restored_at_its_end_yields_nothing():
     corpus = random_corpus(3)
     ended = TrainBatches(corpus, Buckets(((9, 9),), (4,)), seed=0, num_epochs=1)
     assert len(list(ended)) == 1
@@ -190,7 +208,7 @@ def test_an_iterator_resumed_at_its_end_has_ended():
 
 
 @pytest.mark.parametrize("change", ["data", "order", "buckets", "batch_size", "seed", "shuffle"])
-def test_a_state_of_another_stream_is_an_error(change):
+def test_restoring_the_state_of_another_stream_is_an_error(change):
     corpus = corpus_of([(2, 3), (3, 3), (2, 4)])
     state = TrainBatches(corpus, Buckets(((3, 4),), (2,)), seed=0).state()
     other = TrainBatches(
@@ -210,7 +228,7 @@ def test_a_state_of_another_stream_is_an_error(change):
 
 @settings(deadline=None, max_examples=40)
 @given(corpora, st.integers(1, 5))
-def test_dev_batches_tell_the_example_of_each_row(corpus, batch_size):
+def test_dev_batches_return_the_example_of_each_row(corpus, batch_size):
     seen = []
     for batch, indices in dev_batches(corpus, Buckets(((2, 3), (4, 4)), (batch_size,) * 2)):
         assert indices.shape == (batch_size,)
@@ -222,7 +240,7 @@ def test_dev_batches_tell_the_example_of_each_row(corpus, batch_size):
 
 @settings(deadline=None, max_examples=40)
 @given(corpora, st.integers(1, 5))
-def test_source_batches_tell_the_source_of_each_row(corpus, batch_size):
+def test_source_batches_return_the_source_of_each_row(corpus, batch_size):
     seen = []
     for batch, indices in source_batches(corpus.source, batch_size):
         assert batch["source_ids"].shape == (batch_size, 8)
@@ -238,28 +256,28 @@ def test_source_batches_tell_the_source_of_each_row(corpus, batch_size):
 
 @settings(deadline=None, max_examples=40)
 @given(corpora, st.sampled_from([1, 2, 4]), st.booleans())
-def test_several_processes_make_each_example_once(corpus, processes, shuffle):
+def test_the_shards_of_several_processes_make_up_the_batches_of_one(corpus, processes, shuffle):
     buckets = buckets_for(corpus)
-    whole = list(epoch_batches(corpus, buckets, seed=1, epoch=0, shuffle=shuffle))
-    shares = [
+    whole = epoch_batches(corpus, buckets, seed=1, epoch=0, shuffle=shuffle)
+    shards = [
         epoch_batches(
-            corpus, buckets, seed=1, epoch=0, shuffle=shuffle, share=Share(index, processes)
+            corpus, buckets, seed=1, epoch=0, shuffle=shuffle, shard=Shard(index, processes)
         )
         for index in range(processes)
     ]
-    for batch, *parts in zip(whole, *shares, strict=True):
+    for batch, *parts in zip(whole, *shards, strict=True):
         for name, array in batch.items():
             assert np.array_equal(np.concatenate([part[name] for part in parts]), array)
 
 
-def test_some_sources_are_decoded_under_their_places_among_those():
+def test_selected_sources_are_numbered_by_their_position_in_the_selection():
     corpus = corpus_of([(2, 3), (3, 3), (4, 3), (2, 3)])
     ((batch, indices),) = source_batches(corpus.source, 3, rows=np.array([2, 3]))
     assert indices.tolist() == [1, 0, -1]
     assert batch["source_ids"][:, :5].tolist() == [[3, 3, 0, 0, 0], [2, 2, 2, 2, 0], [0] * 5]
 
 
-def test_no_sources_make_no_batches():
+def test_without_sources_there_are_no_batches():
     assert list(source_batches(Ragged.from_rows([]), 2)) == []
 
 

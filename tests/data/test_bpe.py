@@ -1,11 +1,11 @@
-"""Byte-pair encoding; what subword-nmt makes of the same words is in subword_nmt.json."""
+"""Byte-pair encoding, compared with the output of subword-nmt in subword_nmt.json."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from seq2seq_jax.data.bpe import LONGEST_WORD, BPECodes, join_pieces, learn_bpe
+from seq2seq_jax.data.bpe import MAX_WORD_LENGTH, BPECodes, join_pieces, learn_bpe
 from seq2seq_jax.utils.errors import UserError
 
 GOLDEN = json.loads(Path(__file__).with_name("subword_nmt.json").read_text("utf-8"))
@@ -22,7 +22,7 @@ def message(path) -> str:
     return str(error.value)
 
 
-def test_the_merges_learnt_are_those_of_subword_nmt():
+def test_the_learned_merges_are_those_of_subword_nmt():
     assert learn_bpe(GOLDEN["counts"], 120).to_bytes().decode().splitlines() == GOLDEN["codes"]
 
 
@@ -33,27 +33,27 @@ def test_the_pieces_of_words_are_those_of_subword_nmt(tmp_path, codes, pieces):
     assert {word: "@@ ".join(parts) for word, parts in segments.items()} == GOLDEN[pieces]
 
 
-def test_of_equally_frequent_pairs_the_one_that_sorts_last_is_merged_first():
+def test_equally_frequent_pairs_are_merged_in_descending_order():
     merges = learn_bpe({"ab": 2, "cd": 2, "ce": 2, "zz": 1}, 10).merges
     assert merges == (("c", "e</w>"), ("c", "d</w>"), ("a", "b</w>"))
 
 
-def test_learning_stops_at_pairs_that_are_seen_once_or_when_there_are_enough():
+def test_learning_stops_at_rare_pairs_or_at_the_number_of_merges():
     assert learn_bpe({"abc": 1}, 10).merges == ()
     assert learn_bpe({"abc": 1}, 10, min_frequency=1).merges == (("b", "c</w>"), ("a", "bc</w>"))
     assert learn_bpe({"abc": 9}, 1).merges == (("b", "c</w>"),)
     assert learn_bpe({}, 10).merges == learn_bpe({"a": 5}, 10).merges == ()
 
 
-def test_words_that_a_file_of_codes_cannot_hold_teach_nothing(tmp_path):
-    counts = {"a b": 9, "c\nd": 9, "e\rf": 9, "g" * (LONGEST_WORD + 1): 9, "h\u00a0\u2028i": 9}
+def test_nothing_is_learned_from_words_that_a_file_of_codes_cannot_hold(tmp_path):
+    counts = {"a b": 9, "c\nd": 9, "e\rf": 9, "g" * (MAX_WORD_LENGTH + 1): 9, "h\u00a0\u2028i": 9}
     codes = learn_bpe(counts, 100)
     codes.write(tmp_path / "codes")
     assert len(codes.merges) == 3
     assert BPECodes.read(tmp_path / "codes") == codes
 
 
-def test_codes_come_back_from_their_file_and_leave_no_other(tmp_path):
+def test_codes_are_read_back_from_their_file_and_no_other_file_is_left(tmp_path):
     codes = learn_bpe(GOLDEN["counts"], 50)
     old = BPECodes((("a", "b"), ("ab", "</w>")), "0.1")
     for written in (old, codes, old):
@@ -62,7 +62,7 @@ def test_codes_come_back_from_their_file_and_leave_no_other(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["codes"]
 
 
-def test_a_text_without_blanks_is_one_word_and_takes_no_longer_than_others():
+def test_a_long_text_without_spaces_is_segmented_quickly():
     codes = learn_bpe(GOLDEN["counts"], 120)
     word = "Straßenbahn" * 20_000
     pieces = codes.segment(word)
@@ -73,23 +73,31 @@ def test_a_text_without_blanks_is_one_word_and_takes_no_longer_than_others():
 @pytest.mark.parametrize(
     ("lines", "where", "what"),
     [
-        (["#version: 0.2", "a b", "c"], ":3", "'c' is not a merge, which is two symbols"),
-        (["a b c"], ":1", "'a b c' is not a merge"),
-        (["#version: 0.2", "a b", "", "c d"], ":3", "'' is not a merge"),
-        (["#version: 0.3", "a b"], ":1", "codes of version '0.3'; valid: 0.1, 0.2"),
-        ([], "", "is empty: codes have a version and then one merge on every line"),
+        (
+            ["#version: 0.2", "a b", "c"],
+            ":3",
+            "a merge must be two symbols separated by a space; got 'c'",
+        ),
+        (["a b c"], ":1", "a merge must be two symbols separated by a space; got 'a b c'"),
+        (
+            ["#version: 0.2", "a b", "", "c d"],
+            ":3",
+            "a merge must be two symbols separated by a space; got ''",
+        ),
+        (["#version: 0.3", "a b"], ":1", "unknown version '0.3' of BPE codes; valid: 0.1, 0.2"),
+        ([], "", "is empty; BPE codes have a version line and then one merge per line"),
     ],
 )
-def test_a_file_that_holds_no_codes_is_told_with_its_line(tmp_path, lines, where, what):
+def test_a_file_without_valid_codes_is_an_error_that_names_the_line(tmp_path, lines, where, what):
     path = write(tmp_path / "codes", *lines)
     assert message(path).startswith(f"{path}{where}: {what}")
 
 
-def test_a_missing_file_of_codes_is_told():
+def test_a_missing_file_of_codes_is_an_error():
     assert message("nowhere").startswith("nowhere: cannot be read")
 
 
-def test_the_last_piece_is_a_word_whatever_it_looks_like():
+def test_the_last_piece_ends_a_word_even_with_a_continuation_mark():
     assert join_pieces(["ni@@", "ki@@", "tin", ".", "a@@@", "@", "b@@"]) == [
         "nikitin",
         ".",

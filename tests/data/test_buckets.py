@@ -10,8 +10,8 @@ from seq2seq_jax.data.buckets import (
     MIN_SAVING,
     BatchRows,
     Buckets,
-    buckets_from_boundaries,
     choose_buckets,
+    make_buckets,
     parse_boundaries,
 )
 from seq2seq_jax.utils.errors import UserError
@@ -21,8 +21,8 @@ lengths_of_pairs = st.lists(
 )
 
 
-def slots(shapes, sources, targets, batch_size: int) -> int:
-    """Counts slots pair by pair: each goes into the first bucket that holds it."""
+def count_positions(shapes, sources, targets, batch_size: int) -> int:
+    """Count the positions pair by pair: each belongs to the first bucket that holds it."""
     pairs = [0] * len(shapes)
     for source, target in zip(sources, targets, strict=True):
         pairs[[source <= s and target <= t for s, t in shapes].index(True)] += 1
@@ -32,12 +32,12 @@ def slots(shapes, sources, targets, batch_size: int) -> int:
     )
 
 
-def fewest_slots(count: int, sources, targets, batch_size: int) -> int:
-    """Tries all `count` nested rectangles of the lengths that occur."""
+def fewest_positions(count: int, sources, targets, batch_size: int) -> int:
+    """Try all `count` nested rectangles of the lengths that occur."""
     largest = int(sources.max()), int(targets.max())
     rectangles = list(product(np.unique(sources).tolist(), np.unique(targets).tolist()))
     return min(
-        slots((*inner, largest), sources, targets, batch_size)
+        count_positions((*inner, largest), sources, targets, batch_size)
         for inner in combinations_with_replacement(rectangles, count - 1)
         if all(a[1] <= b[1] for a, b in pairwise(inner))
     )
@@ -49,8 +49,8 @@ def test_the_chosen_buckets_are_the_best_of_all(pairs, batch_size):
     sources, targets = np.array(pairs).T
     chosen = choose_buckets(sources, targets, BatchRows(batch_size))
     assert len(chosen) <= MAX_BUCKETS
-    used = slots(chosen.shapes, sources, targets, batch_size)
-    best = [fewest_slots(count, sources, targets, batch_size) for count in (1, 2, 3)]
+    used = count_positions(chosen.shapes, sources, targets, batch_size)
+    best = [fewest_positions(count, sources, targets, batch_size) for count in (1, 2, 3)]
     stop = next((k for k in (1, 2) if best[k - 1] - best[k] < MIN_SAVING * best[k - 1]), None)
     if stop is None:
         assert used <= best[2]
@@ -81,7 +81,7 @@ def test_many_different_lengths_give_few_buckets_that_hold_all():
     chosen = choose_buckets(sources, targets, BatchRows(16))
     assert chosen.shapes[-1] == (sources.max(), targets.max())
     assert chosen.assign(sources, targets).max() < len(chosen) <= MAX_BUCKETS
-    assert slots(chosen.shapes, sources, targets, 16) < 1.3 * (sources + targets).sum()
+    assert count_positions(chosen.shapes, sources, targets, 16) < 1.3 * (sources + targets).sum()
 
 
 @settings(deadline=None, max_examples=40)
@@ -113,46 +113,48 @@ def test_buckets_that_are_not_nested_are_an_error():
 @given(lengths_of_pairs)
 def test_given_source_widths_get_the_best_target_widths(pairs):
     sources, targets = np.array(pairs).T
-    chosen = buckets_from_boundaries("2,4", sources, targets)
+    chosen = make_buckets("2,4", sources, targets)
     widths = [width for width in (2, 4) if width < sources.max()] + [int(sources.max())]
     assert {s for s, _ in chosen.shapes} <= set(widths)
     values = np.unique(targets).tolist()
     best = min(
-        slots(list(zip(widths, [*inner, values[-1]], strict=True)), sources, targets, batch_size=1)
+        count_positions(
+            list(zip(widths, [*inner, values[-1]], strict=True)), sources, targets, batch_size=1
+        )
         for inner in combinations_with_replacement(values, len(widths) - 1)
     )
-    assert slots(chosen.shapes, sources, targets, batch_size=1) == best
+    assert count_positions(chosen.shapes, sources, targets, batch_size=1) == best
 
 
-def test_sources_longer_than_all_boundaries_get_a_bucket_of_their_own():
+def test_sources_longer_than_all_boundaries_get_one_more_bucket():
     lengths = np.array([5, 10, 15, 20, 25])
-    chosen = buckets_from_boundaries("10,20", lengths, lengths)
+    chosen = make_buckets("10,20", lengths, lengths)
     assert chosen.shapes == ((10, 10), (20, 20), (25, 25))
 
 
-def test_boundaries_beyond_the_longest_source_are_not_needed():
+def test_boundaries_beyond_the_longest_source_are_ignored():
     lengths = np.array([5, 10, 15])
-    assert buckets_from_boundaries("10,20,30", lengths, lengths).shapes == ((10, 10), (15, 15))
+    assert make_buckets("10,20,30", lengths, lengths).shapes == ((10, 10), (15, 15))
 
 
 @pytest.mark.parametrize("text", ["10,x", "20,10", "10,10", "0,5", "10,,20"])
-def test_boundaries_that_are_no_increasing_numbers_are_an_error(text):
+def test_boundaries_that_do_not_increase_are_an_error(text):
     with pytest.raises(UserError) as error:
         parse_boundaries(text)
     assert str(error.value) == (
-        f"buckets: {text!r} is not a list of increasing source lengths such as 10,20,30,40"
+        f"buckets: must be increasing source lengths such as 10,20,30,40; got {text!r}"
     )
 
 
-def test_boundaries_may_have_spaces():
+def test_boundaries_can_contain_spaces():
     assert parse_boundaries("10, 20") == [10, 20]
 
 
-def test_a_batch_of_tokens_has_the_rows_that_fit_on_its_longer_side():
+def test_batch_tokens_limits_the_positions_on_the_wider_side():
     sources, targets = np.array([4] * 400 + [40] * 400), np.array([5] * 400 + [30] * 400)
-    assert choose_buckets(sources, targets, BatchRows(16, tokens=700)) == Buckets(
+    assert choose_buckets(sources, targets, BatchRows(16, batch_tokens=700)) == Buckets(
         ((4, 5), (40, 30)), (136, 16)
     )
-    few = BatchRows(16, tokens=100)
+    few = BatchRows(16, batch_tokens=100)
     assert choose_buckets(sources, targets, few).rows == (16, 2)
-    assert BatchRows(tokens=10).of(np.array([40]), np.array([30])).tolist() == [1]
+    assert BatchRows(batch_tokens=10).num_rows(np.array([40]), np.array([30])).tolist() == [1]

@@ -11,7 +11,7 @@ TARGET = Vocabulary(["x", "y", "z"])  # UNK 3, START 4, END 5
 
 @pytest.fixture
 def corpus_of(prepare):
-    """Makes a corpus of pairs such as "a b > x y"."""
+    """Make a corpus of pairs such as "a b > x y"."""
 
     def corpus_of(*pairs: str, source_max_len: int = 50, target_max_len: int = 50) -> Corpus:
         return make_corpus(
@@ -25,9 +25,9 @@ def corpus_of(prepare):
     return corpus_of
 
 
-def rows(sentences) -> list[list[int]]:
-    ids, lengths = sentences.padded(np.arange(len(sentences)), int(sentences.lengths.max()))
-    assert lengths.tolist() == sentences.lengths.tolist()
+def rows(side) -> list[list[int]]:
+    ids, lengths = side.padded(np.arange(len(side)), int(side.lengths.max()))
+    assert lengths.tolist() == side.lengths.tolist()
     return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
 
 
@@ -38,14 +38,14 @@ def test_a_source_ends_with_end_and_a_target_starts_with_start_too(corpus_of):
     assert len(corpus) == 2
 
 
-def test_max_seq_len_counts_special_tokens_and_cutting_loses_the_end(corpus_of):
+def test_max_seq_len_includes_special_tokens_and_truncation_removes_the_end(corpus_of):
     corpus = corpus_of("a b a > x y z", "a b > x y", source_max_len=3, target_max_len=4)
     assert rows(corpus.source) == [[0, 1, 0], [0, 1, 4]]
     assert rows(corpus.target) == [[4, 0, 1, 2], [4, 0, 1, 5]]
-    assert (corpus.counts.source_cut, corpus.counts.target_cut) == (1, 1)
+    assert (corpus.counts.source_truncated, corpus.counts.target_truncated) == (1, 1)
 
 
-def test_padding_and_rows_that_fill_up_are_zero(corpus_of):
+def test_padding_and_padding_rows_are_zero(corpus_of):
     corpus = corpus_of("b > y", "b b > y y")
     ids, lengths = corpus.target.padded(np.array([0]), 5, num_rows=2)
     assert ids.tolist() == [[4, 1, 5, 0, 0], [0] * 5]
@@ -59,13 +59,13 @@ def test_pairs_with_an_empty_side_are_dropped_and_counted(corpus_of):
     assert (corpus.counts.read, corpus.counts.kept) == (5, 2)
 
 
-def test_the_unknown_share_is_that_of_the_words(corpus_of):
+def test_the_oov_rate_is_the_fraction_of_tokens_without_special_tokens(corpus_of):
     corpus = corpus_of("a ? b b > x", "a > ? y ?")
-    assert corpus.counts.source_unknown == 1 / 5
-    assert corpus.counts.target_unknown == 2 / 4
+    assert corpus.counts.source_oov_rate == 1 / 5
+    assert corpus.counts.target_oov_rate == 2 / 4
 
 
-def test_the_digest_tells_texts_vocabularies_and_cuts_apart(corpus_of, prepare):
+def test_the_digest_depends_on_text_vocabularies_and_truncation(corpus_of, prepare):
     digests = {
         corpus_of("a > x").digest,
         corpus_of("b > x").digest,

@@ -27,20 +27,20 @@ def dev_set(prepare, source_max_len: int = 50) -> DevSet:
     return make_dev_set(corpus, PAIRS, TOKENIZERS)
 
 
-def test_each_source_comes_once_with_all_its_references(prepare):
+def test_each_source_occurs_once_with_all_its_references(prepare):
     dev = dev_set(prepare)
     assert dev.sources == ["read", "a"]
     assert dev.rows.tolist() == [0, 1]
     assert dev.references == [["R EH D", "R IY D"], ["AH"]]
 
 
-def test_every_pair_counts_for_perplexity_and_dropped_ones_nowhere(prepare):
+def test_all_pairs_that_were_kept_count_for_perplexity(prepare):
     dev = dev_set(prepare)
     assert len(dev.corpus) == 4
     assert dev.corpus.counts.dropped == {"empty source": 1, "empty target": 1}
 
 
-def test_sources_to_decode_are_cut_but_references_are_not(prepare):
+def test_sources_are_truncated_but_references_are_not(prepare):
     dev = dev_set(prepare, source_max_len=2)
     assert dev.corpus.source.lengths.tolist() == [2, 2, 2, 2]
     assert dev.corpus.target.lengths.tolist() == [3, 3, 3, 3]

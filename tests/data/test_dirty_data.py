@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from seq2seq_jax.data.corpus import make_corpus
 from seq2seq_jax.data.readers import text_lines
-from seq2seq_jax.data.readers.pipelines import ParallelTextInputPipeline, TSVInputPipeline
+from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
+from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
-from seq2seq_jax.data.tokenized_cache import prepare_text
+from seq2seq_jax.data.tokenized_cache import tokenize_pairs
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
-from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, most_frequent
+from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, vocabulary_from_counts
 from seq2seq_jax.utils.errors import UserError
 
 KEY = "input_pipeline_train.params"
@@ -61,10 +62,10 @@ paired_lines = st.lists(st.tuples(lines, lines), min_size=1, max_size=5).map(
 def corpus_of(names: list[str], tokenizers: Tokenizers, folder: Path) -> list[tuple]:
     """From files to ids, and back to tokens with the vocabularies that were written and read."""
     pipeline = ParallelTextInputPipeline(*names, key=KEY)
-    text = prepare_text(pipeline, tokenizers, pipeline.content_digest(), folder / "cache")
+    text = tokenize_pairs(pipeline, tokenizers, pipeline.content_digest(), folder / "cache")
     vocabularies = []
     for side in text[:2]:
-        built = most_frequent(zip(side.tokens(), side.counts.tolist(), strict=True))
+        built = vocabulary_from_counts(zip(side.tokens(), side.counts.tolist(), strict=True))
         if built.tokens:
             built.write(folder / "vocab")
             assert Vocabulary.read(folder / "vocab") == built
@@ -165,11 +166,11 @@ def test_a_tab_in_a_vocabulary_stands_before_a_count_or_is_an_error(tmp_path):
     for content, expected in [
         (
             "a\nb\t3\n",
-            ":2: 'b\\t3' is not a token alone, without a tab, which is the form",
+            ":2: 'b\\t3' is not a token alone, without a tab as in line 1",
         ),
         ("a\tb\t3\n", ":1: 'a\\tb\\t3' is not a token, a tab and a count"),
         ("a\tmany\n", ":1: 'a\\tmany' is not a token, a tab and a count"),
-        ("a\t3\nb\t2\na\t1\n", ":3: the token 'a' is already in line 1"),
+        ("a\t3\nb\t2\na\t1\n", ":3: the token 'a' is also in line 1"),
     ]:
         path.write_text(content)
         with pytest.raises(UserError) as error:
@@ -213,9 +214,9 @@ def test_lines_of_a_million_characters_are_read(tmp_path):
     target.write_bytes(gzip.compress(b"x\n" + b"y" * 1_000_000))
     tokenizers = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(""))
     pipeline = ParallelTextInputPipeline(str(source), str(target), key=KEY)
-    text = prepare_text(pipeline, tokenizers, pipeline.content_digest(), tmp_path / "cache")
-    assert text.source.words.lengths.tolist() == [1, 500_000]
-    assert text.target.words.lengths.tolist() == [1, 1_000_000]
+    text = tokenize_pairs(pipeline, tokenizers, pipeline.content_digest(), tmp_path / "cache")
+    assert text.source.rows.lengths.tolist() == [1, 500_000]
+    assert text.target.rows.lengths.tolist() == [1, 1_000_000]
 
 
 @pytest.mark.parametrize("name", ["text", "text.gz"])

@@ -9,7 +9,7 @@ rows_of_ids = st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=8)
 
 
 @given(rows_of_ids)
-def test_rows_come_back_as_they_were_packed(rows):
+def test_rows_are_stored_unchanged(rows):
     ragged = Ragged.from_rows(rows)
     assert [ragged[i].tolist() for i in range(len(ragged))] == rows
     assert ragged.lengths.tolist() == [len(row) for row in rows]
@@ -31,7 +31,7 @@ def test_a_padded_matrix_equals_padding_row_by_row(rows, data):
     assert ids.dtype == lengths.dtype == np.int32
 
 
-def test_there_is_no_row_before_the_first_or_behind_the_last():
+def test_rows_before_the_first_and_after_the_last_are_an_error():
     ragged = Ragged.from_rows([[1], [2, 3]])
     for row in (-1, 2):
         with pytest.raises(IndexError):

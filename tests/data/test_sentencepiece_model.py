@@ -31,14 +31,14 @@ def message(run) -> str:
 
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe", "char", "word"])
-def test_every_type_of_model_takes_text_apart_and_puts_it_together(model_type):
+def test_every_type_of_model_encodes_and_decodes_text(model_type):
     processor = load_sentencepiece(train_sentencepiece(LINES, 60, model_type=model_type), "model")
     parts = processor.encode(LINES[7], out_type=str)
     assert processor.decode(parts) == LINES[7]
     assert len(parts) == {"char": len(LINES[7]) + 1, "word": 5}.get(model_type, len(parts))
 
 
-def test_a_model_has_the_wanted_number_of_pieces_and_one_special_token():
+def test_a_model_has_the_requested_number_of_pieces_and_one_special_token():
     found = pieces(train_sentencepiece(LINES, 50))
     assert len(found) == 50
     assert [piece for piece in found if piece.startswith("<")] == ["<unk>"]
@@ -47,7 +47,7 @@ def test_a_model_has_the_wanted_number_of_pieces_and_one_special_token():
 def test_the_same_lines_make_the_same_model_in_every_process():
     program = (
         "import hashlib, sys; from seq2seq_jax.data import sentencepiece_model as model;"
-        "model.SAMPLE = 100;"
+        "model.MAX_TRAINING_LINES = 100;"
         "lines = sys.stdin.buffer.read().decode().split('\\n');"
         "print(hashlib.sha256(model.train_sentencepiece(lines, 60)).hexdigest())"
     )
@@ -58,9 +58,9 @@ def test_the_same_lines_make_the_same_model_in_every_process():
     assert runs[0].stderr == b""
 
 
-def test_of_many_lines_a_sample_is_used_from_all_of_them(monkeypatch):
+def test_a_model_is_trained_on_a_random_sample_of_many_lines(monkeypatch):
     seen = []
-    monkeypatch.setattr(sentencepiece_model, "SAMPLE", 100)
+    monkeypatch.setattr(sentencepiece_model, "MAX_TRAINING_LINES", 100)
     monkeypatch.setattr(sentencepiece_model, "_library", lambda: Library(seen))
     for _ in range(2):
         with pytest.raises(AssertionError):
@@ -71,7 +71,7 @@ def test_of_many_lines_a_sample_is_used_from_all_of_them(monkeypatch):
 
 
 class Library:
-    """Stands in for sentencepiece and notes the lines that it is given."""
+    """A replacement for sentencepiece that records the lines it receives."""
 
     def __init__(self, seen: list[list[str]]):
         self.seen, self.SentencePieceTrainer = seen, self
@@ -81,13 +81,13 @@ class Library:
         raise AssertionError
 
 
-def test_a_size_that_the_text_does_not_reach_is_no_error_but_a_line_in_the_log(caplog):
+def test_a_text_with_fewer_pieces_than_requested_is_logged(caplog):
     with caplog.at_level(logging.INFO, "seq2seq_jax"):
         assert len(pieces(train_sentencepiece(["a b c", "hello world"], 8000))) == 12
-    assert caplog.messages == ["subwords.size is 8,000, but the text has only 12 pieces"]
+    assert caplog.messages == ["SentencePiece found 12 pieces in the text; subwords.size is 8,000"]
 
 
-def test_a_size_below_the_number_of_characters_is_told_with_what_would_do():
+def test_a_size_below_the_number_of_characters_is_an_error_that_names_the_minimum():
     text = message(lambda: train_sentencepiece(LINES, 5))
     least = int(text.removeprefix("subwords.size: must be at least ").split()[0])
     assert text.endswith("for the characters of this text; got 5")
@@ -95,13 +95,13 @@ def test_a_size_below_the_number_of_characters_is_told_with_what_would_do():
 
 
 @pytest.mark.parametrize("lines", [[], ["", "  "]])
-def test_lines_without_text_are_told(lines):
+def test_lines_without_text_are_an_error(lines):
     assert message(lambda: train_sentencepiece(lines, 80)) == (
-        "subwords.size: no line of the training data has text that subwords could be learnt from"
+        "subwords.size: no line of the training data has text from which subwords can be learned"
     )
 
 
-def test_an_error_in_the_reading_of_the_lines_is_told_as_it_is():
+def test_an_error_while_lines_are_read_is_passed_on():
     def lines():
         yield "a line"
         raise UserError("file:2", "not UTF-8")
@@ -115,7 +115,7 @@ def test_a_line_of_any_length_is_encoded():
         assert processor.encode(line, out_type=str)
 
 
-def test_a_model_comes_back_from_its_file_and_leaves_no_other(tmp_path):
+def test_a_model_is_read_back_from_its_file_and_no_other_file_is_left(tmp_path):
     model = train_sentencepiece(LINES, 60)
     for _ in range(2):
         write_sentencepiece(model, tmp_path / "model")
@@ -124,15 +124,15 @@ def test_a_model_comes_back_from_its_file_and_leaves_no_other(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"#version: 0.2\na b\n", b"\x0a\x00", "cut"])
-def test_a_file_that_is_no_model_is_told(tmp_path, content):
+def test_a_file_that_is_not_a_model_is_an_error(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(train_sentencepiece(LINES, 60)[:1000] if content == "cut" else content)
     assert message(lambda: read_sentencepiece(path)) == (
-        f"{path}: is not a model of sentencepiece; a file NAME.model that it wrote would do"
+        f"{path}: is not a SentencePiece model; use a file NAME.model that sentencepiece wrote"
     )
 
 
-def test_a_missing_file_and_a_missing_library_are_told(monkeypatch):
+def test_a_missing_file_and_a_missing_library_are_errors(monkeypatch):
     assert message(lambda: read_sentencepiece("nowhere")).startswith("nowhere: cannot be read")
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     assert message(lambda: train_sentencepiece(LINES, 60)) == (

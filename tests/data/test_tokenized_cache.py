@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_jax.data import tokenized_cache as prepared_text
-from seq2seq_jax.data.tokenized_cache import PreparedSide
+from seq2seq_jax.data import tokenized_cache
+from seq2seq_jax.data.tokenized_cache import TokenizedSide
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 
 PAIRS = [("a b a", "x"), ("c", "y x x"), ("b", "")]
 
 
-def words(side: PreparedSide) -> list[list[str]]:
-    tokens = list(side.tokens())
-    return [[tokens[number] for number in side.words[row]] for row in range(len(side.words))]
+def tokens(side: TokenizedSide) -> list[list[str]]:
+    distinct = list(side.tokens())
+    return [[distinct[number] for number in side.rows[row]] for row in range(len(side.rows))]
 
 
-def test_the_words_come_back_with_their_counts(prepare):
+def test_the_tokens_are_stored_with_their_counts(prepare):
     text = prepare(PAIRS)
-    assert words(text.source) == [["a", "b", "a"], ["c"]]
-    assert words(text.target) == [["x"], ["y", "x", "x"]]
+    assert tokens(text.source) == [["a", "b", "a"], ["c"]]
+    assert tokens(text.target) == [["x"], ["y", "x", "x"]]
     assert list(text.source.tokens()) == ["a", "b", "c"]
     assert text.source.counts.tolist() == [2, 1, 1]
     assert text.target.counts.tolist() == [3, 1]
@@ -33,51 +33,51 @@ def test_the_words_come_back_with_their_counts(prepare):
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), max_size=9),
     st.integers(1, 5),
 )
-def test_any_text_comes_back_whatever_is_written_at_once(tmp_path_factory, texts, chunk):
+def test_any_text_is_stored_unchanged_in_chunks_of_any_size(tmp_path_factory, texts, chunk):
     characters = Tokenizers(DelimiterTokenizer(""), DelimiterTokenizer(""))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared_text, "_CHUNK", chunk)
-        text = prepared_text.prepare_text(
+        patch.setattr(tokenized_cache, "_CHUNK", chunk)
+        text = tokenized_cache.tokenize_pairs(
             [(text, text) for text in texts], characters, "", tmp_path_factory.mktemp("cache")
         )
-    assert words(text.source) == words(text.target) == [list(each) for each in texts if each]
+    assert tokens(text.source) == tokens(text.target) == [list(each) for each in texts if each]
 
 
-def test_the_same_text_is_read_once(prepare):
+def test_the_same_text_is_tokenized_once(prepare):
     def never():
         raise AssertionError
         yield
 
     first = prepare(PAIRS)
-    again = prepared_text.prepare_text(
+    again = tokenized_cache.tokenize_pairs(
         never(),
         Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" ")),
         repr(PAIRS),
         first.source.tokens_file.parents[1],
     )
     assert again.digest == first.digest
-    assert words(again.source) == words(first.source)
+    assert tokens(again.source) == tokens(first.source)
 
 
-def test_another_way_to_split_is_another_text(prepare):
+def test_another_tokenizer_makes_another_entry(prepare):
     other = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(""))
     assert prepare(PAIRS).digest != prepare(PAIRS, other).digest
-    assert words(prepare(PAIRS, other).target) == [["x"], list("y x x")]
+    assert tokens(prepare(PAIRS, other).target) == [["x"], list("y x x")]
 
 
-def test_a_preparation_that_fails_leaves_nothing(tmp_path, prepare):
+def test_a_failure_leaves_no_files(tmp_path, prepare):
     def breaks_off():
         yield from PAIRS
         raise OSError
 
     words = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
     with pytest.raises(OSError):
-        prepared_text.prepare_text(breaks_off(), words, repr(PAIRS), tmp_path)
+        tokenized_cache.tokenize_pairs(breaks_off(), words, repr(PAIRS), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert len(prepare(PAIRS)) == 2
 
 
-def test_what_a_killed_preparation_left_is_cleared_away_and_a_living_ones_is_not(tmp_path, prepare):
+def test_files_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not(tmp_path, prepare):
     folder = tmp_path / prepare(PAIRS).digest
     shutil.rmtree(folder)
     dead = 2**22 + 1  # above the largest number that Linux gives to a process

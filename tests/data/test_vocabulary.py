@@ -7,7 +7,7 @@ from seq2seq_jax.data.vocabulary import (
     SPECIAL_TOKENS,
     Vocabulary,
     build_vocabulary,
-    most_frequent,
+    vocabulary_from_counts,
 )
 from seq2seq_jax.utils.errors import UserError
 
@@ -35,16 +35,16 @@ def test_ids_are_those_of_google_seq2seq_with_and_without_counts(tmp_path, conte
     assert vocabulary.sequence_end_id == 5
 
 
-def test_ids_of_numpy_are_decoded_too():
+def test_numpy_ids_are_decoded():
     assert Vocabulary(["a", "b"]).decode(np.array([1, 0, 9], np.int32)) == ["b", "a", "UNK"]
 
 
-def test_words_are_sorted_by_count_then_by_word_both_descending():
+def test_tokens_are_sorted_by_count_and_then_by_token_both_descending():
     vocabulary = build_vocabulary([["b", "a", "c", "a"], ["d", "d", "d", "b"]])
     assert vocabulary.tokens == ("d", "b", "a", "c")
 
 
-def test_a_word_must_occur_more_often_than_the_minimum_frequency():
+def test_a_token_must_occur_more_often_than_the_minimum_frequency():
     lists = [["a"] * 3 + ["b"] * 2 + ["c"]]
     assert build_vocabulary(lists, min_frequency=1).tokens == ("a", "b")
     assert build_vocabulary(lists, min_frequency=2).tokens == ("a",)
@@ -52,12 +52,12 @@ def test_a_word_must_occur_more_often_than_the_minimum_frequency():
     assert build_vocabulary(lists, min_frequency=3).tokens == ()
 
 
-def test_special_tokens_in_the_text_are_no_words():
+def test_special_tokens_in_the_text_are_not_added_again():
     assert build_vocabulary([["SEQUENCE_END", "a", "UNK", "UNK"]]).tokens == ("a",)
 
 
-def test_tokens_that_were_counted_already_make_the_same_vocabulary():
-    assert most_frequent([("b", 1), ("a", 3), ("c", 1)], max_size=2).tokens == ("a", "c")
+def test_a_vocabulary_is_built_from_counts():
+    assert vocabulary_from_counts([("b", 1), ("a", 3), ("c", 1)], max_size=2).tokens == ("a", "c")
 
 
 tokens = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)
@@ -73,7 +73,7 @@ def test_a_built_vocabulary_is_read_back_from_its_file(tmp_path_factory, token_l
     assert [file.name for file in path.parent.iterdir()] == ["vocab"]
 
 
-def test_tokens_that_a_file_cannot_hold_stay_unknown():
+def test_tokens_that_a_file_cannot_hold_are_out_of_vocabulary():
     vocabulary = build_vocabulary([["a\tb", "\r", "\ufeff", "c"]])
     assert vocabulary.tokens == ("c",)
 
@@ -82,18 +82,18 @@ def test_tokens_that_a_file_cannot_hold_stay_unknown():
 def test_a_special_token_inside_a_file_is_an_error(tmp_path, token):
     path = tmp_path / "vocab"
     assert error_of_reading(path, f"a\n{token}\nb\n") == (
-        f"{path}:2: {token} is a special token and is added by itself: take the line out"
+        f"{path}:2: {token} is a special token, which is always added; remove the line"
     )
 
 
-def test_a_token_that_comes_twice_is_an_error(tmp_path):
+def test_a_duplicate_token_is_an_error(tmp_path):
     path = tmp_path / "vocab"
-    assert error_of_reading(path, "a\nb\na\n") == f"{path}:3: the token 'a' is already in line 1"
+    assert error_of_reading(path, "a\nb\na\n") == f"{path}:3: the token 'a' is also in line 1"
 
 
 def test_an_empty_line_is_an_error(tmp_path):
     path = tmp_path / "vocab"
-    text = "empty: a vocabulary has one token on every line"
+    text = "is empty; a vocabulary has one token per line"
     assert error_of_reading(path, "a\n\nb\n") == f"{path}:2: {text}"
     assert error_of_reading(path, "\t3\n") == f"{path}:1: {text}"
 
@@ -101,7 +101,7 @@ def test_an_empty_line_is_an_error(tmp_path):
 def test_a_file_without_tokens_is_an_error(tmp_path):
     path = tmp_path / "vocab"
     assert error_of_reading(path, "") == (
-        f"{path}: holds no token: a vocabulary has one token on every line"
+        f"{path}: has no tokens; a vocabulary has one token per line"
     )
 
 
@@ -109,7 +109,7 @@ def test_a_file_without_tokens_is_an_error(tmp_path):
 def test_a_line_without_the_count_that_the_first_line_has_is_an_error(tmp_path, line):
     path = tmp_path / "vocab"
     assert error_of_reading(path, f"a\t3\n{line}\n") == (
-        f"{path}:2: {line!r} is not a token, a tab and a count, which is the form of line 1; "
+        f"{path}:2: {line!r} is not a token, a tab and a count as in line 1; "
         "use one form throughout"
     )
 
@@ -124,7 +124,7 @@ def test_a_missing_vocabulary_is_an_error(tmp_path):
         Vocabulary.read(tmp_path / "none")
 
 
-@pytest.mark.parametrize("words", [["a", "a"], ["UNK"]])
-def test_no_word_has_two_ids(words):
+@pytest.mark.parametrize("tokens", [["a", "a"], ["UNK"]])
+def test_a_token_cannot_have_two_ids(tokens):
     with pytest.raises(ValueError, match="twice"):
-        Vocabulary(words)
+        Vocabulary(tokens)

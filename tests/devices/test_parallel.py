@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scaling import collectives
-from seq2seq_jax.data.batches import Share
+from seq2seq_jax.data.batches import Shard
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.training.data_setup import check_divides
@@ -144,7 +144,7 @@ ENTRY %main (p: f32[3,2]) -> f32[3,2] {
 
 
 def test_one_process_makes_the_whole_batch():
-    assert Devices().share == Share(0, 1)
+    assert Devices().share == Shard(0, 1)
     assert Devices().is_main
 
 

@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2seq_jax.data import postprocessing
 from seq2seq_jax.data.corpus import make_corpus
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.tokenized_cache import prepare_text
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
+from seq2seq_jax.data.tokenized_cache import tokenize_pairs
+from seq2seq_jax.data.tokenizers import POSTPROCESSING, DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
 from seq2seq_jax.evaluation.metrics import BleuMetricSpec, text_metrics
 from seq2seq_jax.inference.tasks.unk_replacement import replace_unknown
@@ -153,7 +152,7 @@ def compare_pipeline(golden: GoldenFile) -> None:
     words = DelimiterTokenizer(" ")
     vocabularies = [build_vocabulary(map(words.split, side)) for side in zip(*pairs, strict=True)]
     with tempfile.TemporaryDirectory() as cache:
-        text = prepare_text(pairs, Tokenizers(words, words), "", Path(cache))
+        text = tokenize_pairs(pairs, Tokenizers(words, words), "", Path(cache))
         corpus = make_corpus(text, *vocabularies, source_max_len=1000, target_max_len=1000)
     sides = zip((corpus.source, corpus.target), vocabularies, strict=True)
     ours = list(zip(*([v.decode(ids) for ids in _rows(side)] for side, v in sides), strict=True))
@@ -194,8 +193,7 @@ def compare_splitting(golden: GoldenFile) -> None:
 
 def compare_postprocessing(golden: GoldenFile) -> None:
     """Not `slice_text`, which finds the special tokens in joined text: our tokens have none."""
-    for name in postprocessing.__all__:
-        function = getattr(postprocessing, name)
+    for name, function in POSTPROCESSING.items():
         ours = [function(str(text)) for text in golden[f"in/{name}"]]
         assert ours == golden[f"out/{name}"].tolist()
 

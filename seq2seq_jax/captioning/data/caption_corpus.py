@@ -9,7 +9,7 @@ import numpy as np
 
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.captioning.data.images import MAX_PIXELS, check_image, decode_image
-from seq2seq_jax.data.prefetch import look_ahead
+from seq2seq_jax.data.batches import prefetch
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
@@ -107,7 +107,7 @@ def check_images(
         return example, hashlib.sha256(data).digest(), None
 
     with progress_count("looking at pictures") as show:
-        for example, content, error in look_ahead(look_at, examples, ahead=64):
+        for example, content, error in prefetch(look_at, examples, buffer_size=64):
             read += 1
             show(read)
             if error is not None:

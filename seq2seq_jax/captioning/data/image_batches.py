@@ -20,10 +20,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from seq2seq_jax.captioning.data.caption_corpus import CaptionCorpus
-from seq2seq_jax.data.batches import WHOLE, Share
+from seq2seq_jax.data.batches import WHOLE_BATCH, Shard, prefetch
 from seq2seq_jax.data.buckets import BatchRows, choose_buckets
-from seq2seq_jax.data.prefetch import look_ahead
-from seq2seq_jax.data.sampler import epoch_order, filled_up, in_order
+from seq2seq_jax.data.sampler import pad_indices, sample_epoch, sequential_batches
 from seq2seq_jax.utils.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -67,7 +66,7 @@ class ImageTrainBatches:
         shuffle: bool = True,
         num_epochs: int = 0,
         variants: int = 0,
-        share: Share = WHOLE,
+        shard: Shard = WHOLE_BATCH,
         workers: int = 0,
     ):
         """
@@ -76,17 +75,17 @@ class ImageTrainBatches:
           target_widths: increasing; what captions are padded to, the last one holds them all.
           num_epochs: 0 is without end.
           variants: of each picture; a caption comes with another draw of them in each epoch.
-          share: the part of the rows of every batch that is made here.
+          shard: The rows of each batch that this process makes.
           workers: threads that prepare batches; 0: as many as there are processors.
         """
-        share.size(batch_size)  # or it does not divide
+        shard.num_rows(batch_size)  # raises if it is not divisible
         longest = int(corpus.targets.lengths.max())
         if longest > max(target_widths):
             raise ValueError(f"a caption of {longest} ids is wider than {max(target_widths)}")
         self._corpus, self._images = corpus, images
         self._widths, self._batch_size = tuple(map(int, target_widths)), batch_size
         self._seed, self._shuffle, self._num_epochs = seed, shuffle, num_epochs
-        self._variants, self._share, self._workers = variants, share, workers
+        self._variants, self._shard, self._workers = variants, shard, workers
         self._assigned = np.searchsorted(self._widths, corpus.targets.lengths)
         settings = (corpus.digest, images.digest, self._widths, batch_size, seed, shuffle)
         self._fingerprint = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
@@ -138,7 +137,7 @@ class ImageTrainBatches:
         self._batches = self._batches_from(self._epoch, self._position)
 
     def _batches_from(self, epoch: int, position: int) -> Iterator[Batch]:
-        return look_ahead(self._make, self._orders(epoch, position), workers=self._workers)
+        return prefetch(self._make, self._orders(epoch, position), num_threads=self._workers)
 
     def _orders(self, epoch: int, position: int) -> Iterator["_Rows"]:
         while not self._num_epochs or epoch < self._num_epochs:
@@ -147,9 +146,9 @@ class ImageTrainBatches:
 
     def _order(self, epoch: int) -> list["_Rows"]:
         """This process's part of each batch of an epoch."""
-        size = self._share.size(self._batch_size)
-        first = self._share.index * size
-        order = epoch_order(
+        size = self._shard.num_rows(self._batch_size)
+        first = self._shard.index * size
+        order = sample_epoch(
             self._assigned,
             [self._batch_size] * len(self._widths),
             seed=self._seed,
@@ -173,7 +172,9 @@ class ImageTrainBatches:
         return pictures
 
     def _make(self, rows: "_Rows") -> Batch:
-        return _caption_batch(self._corpus, self._images, rows, self._share.size(self._batch_size))
+        return _caption_batch(
+            self._corpus, self._images, rows, self._shard.num_rows(self._batch_size)
+        )
 
 
 def choose_target_widths(
@@ -206,17 +207,17 @@ def caption_dev_batches(
     """
     lengths = corpus.targets.lengths
     widths = sorted({*map(int, target_widths), max(*target_widths, int(lengths.max()))})
-    order = in_order(np.searchsorted(widths, lengths), [batch_size] * len(widths))
+    order = sequential_batches(np.searchsorted(widths, lengths), [batch_size] * len(widths))
 
     def make(rows: _Rows) -> tuple[Batch, np.ndarray]:
         batch = _caption_batch(corpus, images, rows, batch_size)
-        return batch, filled_up(rows.captions, batch_size)
+        return batch, pad_indices(rows.captions, batch_size)
 
     rows = (
         _Rows(widths[batch.bucket], batch.examples, corpus.image_of[batch.examples])
         for batch in order
     )
-    return look_ahead(make, rows, workers=workers)
+    return prefetch(make, rows, num_threads=workers)
 
 
 def image_batches(
@@ -231,9 +232,9 @@ def image_batches(
         indices = np.arange(start, min(start + batch_size, len(images)), dtype=np.int32)
         pixels, usable = _stack(images, indices, batch_size)
         batch = {images.batch_key: pixels, "source_len": usable.astype(np.int32)}
-        return batch, np.where(usable, filled_up(indices, batch_size), np.int32(-1))
+        return batch, np.where(usable, pad_indices(indices, batch_size), np.int32(-1))
 
-    return look_ahead(make, range(0, len(images), batch_size), workers=workers)
+    return prefetch(make, range(0, len(images), batch_size), num_threads=workers)
 
 
 class _Rows(NamedTuple):

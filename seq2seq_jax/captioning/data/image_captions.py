@@ -11,7 +11,7 @@ from seq2seq_jax.captioning.data.caption_records import check_image_format, read
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, picture_file
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.data.tfds_captions import TFDSCaptions
-from seq2seq_jax.data.prefetch import look_ahead
+from seq2seq_jax.data.batches import prefetch
 from seq2seq_jax.data.readers.input_pipeline import InputPipelineConfig, split_file_names
 from seq2seq_jax.data.readers.records import check_random_access
 from seq2seq_jax.data.readers.text_lines import check_readable
@@ -136,7 +136,7 @@ class ImageCaptioningInputPipeline:
     def content_digest(self) -> str:
         """Of the captions, and of the bytes of all pictures, which are read for it."""
         digest = hashlib.sha256()
-        for part in look_ahead(_digest, self, ahead=64):
+        for part in prefetch(_digest, self, buffer_size=64):
             digest.update(part)
         return digest.hexdigest()
 

@@ -17,8 +17,7 @@ from seq2seq_jax.captioning.data.image_batches import (
     image_batches,
 )
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
-from seq2seq_jax.data.batches import Share
-from seq2seq_jax.data.prefetch import look_ahead
+from seq2seq_jax.data.batches import Shard, prefetch
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
 from tests.captioning.data.tiny_images import grey, truncated
@@ -120,10 +119,10 @@ def test_the_number_of_epochs_can_be_limited():
     assert len(list(train_batches(num_epochs=2))) == 2 * train_batches().batches_per_epoch
 
 
-def test_the_shares_of_several_processes_make_the_batches_of_one():
-    shares = [train_batches(share=Share(i, 2)) for i in range(2)]
+def test_the_shards_of_several_processes_make_up_the_batches_of_one():
+    shards = [train_batches(shard=Shard(i, 2)) for i in range(2)]
     for whole in islice(train_batches(), 8):
-        parts = [next(share) for share in shares]
+        parts = [next(shard) for shard in shards]
         assert same([whole], [{k: np.concatenate([p[k] for p in parts]) for k in whole}])
 
 
@@ -219,7 +218,7 @@ def test_looking_ahead_keeps_order_is_bounded_and_raises_in_its_place():
             raise UserError("item", "is bad")
         return item * item
 
-    results = look_ahead(work, iter(range(10**9)), workers=3, ahead=2)
+    results = prefetch(work, iter(range(10**9)), num_threads=3, buffer_size=2)
     assert not started
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
     assert max(started) <= 4 + 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_jax.data.readers.pipelines import TSVInputPipeline
+from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline
 from seq2seq_jax.utils.errors import UserError
 
 KEY = "input_pipeline_train.params"

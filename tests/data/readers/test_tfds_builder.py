@@ -7,8 +7,8 @@ import pytest
 
 from seq2seq_jax.cli import main
 from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.readers.pipelines import TFDSInputPipeline
 from seq2seq_jax.data.readers.tfds_builder import prepare_tfds
+from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline
 from seq2seq_jax.utils.errors import UserError
 
 PAIRS = [TextPair(f"a {i} 笑", f"b\u2028{i}") for i in range(2500)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.data.readers.pipelines import TFDSInputPipeline
 from seq2seq_jax.data.readers.records import read_records
+from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline
 from seq2seq_jax.data.readers.tfrecord import write_records
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.utils.errors import UserError
@@ -214,7 +214,7 @@ def test_the_digest_changes_with_what_is_read_and_only_then(data_dir, tmp_path):
 
 def test_the_library_is_imported_only_where_it_is_used_and_tensorflow_never(data_dir):
     code = (
-        "import sys; from seq2seq_jax.data.readers.pipelines import TFDSInputPipeline\n"
+        "import sys; from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline\n"
         "assert 'tensorflow_datasets' not in sys.modules\n"
         f"list(TFDSInputPipeline('{NAME}', data_dir='{data_dir}', key='k'))\n"
         "assert 'tensorflow' not in sys.modules"
