@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from seq2seq_jax.data.bpe import CONTINUATION, BPECodes, join_pieces
 from seq2seq_jax.data.sentencepiece_model import load_sentencepiece
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
+from seq2seq_jax.schema.keys import function_name
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -211,11 +212,13 @@ def decode_sentencepiece(text: str) -> str:
     return text.replace(" ", "").replace("▁", " ").strip()
 
 
-POSTPROCESSING: dict[str, Callable[[str], str]] = {
-    "decode_sentencepiece": decode_sentencepiece,
+_POSTPROCESSING: dict[str, Callable[[str], str]] = {
     "strip_bpe": strip_bpe,
+    "decode_sentencepiece": decode_sentencepiece,
 }
-"""The functions that `postproc_fn` can name."""
+
+POSTPROCESSING = function_name("", *_POSTPROCESSING)
+"""The rule of a parameter that names one of these functions; empty: leave the text unchanged."""
 
 
 def find_postprocessing(name: str, key: str = "postproc_fn") -> Callable[[str], str]:
@@ -234,9 +237,9 @@ def find_postprocessing(name: str, key: str = "postproc_fn") -> Callable[[str], 
     """
     if not name:
         return str
-    function = POSTPROCESSING.get(name.rpartition(".")[2])
+    function = _POSTPROCESSING.get(name.rpartition(".")[2])
     if function is None:
-        raise UserError(key, f"no function {name!r}; valid: {', '.join(POSTPROCESSING)}")
+        raise UserError(key, f"no function {name!r}; valid: {', '.join(_POSTPROCESSING)}")
     return function
 
 

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
-from seq2seq_jax.data.postprocessing import POSTPROCESSING, find_postprocessing
+from seq2seq_jax.data.tokenizers import POSTPROCESSING, find_postprocessing
 from seq2seq_jax.schema.keys import between, one_of
 
 Tokens = Sequence[str]

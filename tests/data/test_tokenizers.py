@@ -178,5 +178,5 @@ def test_an_unknown_post_processing_function_is_an_error_that_lists_the_valid_on
         find_postprocessing(name, "metrics.BleuMetricSpec.params.postproc_fn")
     assert str(error.value) == (
         f"metrics.BleuMetricSpec.params.postproc_fn: no function {name!r}; "
-        "valid: decode_sentencepiece, strip_bpe"
+        "valid: strip_bpe, decode_sentencepiece"
     )

@@ -97,7 +97,7 @@ def test_texts_of_four_hundred_tokens_train_and_what_is_cut_is_told(tmp_path, ca
     )
     with caplog.at_level("INFO"):
         assert train(config, tmp_path / "run")
-    assert "cut      sources 1, targets 1" in caplog.text
+    assert "Truncated          1 sources, 1 targets" in caplog.text
     losses = [line["train/loss"] for line in read_metrics(tmp_path / "run") if "train/loss" in line]
     assert np.isfinite(losses).all() and losses
 

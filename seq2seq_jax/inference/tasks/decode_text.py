@@ -5,9 +5,13 @@ import math
 import os
 from typing import Annotated
 
-from seq2seq_jax.data.postprocessing import POSTPROCESSING, find_postprocessing
 from seq2seq_jax.data.readers.text_lines import read_lines
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
+from seq2seq_jax.data.tokenizers import (
+    POSTPROCESSING,
+    DelimiterTokenizer,
+    Tokenizer,
+    find_postprocessing,
+)
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.inference.prediction import Hypothesis, Prediction
 from seq2seq_jax.inference.predictor import Predictor
@@ -41,7 +45,7 @@ class DecodeText(InferenceTask):
         """
         Args:
           delimiter: between tokens; subwords of the model's own are joined by their own rule.
-          postproc_fn: of `data.postprocessing`, applied to the text.
+          postproc_fn: of `data.tokenizers`, applied to the text.
           unk_replace: put the source token of highest attention in UNK's place.
           unk_mapping: file of translations for that, see `read_mapping`.
           key: where these stand in the configuration, for errors.
