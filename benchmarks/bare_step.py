@@ -14,8 +14,8 @@ from seq2seq_jax.config import load_config, resolve
 from seq2seq_jax.devices.malloc_tuning import tune_malloc
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.data_setup import prepare_data
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
@@ -24,7 +24,7 @@ def bare_step_moments(config_file: str, steps: int) -> dict[int, float]:
     """When each logged step was done."""
     config = resolve(load_config(config_file), [])
     with TemporaryDirectory() as folder:
-        data = prepare_data(config, Workdir(folder), Devices())
+        data = problem_of(config).prepare_training(config, Workdir(folder), Devices())
     batches = [next(data.batches) for _ in range(steps)]
     sizes = data.vocabularies.source.size, data.vocabularies.target.size
     model = build_model(config, *sizes)

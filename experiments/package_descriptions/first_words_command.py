@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from experiments.package_descriptions.first_words import first_words_scores
     from seq2seq_jax.config import load_config, resolve
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
-    from seq2seq_jax.training.data_setup import make_pipeline
+    from seq2seq_jax.problems.setup import make_pipeline
 
     if min(arguments.words) < 1:
         raise UserError("--words", f"must be 1 or more; got {min(arguments.words)}")

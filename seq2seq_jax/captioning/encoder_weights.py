@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from seq2seq_jax.captioning.models.image2seq import image_size
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.captioning.weights.inception_weights import (
     inception_variables,
     read_inception_weights,
 )
 from seq2seq_jax.models.build import COLLECTIONS
-from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.storage.workdir import Workdir
 
 

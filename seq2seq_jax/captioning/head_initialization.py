@@ -111,7 +111,7 @@ def _read(
     pictures: list[int],
     copies_per_image: int,
 ) -> np.ndarray:
-    """[P, copies_per_image, D]: what the bridge would be given of these pictures and their variants."""
+    """Return [P, copies_per_image, D], the final states of these images and their variants."""
 
     @jax.jit
     def final_state(cells: jax.Array) -> jax.Array:

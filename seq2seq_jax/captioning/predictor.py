@@ -9,6 +9,7 @@ from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
+from seq2seq_jax.captioning.models.image2seq import image_size, make_precompute
 from seq2seq_jax.config import resolve
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.hypotheses import to_hypotheses
@@ -16,8 +17,6 @@ from seq2seq_jax.inference.loading import LoadedModel, load_model
 from seq2seq_jax.inference.prediction import Prediction
 from seq2seq_jax.inference.predictor import text_seeds
 from seq2seq_jax.inference.search_overrides import with_options
-from seq2seq_jax.models.batch_inputs import make_with_features, source_of
-from seq2seq_jax.models.seq2seq import image_size
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import search_options
 from seq2seq_jax.storage.workdir import Workdir
@@ -52,7 +51,7 @@ class PicturePredictor:
         self._devices = Devices(config.parallel)
         self._params = self._devices.replicate(loaded.params)
         self._collections = self._devices.replicate(dict(loaded.collections))
-        self._with_features = make_with_features(loaded.model)
+        self._model, self._precompute = loaded.model, make_precompute(loaded.model)
         options = search_options(config.inference)
         self._samples = bool(options.get("sampling"))
         self._decode = {
@@ -93,10 +92,12 @@ class PicturePredictor:
         )
         for batch, indices in image_batches(images, batch_size):
             batch = self._devices.spread_whole(batch)
-            featured = self._with_features(self._params, self._collections, batch)
+            featured = self._precompute(self._params, self._collections, batch)
             drawn = {"seeds": seeds[indices]} if self._samples else {}
             result = self._devices.fetch(
-                self._decode[attention](self._params, *source_of(featured), **drawn)
+                self._decode[attention](
+                    self._params, *self._model.encoder_inputs(featured), **drawn
+                )
             )
             positions = featured["image_features"].shape[1]
             for row, index in enumerate(indices):

@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
+    from seq2seq_jax.problems.text_data import load_dev_set
     from seq2seq_jax.reports.error_report import (
         error_report,
         terminal_summary,
         write_error_report,
     )
-    from seq2seq_jax.training.data_setup import load_dev_set
     from seq2seq_jax.utils.logging import say
 
     if arguments.worst < 0:

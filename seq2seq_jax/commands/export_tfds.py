@@ -3,7 +3,6 @@
 import argparse
 
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
 
 HELP = "Write the text of a configuration as a dataset of TensorFlow Datasets."
 EXAMPLES = (
@@ -34,16 +33,14 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import load_config, resolve
     from seq2seq_jax.data.readers.tfds_builder import prepare_tfds
     from seq2seq_jax.data.readers.tfds_folder import data_root
-    from seq2seq_jax.training.data_setup import make_pipeline
+    from seq2seq_jax.problems.protocol import problem_of
     from seq2seq_jax.utils.logging import say
 
     config = resolve(load_config(arguments.config), overrides)
     keys = {"train": "input_pipeline_train", "dev": "input_pipeline_dev"}
-    for key in keys.values():
-        if config[key]["class"] == "ImageCaptioningInputPipeline":
-            raise UserError(f"{key}.class", "reads images; only pairs of texts can be exported")
+    problem = problem_of(config)
     folder = prepare_tfds(
-        {split: make_pipeline(config, key) for split, key in keys.items()},
+        {split: problem.text_pairs(config, key) for split, key in keys.items()},
         arguments.name,
         data_root(arguments.data_dir),
         version=arguments.version,

@@ -27,8 +27,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
     # These import JAX; a wrong flag is reported before.
     from seq2seq_jax.devices.parallel import Devices
+    from seq2seq_jax.problems.protocol import problem_of
     from seq2seq_jax.storage.workdir import Workdir
-    from seq2seq_jax.training.data_setup import prepare_data
 
-    workdir = arguments.workdir or f"runs/{config_name(arguments.config)}"
-    print(prepare_data(config, Workdir(workdir), Devices()).report)
+    problem = problem_of(config)
+    workdir = Workdir(arguments.workdir or f"runs/{config_name(arguments.config)}")
+    config = problem.complete_config(config, workdir)
+    data = problem.prepare_training(config, workdir, Devices())
+    print(data.report)

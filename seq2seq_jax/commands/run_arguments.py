@@ -66,16 +66,12 @@ def open_text_run(
       UserError: There is no such run, an override is wrong, or the run's sources are images.
     """
     from seq2seq_jax.config import resolve
+    from seq2seq_jax.problems.protocol import problem_of
     from seq2seq_jax.storage.workdir import Workdir
 
     workdir = Workdir(required_workdir(arguments))
     config = resolve(workdir.config(), overrides)
-    if "pictures" in config:
-        raise UserError(
-            str(workdir.path),
-            f"{config.model} captions images, and this command is for text models;"
-            " use infer --page",
-        )
+    problem_of(config).check_sources_are_texts(config, str(workdir.path))
     return workdir, config
 
 

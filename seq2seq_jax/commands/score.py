@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
@@ -44,18 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.config import resolve
     from seq2seq_jax.data.vocabulary import UNK
     from seq2seq_jax.inference.json_lines import score_line
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
-    from seq2seq_jax.storage.workdir import Workdir
     from seq2seq_jax.utils.logging import say
 
     if arguments.attention and not arguments.json:
         raise UserError("--attention", "goes into JSON; add --json")
-    workdir = Workdir(required_workdir(arguments))
-    config = resolve(workdir.config(), overrides)
+    workdir, config = open_text_run(arguments, overrides)
     windows = _windows(arguments, 16 * config.inference.batch_size)
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:

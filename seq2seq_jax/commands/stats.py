@@ -82,13 +82,13 @@ def _corpus(
     lowercase = arguments.lowercase
     if arguments.config:
         from seq2seq_jax.config import load_config, resolve
-        from seq2seq_jax.training.data_setup import make_pipeline
+        from seq2seq_jax.problems.protocol import problem_of
 
         if arguments.source or arguments.target:
             raise UserError("--config", "names a corpus, and so do --source and --target; which?")
         config = resolve(load_config(arguments.config), overrides)
         where = f"input_pipeline_{arguments.part}"
-        pairs = make_pipeline(config, where)
+        pairs = problem_of(config).text_pairs(config, where)
         for side in delimiters:
             delimiters[side] = config[where].params[f"{side}_delimiter"]
         lowercase |= config.source.lowercase

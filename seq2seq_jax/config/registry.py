@@ -19,7 +19,9 @@ class Slot:
 
 
 SLOTS: dict[str, Slot] = {
-    "model": Slot(("seq2seq_jax.models.seq2seq",), r"\w+2Seq"),
+    "model": Slot(
+        ("seq2seq_jax.models.seq2seq", "seq2seq_jax.captioning.models.image2seq"), r"\w+2Seq"
+    ),
     "encoder": Slot(
         (
             "seq2seq_jax.models.encoders",

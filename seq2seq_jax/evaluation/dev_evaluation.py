@@ -14,12 +14,12 @@ from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.predictor import text_seeds
 from seq2seq_jax.inference.scoring import make_score
-from seq2seq_jax.models.batch_inputs import Batch, Collections, make_with_features, source_of
+from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.problems.protocol import DevData, problem_of
 from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import search_options
@@ -77,7 +77,8 @@ def make_evaluate(
     seeds = None
     if options.get("sampling"):
         seeds = text_seeds(config.inference.sampling.seed, dev.names)
-    with_features = make_with_features(models if isinstance(models, nn.Module) else models[0])
+    first = models if isinstance(models, nn.Module) else models[0]
+    precompute = problem_of(config).make_precompute(first)
     readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)
     references = [[readable.split(text) for text in texts] for texts in dev.references]
 
@@ -94,7 +95,7 @@ def make_evaluate(
 
     def total_loss(params: Any, collections: Collections) -> tuple[float, float]:
         batches = (
-            with_features(params, collections, devices.spread_whole(batch)) for batch in dev.pairs()
+            precompute(params, collections, devices.spread_whole(batch)) for batch in dev.pairs()
         )
         totals = devices.fetch([sums(params, batch) for batch in batches])
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
@@ -104,8 +105,8 @@ def make_evaluate(
         for batch, indices in dev.sources():
             if seeds is not None:
                 batch["seeds"] = seeds[indices]
-            spread = with_features(params, collections, devices.spread_whole(batch))
-            result = decode(params, *source_of(spread), seeds=spread.get("seeds"))
+            spread = precompute(params, collections, devices.spread_whole(batch))
+            result = decode(params, *first.encoder_inputs(spread), seeds=spread.get("seeds"))
             ids, lengths = devices.fetch((result.ids[:, 0], result.lengths[:, 0]))
             for index, row, length in zip(indices, ids, lengths, strict=True):
                 if index >= 0:
@@ -162,7 +163,9 @@ def _make_loss_sums(
 
     @jax.jit
     def sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        scores = score(params, *source_of(batch), batch["target_ids"], batch["target_len"])
+        scores = score(
+            params, *models[0].encoder_inputs(batch), batch["target_ids"], batch["target_len"]
+        )
         return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
 
     return sums

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from seq2seq_jax.captioning.preparation import load_dev_pictures
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import Evaluation, make_evaluate
 from seq2seq_jax.inference.loading import load_ensemble
+from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.data_setup import load_dev_set, make_dev_data
 from seq2seq_jax.utils.logging import say
 
 
@@ -43,13 +42,8 @@ def evaluate_run(
     first, alone = members[0], len(members) == 1
     devices = Devices(config.parallel)
     which = ", ".join(member.which for member in members)
-    if "pictures" in config:
-        dev = load_dev_pictures(config, first, devices)
-        say(f"evaluating {which} on {len(dev.names)} pictures")
-    else:
-        dev_set = load_dev_set(config, first.tokenizers, first.vocabularies)
-        dev = make_dev_data(config, dev_set, devices)
-        say(f"evaluating {which} on {len(dev_set.corpus)} pairs of {len(dev_set)} sources")
+    dev = problem_of(config).prepare_dev(config, members, devices)
+    say(f"evaluating {which} on {dev.description}")
     evaluate = make_evaluate(
         first.model if alone else [member.model for member in members],
         config,

@@ -25,7 +25,6 @@ class LoadedModel(NamedTuple):
 
     Attributes:
       steps: the checkpoint's; several if the parameters are the mean of several.
-      has_attention: whether it looks back at the source.
       collections: what it has besides parameters; empty for most.
     """
 
@@ -34,8 +33,12 @@ class LoadedModel(NamedTuple):
     tokenizers: Tokenizers
     vocabularies: Vocabularies
     steps: list[int]
-    has_attention: bool
     collections: Collections
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the decoder attends to the source."""
+        return self.model.has_attention
 
     @property
     def which(self) -> str:
@@ -100,9 +103,7 @@ def load_model(
         params = jax.tree.map(
             lambda leaf, old: (leaf / len(steps)).astype(old.dtype), total, params
         )
-    return LoadedModel(
-        model, params, tokenizers, vocabularies, steps, "attention" in config, collections
-    )
+    return LoadedModel(model, params, tokenizers, vocabularies, steps, collections)
 
 
 def _collections(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.batch_inputs import Batch, Collections, source_of
+from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.ops.layers import computing_in
 from seq2seq_jax.ops.linear_cross_entropy import linear_cross_entropy
 from seq2seq_jax.ops.softmax_cross_entropy import softmax_loss
@@ -21,7 +21,8 @@ def loss_sums(
     batch: Batch,
 ) -> tuple[Array, Array]:
     """Summed cross-entropy of a batch under teacher forcing, and its number of target tokens."""
-    output: Any = model.apply({"params": params}, *source_of(batch), batch["target_ids"][:, :-1])
+    inputs = model.encoder_inputs(batch)
+    output: Any = model.apply({"params": params}, *inputs, batch["target_ids"][:, :-1])
     return _of_batch(output.logits, batch)
 
 
@@ -53,7 +54,7 @@ def training_loss_sums(
     with computing_in(None if dtype == "float32" else jnp.dtype(dtype)):
         output, moved = model.apply(
             {"params": params, **collections},
-            *source_of(batch),
+            *model.encoder_inputs(batch),
             batch["target_ids"][:, :-1],
             train=True,
             rngs={"dropout": dropout_key},

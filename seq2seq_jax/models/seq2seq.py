@@ -18,8 +18,6 @@ from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.schema.parameters import Choice, ClassOf
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["AttentionSeq2Seq", "BasicSeq2Seq", "Image2Seq"]
-
 Array = jax.Array
 State = Any
 
@@ -82,6 +80,9 @@ class BasicSeq2Seq(nn.Module):
 
     config_class: ClassVar[type] = BasicSeq2SeqConfig
     """Declares the slots and groups of the configuration that the model has."""
+    problem: ClassVar[str] = "seq2seq_jax.problems.text.TextProblem"
+    """The path of the problem that the model solves; see `problems.protocol`."""
+    has_attention: ClassVar[bool] = False
 
     encoder: nn.Module
     bridge: nn.Module
@@ -110,6 +111,15 @@ class BasicSeq2Seq(nn.Module):
             "share_embedding": config.embedding.share,
             "reverse_source": config.source.reverse,
         }
+
+    @staticmethod
+    def encoder_inputs(batch: Mapping[str, Any]) -> tuple[Array, Array]:
+        """Return the source of a batch and its lengths [B], the first arguments of `__call__`.
+
+        Args:
+          batch: See `batch_inputs.Batch`.
+        """
+        return batch["source_ids"], batch["source_len"]
 
     def setup(self):
         init = symmetric_uniform(self.embedding_init_scale)
@@ -202,6 +212,7 @@ class AttentionSeq2Seq(BasicSeq2Seq):
     arXiv:1409.0473); its `decoder` is an AttentionDecoder."""
 
     config_class: ClassVar[type] = AttentionSeq2SeqConfig
+    has_attention: ClassVar[bool] = True
 
     def _memory(self, encoded: EncoderOutput) -> Memory:
         keys, values = encoded.outputs.shape[1], encoded.attention_values.shape[1]
@@ -214,49 +225,6 @@ class AttentionSeq2Seq(BasicSeq2Seq):
         return self.decoder.attention.memory(
             encoded.outputs, encoded.attention_values, encoded.attention_values_length
         )
-
-
-class Image2Seq(AttentionSeq2Seq):
-    """The source is a picture, and the decoder looks at its places (Xu et al. 2015,
-    arXiv:1502.03044).
-
-    Its `encoder` makes a map of features, the cells, of pictures (`cells`), and of cells what a
-    decoder needs (`read`). Where nothing of `cells` is trained, they can be computed beforehand and
-    given in the pictures' place. There are no words in the source: `source_vocab_size` is 0, and
-    nothing is reversed or shared.
-    """
-
-    reverse_source: bool = False
-
-    @classmethod
-    def source_options(cls, config: Any, source_vocab_size: int) -> Mapping[str, Any]:
-        return {}
-
-    def setup(self):
-        init = symmetric_uniform(self.embedding_init_scale)
-        self.target_embedding = nn.Embed(
-            self.target_vocab_size, self.embedding_dim, embedding_init=init
-        )
-
-    def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
-        """source [B, H, W, 3] uint8, or cells [B, S, C]; source_len [B], S, or 0 for a row that
-        fills the batch"""
-        cells = source if source.ndim == 3 else self.cells(source, train=train)
-        return self.encoder.read(cells.astype(jnp.float32), train=train)  # kept as halves, perhaps
-
-    def cells(self, images: Array, *, train: bool = False) -> Array:
-        """[B, H, W, 3] uint8 -> [B, S, C]"""
-        return self.encoder.cells(images, train=train)
-
-    def dummy_inputs(self) -> tuple[Array, Array]:
-        images = jnp.zeros((1, *image_size(self.encoder), 3), jnp.uint8)
-        return images, jnp.ones(1, jnp.int32)
-
-
-def image_size(encoder: nn.Module) -> tuple[int, int]:
-    """The height and width that an encoder of pictures resizes to; one that has none is given
-    pictures of 299 x 299."""
-    return getattr(encoder, "resize_height", 299), getattr(encoder, "resize_width", 299)
 
 
 def reverse_sequences(x: Array, lengths: Array) -> Array:

@@ -1,7 +1,7 @@
 """The folder of one run: its configuration, vocabularies, checkpoints and metrics.
 
 config.json                          the resolved configuration
-vocab.source.txt, vocab.target.txt   one token a line; pictures have no source vocabulary
+vocab.source.txt, vocab.target.txt   one token a line; vocab.source.txt of image models is empty
 subwords.source.*, subwords.target.* see `data.tokenizers`; none for words and characters
 encoder.npz                          an encoder's weights that are not trained: here once, and not
                                      in each checkpoint; with its statistics of batches at the start
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import read_config
+from seq2seq_jax.config import differences, read_config, resolve
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
     WordTokenizers,
@@ -68,18 +68,16 @@ class Workdir:
     def vocabularies(self) -> Vocabularies | None:
         """The vocabularies of the run, None if it has not stored them yet."""
         source, target = self._vocabulary_files
-        if not target.exists():
+        if not (source.exists() and target.exists()):
             return None
-        if source.exists():
-            return Vocabularies(Vocabulary.read(source), Vocabulary.read(target))
-        if self.config_file.exists() and "vocab_source" not in self.config():
-            return Vocabularies(EMPTY_VOCABULARY, Vocabulary.read(target))
-        return None
+        return Vocabularies(
+            Vocabulary.read(source) if source.stat().st_size else EMPTY_VOCABULARY,
+            Vocabulary.read(target),
+        )
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
-            if vocabulary.tokens:
-                vocabulary.write(file)
+            vocabulary.write(file)
 
     def collections(self, template: Any, saved_digest: str | None = None) -> Any:
         """What the model has besides parameters, as it was at the start of the run.
@@ -154,6 +152,26 @@ def word_tokenizers(config: ConfigDict) -> WordTokenizers:
         pipeline.get("source_delimiter", " "), config.get("source", {}).get("lowercase", False)
     )
     return WordTokenizers(source, DelimiterTokenizer(pipeline.target_delimiter))
+
+
+def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
+    """Check that a run is resumed with the configuration that it was started with.
+
+    Keys that did not exist when the run was started count as having their defaults.
+
+    Raises:
+      UserError: Keys that matter to training differ from the workdir's configuration.
+    """
+    if not workdir.config_file.exists():
+        return
+    different = differences(resolve(workdir.config()), config)
+    if different:
+        raise UserError(
+            str(workdir.config_file),
+            f"this run was started with another configuration: {', '.join(different)}"
+            f" {'differs' if len(different) == 1 else 'differ'};"
+            " use the old values, or another --workdir",
+        )
 
 
 def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -> None:

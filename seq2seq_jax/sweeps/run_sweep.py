@@ -13,7 +13,8 @@ import jax
 
 import seq2seq_jax
 from seq2seq_jax.config.classes import SLOTS
-from seq2seq_jax.storage.workdir import Workdir
+from seq2seq_jax.problems.setup import make_pipeline
+from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.sweeps.definition import Range, SweepFile, place_of
 from seq2seq_jax.sweeps.local_runner import Outcomes, run_locally
 from seq2seq_jax.sweeps.results import (
@@ -28,7 +29,6 @@ from seq2seq_jax.sweeps.scheduler import Plan
 from seq2seq_jax.sweeps.tables import clock
 from seq2seq_jax.sweeps.trial_process import trained_seconds
 from seq2seq_jax.sweeps.trials import Training, config_digest
-from seq2seq_jax.training.data_setup import check_same_configuration, make_pipeline
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import say
 

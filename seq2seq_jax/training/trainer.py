@@ -10,22 +10,21 @@ import jax
 from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
-from seq2seq_jax.captioning.encoder_weights import with_pretrained_settings
-from seq2seq_jax.captioning.preparation import prepare_pictures
 from seq2seq_jax.config import check_training, write_config
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
 from seq2seq_jax.models.build import build_model, init_params, updated
+from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.checkpoints import into_template
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import (
     Workdir,
+    check_same_configuration,
     check_vocabularies_fit,
     collections_digest,
     vocabulary_sizes,
 )
-from seq2seq_jax.training.data_setup import check_same_configuration, prepare_data
 from seq2seq_jax.training.hooks.factory import end_at_last, make_hooks
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.memory import explain_out_of_memory, peak_memory
@@ -61,7 +60,7 @@ def train(config: ConfigDict, path: str | Path) -> bool:
     check_training(config)
     workdir = Workdir(path)
     with explain_out_of_memory():
-        return _Run(with_pretrained_settings(config, workdir), workdir).fit()
+        return _Run(problem_of(config).complete_config(config, workdir), workdir).fit()
 
 
 class _Run:
@@ -72,8 +71,7 @@ class _Run:
         self.devices = devices = Devices(config.parallel)
         check_same_configuration(workdir, config)
         hooks = make_hooks(config)
-        prepare = prepare_pictures if "pictures" in config else prepare_data
-        self.data = data = prepare(config, workdir, devices)
+        self.data = data = problem_of(config).prepare_training(config, workdir, devices)
         model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
         self.schedule = make_schedule(optimizer_config)

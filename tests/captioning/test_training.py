@@ -9,7 +9,7 @@ import pytest
 from seq2seq_jax.captioning.data.captioned_image import picture_file
 from seq2seq_jax.captioning.predictor import PicturePredictor
 from seq2seq_jax.cli import main
-from seq2seq_jax.config import default_config, resolve, write_config
+from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.inference.loading import load_model
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
@@ -299,7 +299,11 @@ def test_inception_learns_and_its_workdir_needs_no_file_of_weights(folder, tmp_p
     assert "project" in loaded.params["encoder"]["reader"]
 
 
-def test_a_text_model_refuses_pictures(tmp_path):
-    config = resolve(default_config("AttentionSeq2Seq"))
-    write_config(config, tmp_path / "config.json")
-    assert main(["infer", f"--workdir={tmp_path}", "cat.png"]) == 2
+def test_data_of_images_are_prepared(folder, capsys, tmp_path):
+    (tmp_path / "tiny.py").write_text(
+        "from tests.captioning.test_training import config_of\n"
+        "from pathlib import Path\n"
+        f"get_config = lambda: config_of(Path({str(folder)!r}))\n"
+    )
+    assert main(["prepare", f"--config={tmp_path / 'tiny.py'}", f"--workdir={tmp_path}"]) == 0
+    assert "pictures 16 with 16 captions" in capsys.readouterr().out

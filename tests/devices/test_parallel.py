@@ -8,7 +8,7 @@ from benchmarks.scaling import collectives
 from seq2seq_jax.data.batches import Shard
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.losses import loss_sums
-from seq2seq_jax.training.data_setup import check_divides
+from seq2seq_jax.problems.setup import check_batch_size
 from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 from seq2seq_jax.utils.errors import UserError
@@ -149,12 +149,12 @@ def test_one_process_makes_the_whole_batch():
 
 
 def test_a_batch_that_does_not_divide_is_an_error():
-    check_divides(32, 4, 2)
+    check_batch_size(32, 4, 2)
     with pytest.raises(UserError) as error:
-        check_divides(30, 4, 1)
+        check_batch_size(30, 4, 1)
     assert str(error.value) == "batch_size: must divide by 4 devices; got 30; 32 would do"
     with pytest.raises(UserError) as error:
-        check_divides(12, 2, 4)
+        check_batch_size(12, 2, 4)
     assert str(error.value) == (
         "batch_size: must divide by 2 devices times 4 gradient_accumulation_steps; got 12;"
         " 16 would do"

@@ -38,7 +38,6 @@ def loaded_model(seed=6, **overrides):
         Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" ")),
         Vocabularies(VOCABULARY, VOCABULARY),
         steps=[0],
-        has_attention="attention" in config,
         collections={},
     )
     return loaded, config

@@ -10,7 +10,6 @@ import pytest
 
 from seq2seq_jax.config import resolve
 from seq2seq_jax.devices import parallel as devices
-from seq2seq_jax.models.batch_inputs import source_of
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 from seq2seq_jax.training.hooks.factory import TrainSampleHook, make_hooks
@@ -111,7 +110,7 @@ def test_a_sample_is_the_likeliest_word_at_each_place_of_the_target(tmp_path, us
         hook.after_step(step, state, batch)
 
     inputs = batch["target_ids"][:, :-1]
-    logits = jax.jit(model.apply)({"params": params}, *source_of(batch), inputs).logits
+    logits = jax.jit(model.apply)({"params": params}, *model.encoder_inputs(batch), inputs).logits
     expected = []
     for row, length in enumerate(batch["target_len"]):
         if length:

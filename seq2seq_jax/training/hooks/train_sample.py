@@ -10,7 +10,6 @@ import numpy as np
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.models.batch_inputs import source_of
 from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
@@ -52,7 +51,7 @@ class TrainSampleHook(Hook):
         @jax.jit
         def predict(variables: dict, batch: Batch) -> jax.Array:
             inputs = batch["target_ids"][:, :-1]
-            output: Any = model.apply(variables, *source_of(batch), inputs)
+            output: Any = model.apply(variables, *model.encoder_inputs(batch), inputs)
             return jnp.argmax(output.logits, axis=-1)
 
         self._predict = predict

@@ -123,7 +123,9 @@ def export(monkeypatch):
     """Runs the command, flags and overrides as on the command line."""
 
     def export(*flags: str) -> int:
-        monkeypatch.setattr("seq2seq_jax.cli.COMMANDS", {"export-tfds": "seq2seq_jax.commands.export_tfds"})
+        monkeypatch.setattr(
+            "seq2seq_jax.cli.COMMANDS", {"export-tfds": "seq2seq_jax.commands.export_tfds"}
+        )
         return main(["export-tfds", *flags])
 
     return export

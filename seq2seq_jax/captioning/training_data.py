@@ -25,22 +25,19 @@ from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
 from seq2seq_jax.captioning.feature_extraction import frozen_features
 from seq2seq_jax.captioning.head_initialization import initialize_head
-from seq2seq_jax.config.classes import resolve_class
-from seq2seq_jax.data.readers.input_pipeline import build_pipeline
+from seq2seq_jax.captioning.models.image2seq import image_size
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.evaluation.dev_data import DevData
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import Params, build_encoder
-from seq2seq_jax.models.seq2seq import image_size
+from seq2seq_jax.problems.protocol import DevData, TrainingData
+from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
 from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, word_tokenizers
-from seq2seq_jax.training.data_setup import TrainingData, check_divides
-from seq2seq_jax.training.vocab_bias import initial_vocab_bias
 from seq2seq_jax.utils.errors import UserError
 
 
-def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
+def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
     """Looks at the pictures, makes the vocabulary if it is missing, loads the encoder's weights,
     computes the features if the encoder is not trained, and reports.
 
@@ -50,7 +47,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     for key in ("batch_tokens", "buckets"):
         if config[key]:
             raise UserError(key, f"is {config[key]}, but batches of pictures go by batch_size")
-    check_divides(config.batch_size, devices.count, config.gradient_accumulation_steps)
+    check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
     checked = _look_at_pictures(config, "input_pipeline_train")
     tokenizers = Tokenizers(*word_tokenizers(config))
     vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
@@ -87,7 +84,7 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     dev = None
     if config.eval_every_n_steps:
         dev = _dev_data(config, tokenizers, vocabularies, variables, devices)
-        report.append(f"dev set  {len(dev.names):,} pictures")
+        report.append(f"dev set  {dev.description}")
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -100,14 +97,12 @@ def prepare_pictures(config: ConfigDict, workdir: Workdir, devices: Devices) -> 
     )
 
 
-def load_dev_pictures(config: ConfigDict, loaded: LoadedModel, devices: Devices) -> DevData:
+def load_image_dev_data(config: ConfigDict, loaded: LoadedModel, devices: Devices) -> DevData:
     """The pictures of `input_pipeline_dev`, in batches that divide by the devices.
 
     Raises:
       UserError: files that cannot be used, or several models.
     """
-    if config.inference.ensemble:
-        raise UserError("inference.ensemble", "models of pictures decide alone; leave it empty")
     variables = {name: tree["encoder"] for name, tree in loaded.collections.items()}
     return _dev_data(config, loaded.tokenizers, loaded.vocabularies, variables, devices)
 
@@ -129,15 +124,13 @@ def _dev_data(
         sources=lambda: image_batches(images, size),
         names=[example.name for example in checked.examples],
         references=[example.captions for example in checked.examples],
+        description=f"{len(checked.examples):,} images",
     )
 
 
 def _look_at_pictures(config: ConfigDict, key: str) -> CheckedImages:
-    entry: Mapping[str, Any] = config[key]
-    params = entry["params"]
-    pipeline = build_pipeline(
-        resolve_class("pipeline", entry["class"], f"{key}.class"), params, f"{key}.params"
-    )
+    params = config[key].params
+    pipeline = make_pipeline(config, key)
     return check_images(
         pipeline,
         on_error=params.get("on_error", "fail"),

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-from tests.training.test_preparation import Squares, characters
 
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.protocol import problem_of
+from seq2seq_jax.problems.setup import initial_vocab_bias, log_frequencies
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.data_setup import prepare_data
 from seq2seq_jax.training.trainer import train
-from seq2seq_jax.training.vocab_bias import initial_vocab_bias, log_frequencies
 from seq2seq_jax.utils.errors import UserError
+from tests.problems.test_text_data import Squares, characters
 
 
 class Opaque:
@@ -27,7 +27,7 @@ def test_training_starts_from_it_and_its_first_loss_is_the_entropy_of_the_words(
     config = characters(
         **one_step, vocab_bias="log_frequency", embedding__init_scale=1e-6, optimizer__name="SGD"
     )
-    data = prepare_data(config, Workdir(tmp_path / "looked_at"), Devices())
+    data = problem_of(config).prepare_training(config, Workdir(tmp_path / "looked_at"), Devices())
     bias = data.initial_params()["decoder"]["project_logits"]["bias"]
     vocabulary = data.vocabularies.target
     said = [
@@ -51,5 +51,5 @@ def test_a_decoder_whose_layer_is_not_known_is_refused():
     config = characters(vocab_bias="log_frequency")
     config.decoder["class"] = f"{__name__}.Opaque"
 
-    with pytest.raises(UserError, match=r"vocab_bias.*\.Opaque has no method features"):
+    with pytest.raises(UserError, match=r"vocab_bias.*\.Opaque has no method pre_logits"):
         initial_vocab_bias(config, lambda: np.ones(5))

@@ -3,9 +3,9 @@ import pytest
 
 from seq2seq_jax.config import default_config, resolve, write_config
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.metrics_log import read_metrics
-from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.data_setup import check_same_configuration, prepare_data
+from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.errors import UserError
 
@@ -52,7 +52,7 @@ def characters(**overrides):
 
 def test_a_pipeline_of_ones_own_has_its_keywords_and_those_of_every_pipeline(tmp_path):
     config = characters(input_pipeline_train__params__up_to=12)
-    data = prepare_data(config, Workdir(tmp_path), Devices())
+    data = problem_of(config).prepare_training(config, Workdir(tmp_path), Devices())
     assert "12 read, 12 kept" in data.report
     assert set(data.vocabularies.source.tokens) == set("0123456789")
 
@@ -71,7 +71,9 @@ def test_a_run_that_began_before_there_was_a_key_goes_on_with_its_default(tmp_pa
 
 def test_a_shared_vocabulary_counts_both_sides(tmp_path):
     config = characters(embedding__share=True, input_pipeline_train__params__up_to=4)
-    vocabularies = prepare_data(config, Workdir(tmp_path), Devices()).vocabularies
+    vocabularies = (
+        problem_of(config).prepare_training(config, Workdir(tmp_path), Devices()).vocabularies
+    )
     assert vocabularies.source is vocabularies.target
     # 0 1 2 3 and 0 1 4 9; of equally frequent ones the later in the order of characters is first.
     assert vocabularies.source.tokens == tuple("109432")
@@ -80,7 +82,7 @@ def test_a_shared_vocabulary_counts_both_sides(tmp_path):
 def test_batches_of_tokens_divide_by_the_devices(use_devices, tmp_path):
     use_devices(3)
     config = characters(batch_tokens=100, gradient_accumulation_steps=2)
-    batch = next(prepare_data(config, Workdir(tmp_path), Devices()).batches)
+    batch = next(problem_of(config).prepare_training(config, Workdir(tmp_path), Devices()).batches)
     rows, width = batch["target_ids"].shape
     assert rows % 6 == 0
     assert 0 < rows * max(width, batch["source_ids"].shape[1]) <= 100

@@ -1,0 +1,224 @@
+"""The interface between the toolkit and the kind of problem that a model solves.
+
+A problem is chosen once, from `config.model`, by `problem_of`. Training, evaluation and the
+commands then ask the problem and never look at the kind of the model themselves. A new kind is one
+class that fulfils `Problem`, and a model whose attribute `problem` holds the dotted path of that
+class.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from seq2seq_jax.config.classes import import_dotted, resolve_class
+
+if TYPE_CHECKING:
+    import numpy as np
+    from flax import linen as nn
+    from ml_collections import ConfigDict
+
+    from seq2seq_jax.config.overrides import Overrides
+    from seq2seq_jax.data.readers.input_pipeline import TextPair
+    from seq2seq_jax.data.tokenizers import Tokenizers
+    from seq2seq_jax.devices.parallel import Devices
+    from seq2seq_jax.inference.loading import LoadedModel
+    from seq2seq_jax.models.batch_inputs import Batch, Collections
+    from seq2seq_jax.models.build import Params
+    from seq2seq_jax.storage.workdir import Vocabularies, Workdir
+
+PROBLEMS = (
+    "seq2seq_jax.problems.text.TextProblem",
+    "seq2seq_jax.captioning.problem.ImageProblem",
+)
+"""The problems whose arguments `infer` lists in its help."""
+
+Precompute = Callable[[Any, "Collections", "Batch"], "Batch"]
+"""(params, collections, batch) -> a batch from which the rest of the model needs `params` alone."""
+
+
+class TrainBatches(Protocol):
+    """An iterator over training batches whose position can be saved and restored."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __next__(self) -> Any:
+        """Return the next batch; raise StopIteration after the last epoch."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the position as values that can be written as JSON."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue with the batch after the saved position."""
+
+
+class DevData(NamedTuple):
+    """A dev set in batches.
+
+    Attributes:
+      pairs: Returns an iterator over all examples, for teacher forcing.
+      sources: Returns an iterator over the distinct sources, for decoding: batches, each with [B]
+        int32, the index of each row's source, or -1 for padding rows.
+      names: A text for each source: the source itself, or the file of an image.
+      references: The target texts of each source.
+      description: The size of the set, for the log: "100 pairs of 90 sources".
+    """
+
+    pairs: Callable[[], Iterator[Batch]]
+    sources: Callable[[], Iterator[tuple[Batch, np.ndarray]]]
+    names: list[str]
+    references: list[list[str]]
+    description: str
+
+
+class TrainingData(NamedTuple):
+    """All that a training run needs to know about its data.
+
+    Attributes:
+      tokenizers: Split texts into tokens, and join them.
+      vocabularies: Number the tokens.
+      batches: Iterates over the training batches.
+      num_shapes: The number of different shapes of batches; each is compiled once.
+      dev: The dev set; None if the run evaluates nothing.
+      report: Some lines for the log that describe the data.
+      collections: The model's non-trainable variables at the start of the run, by collection.
+      initial_params: Returns the parameters that are made from the data; they replace those that
+        are drawn from the seed. Only a new run calls it.
+    """
+
+    tokenizers: Tokenizers
+    vocabularies: Vocabularies
+    batches: TrainBatches
+    num_shapes: int
+    dev: DevData | None
+    report: str
+    collections: Mapping[str, Any] = MappingProxyType({})
+    initial_params: Callable[[], Params] = dict
+
+
+class Problem(Protocol):
+    """What the toolkit asks about the kind of problem that a model solves.
+
+    An implementation has no state and takes no arguments. Its module must import quickly, without
+    JAX, because `infer --help` imports it; the methods import what they need.
+
+    Attributes:
+      title: The heading of the problem's arguments in the help of `infer`: "text models".
+    """
+
+    title: str
+
+    def complete_config(self, config: ConfigDict, workdir: Workdir) -> ConfigDict:
+        """Fill in the values of a training configuration that depend on files.
+
+        Args:
+          config: A resolved configuration. It is not changed.
+          workdir: The workdir of the run. If it holds a run already, values come from there.
+
+        Returns:
+          The configuration with which the run is trained.
+
+        Raises:
+          UserError: A file cannot be read.
+        """
+
+    def prepare_training(
+        self, config: ConfigDict, workdir: Workdir, devices: Devices
+    ) -> TrainingData:
+        """Read the training and dev data, and build or load the vocabularies.
+
+        Nothing is compiled for training, and nothing is written but caches. `prepare` prints the
+        report of the result; `train` uses all of it.
+
+        Args:
+          config: The configuration from `complete_config`.
+          workdir: The workdir of the run; what it holds already is used instead of built.
+          devices: The devices by which every batch must divide.
+
+        Raises:
+          UserError: A file cannot be used, or the batch size does not divide by the devices.
+        """
+
+    def prepare_dev(
+        self, config: ConfigDict, models: Sequence[LoadedModel], devices: Devices
+    ) -> DevData:
+        """Read the dev set for trained models.
+
+        Args:
+          config: The resolved configuration of the first model; `input_pipeline_dev` may differ
+            from the one that the model was trained with.
+          models: One model, or the members of an ensemble.
+          devices: The devices by which every batch must divide.
+
+        Raises:
+          UserError: A file cannot be used, or the problem does not support ensembles.
+        """
+
+    def make_precompute(self, model: nn.Module) -> Precompute:
+        """Return a function that replaces inputs of a batch by what frozen weights make of them.
+
+        Evaluation and inference call it first; from then on the model needs its parameters alone.
+        For texts it returns the batch as it is.
+        """
+
+    def text_pairs(self, config: ConfigDict, key: str) -> Iterable[TextPair]:
+        """Return the pairs of texts of an input pipeline, as `stats` and `export-tfds` read them.
+
+        Args:
+          config: A resolved configuration.
+          key: "input_pipeline_train" or "input_pipeline_dev".
+
+        Raises:
+          UserError: A file cannot be used, or the sources are no texts.
+        """
+
+    def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
+        """Refuse models that do not read texts, for commands such as `score` or `beam-tree`.
+
+        Args:
+          config: A resolved configuration.
+          where: The place that the error names: the workdir.
+
+        Raises:
+          UserError: The sources are no texts; says which command to use instead.
+        """
+
+    def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:
+        """Add the arguments of `infer` that only this problem has.
+
+        Returns:
+          The added arguments. `infer` refuses them for models of other problems.
+        """
+
+    def infer(self, arguments: argparse.Namespace, overrides: Overrides, workdir: Workdir) -> None:
+        """Read inputs, decode them with a trained model, and write the results to stdout.
+
+        Args:
+          arguments: The command line of `infer`: input, json, attention, and what
+            `add_infer_arguments` added.
+          overrides: Pairs of a dotted key and a text.
+          workdir: The workdir of the model.
+
+        Raises:
+          UserError: An input cannot be used, or arguments contradict each other.
+        """
+
+
+def problem_of(config: ConfigDict | Mapping[str, Any]) -> Problem:
+    """Return the problem that the model of a configuration solves.
+
+    Args:
+      config: A configuration with the key `model`.
+
+    Raises:
+      UserError: The class of the model is unknown.
+    """
+    model = resolve_class("model", config["model"], "model")
+    return import_dotted(model.problem, "model")()
+
+
+def all_problems() -> list[Problem]:
+    """Return one instance of each problem in `PROBLEMS`."""
+    return [import_dotted(path, "model")() for path in PROBLEMS]

@@ -1,0 +1,92 @@
+"""Steps of preparing a run that all problems share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.data.readers.input_pipeline import build_pipeline
+from seq2seq_jax.models.build import Params
+from seq2seq_jax.utils.errors import UserError
+
+
+def make_pipeline(config: ConfigDict, key: str) -> Any:
+    """Build an input pipeline.
+
+    Args:
+      config: A resolved configuration.
+      key: "input_pipeline_train" or "input_pipeline_dev".
+
+    Returns:
+      An iterable of examples.
+
+    Raises:
+      UserError: The class cannot be imported, or a file is missing.
+    """
+    pipeline = resolve_class("pipeline", config[key]["class"], f"{key}.class")
+    return build_pipeline(pipeline, config[key].params, f"{key}.params")
+
+
+def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> None:
+    """Check that every device gets the same number of rows in every accumulation step.
+
+    Args:
+      batch_size: The number of rows of a batch.
+      devices: The number of devices.
+      accumulation_steps: The value of `gradient_accumulation_steps`.
+
+    Raises:
+      UserError: `batch_size` is not divisible by the product of the other two.
+    """
+    unit = devices * accumulation_steps
+    if batch_size % unit:
+        steps = f" × {accumulation_steps} accumulation steps" if accumulation_steps > 1 else ""
+        raise UserError(
+            "batch_size",
+            f"must be divisible by {unit} ({devices} device{'s' * (devices > 1)}{steps});"
+            f" got {batch_size}; use {-(-batch_size // unit) * unit}",
+        )
+
+
+def initial_vocab_bias(config: ConfigDict, count: Callable[[], np.ndarray]) -> Params:
+    """Return the initial bias of the layer over the vocabulary, as `vocab_bias` asks for.
+
+    A bias of zeros has to learn how frequent tokens are first. With a large vocabulary Adam finds a
+    shorter way: it turns the input of the layer into a constant, which a tanh unlearns slowly.
+
+    Args:
+      config: A resolved configuration.
+      count: Returns [V], how often each token occurs in the targets, SEQUENCE_END included.
+
+    Returns:
+      Parameters by their names in the model; none for `vocab_bias=zeros`.
+
+    Raises:
+      UserError: The decoder does not compute its logits from pre-logits by a layer of its own.
+    """
+    if config.vocab_bias == "zeros":
+        return {}
+    decoder = config.decoder["class"]
+    if not hasattr(resolve_class("decoder", decoder, "decoder.class"), "pre_logits"):
+        raise UserError(
+            "vocab_bias",
+            "log_frequency needs a decoder that computes logits from pre_logits by the layer"
+            f" project_logits; {decoder} has no method pre_logits; use zeros",
+        )
+    return {"decoder": {"project_logits": {"bias": log_frequencies(count())}}}
+
+
+def log_frequencies(counts: np.ndarray) -> np.ndarray:
+    """Return biases whose softmax is the relative frequency of each token, with add-one smoothing.
+
+      b_w = log((n_w + 1) / sum_v (n_v + 1))
+
+    Args:
+      counts: [V], the number n_w of occurrences of each token.
+
+    Returns:
+      [V] float32.
+    """
+    return np.log((counts + 1) / np.sum(counts + 1)).astype(np.float32)

@@ -1,0 +1,114 @@
+"""The problem of transducing texts to texts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from seq2seq_jax.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from flax import linen as nn
+    from ml_collections import ConfigDict
+
+    from seq2seq_jax.config.overrides import Overrides
+    from seq2seq_jax.data.readers.input_pipeline import TextPair
+    from seq2seq_jax.devices.parallel import Devices
+    from seq2seq_jax.inference.loading import LoadedModel
+    from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
+    from seq2seq_jax.storage.workdir import Workdir
+
+
+class TextProblem:
+    """Sources and targets are texts; an instance of `protocol.Problem`."""
+
+    title = "text models"
+
+    def complete_config(self, config: ConfigDict, workdir: Workdir) -> ConfigDict:
+        """Return the configuration as it is."""
+        return config
+
+    def prepare_training(
+        self, config: ConfigDict, workdir: Workdir, devices: Devices
+    ) -> TrainingData:
+        """Tokenize the pairs, build the vocabularies, and choose the buckets."""
+        from seq2seq_jax.problems.text_data import prepare_text_training
+
+        return prepare_text_training(config, workdir, devices)
+
+    def prepare_dev(
+        self, config: ConfigDict, models: Sequence[LoadedModel], devices: Devices
+    ) -> DevData:
+        """Read the dev set with the tokenizers and vocabularies of the first model."""
+        from seq2seq_jax.problems.text_data import load_dev_set, make_dev_data
+
+        dev_set = load_dev_set(config, models[0].tokenizers, models[0].vocabularies)
+        return make_dev_data(config, dev_set, devices)
+
+    def make_precompute(self, model: nn.Module) -> Precompute:
+        """Return a function that returns its batch."""
+        return lambda params, collections, batch: batch
+
+    def text_pairs(self, config: ConfigDict, key: str) -> Iterable[TextPair]:
+        """Build the input pipeline."""
+        from seq2seq_jax.problems.setup import make_pipeline
+
+        return make_pipeline(config, key)
+
+    def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
+        """Accept every model."""
+
+    def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:
+        """Add `--tasks`."""
+        tasks = parser.add_argument(
+            "--tasks",
+            metavar="NAMES",
+            help="Inference tasks, separated by commas: DecodeText, DumpAttention, DumpBeams, or the"
+            " path of a class of your own. --config.tasks.NAME.params.KEY=VALUE sets their"
+            " parameters.",
+        )
+        return [tasks]
+
+    def infer(self, arguments: argparse.Namespace, overrides: Overrides, workdir: Workdir) -> None:
+        """Decode each line of the input, and write what the tasks make of it."""
+        from seq2seq_jax.config import resolve
+        from seq2seq_jax.inference.constraint_files import read_constraints
+        from seq2seq_jax.inference.json_lines import prediction_line
+        from seq2seq_jax.inference.line_reader import answer_lines, input_windows
+        from seq2seq_jax.inference.loading import load_ensemble
+        from seq2seq_jax.inference.predictor import Predictor
+        from seq2seq_jax.inference.tasks.factory import begin_tasks, make_tasks, run_tasks
+
+        if arguments.tasks is not None:
+            overrides = [*overrides, ("tasks", arguments.tasks)]
+        config = resolve(workdir.config(), overrides)
+        tasks = make_tasks(config)
+        windows = input_windows(arguments.input, 16 * config.inference.batch_size)
+        predictor = Predictor(load_ensemble(workdir, config), config)
+        if arguments.attention and not predictor.has_attention:
+            raise UserError("--attention", f"{config.model} has none; leave it out")
+        constraints = read_constraints(config.inference, predictor.tokenizers.target)
+        begin_tasks(tasks, predictor)
+        attention = arguments.attention or any(task.attention for task in tasks.values())
+        history = any(task.history for task in tasks.values())
+        number = 0
+
+        def answer(texts: Sequence[str]) -> list[str]:
+            nonlocal number
+            prefixes, allowed = constraints(len(texts))
+            predictions = predictor.predict(
+                texts, prefixes=prefixes, allowed=allowed, attention=attention, history=history
+            )
+            written = run_tasks(tasks.values(), number, predictions)
+            number += len(texts)
+            if arguments.json:
+                return [prediction_line(one, attention=arguments.attention) for one in written]
+            return [prediction.text for prediction in written]
+
+        try:
+            answer_lines(answer, windows, sys.stdout)
+        finally:
+            for task in tasks.values():
+                task.end()

@@ -1,0 +1,170 @@
+"""Training and dev data of text problems: from input pipelines to batches."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+from ml_collections import ConfigDict
+
+from seq2seq_jax.data.batches import TrainBatches, dev_batches, source_batches
+from seq2seq_jax.data.buckets import BatchRows, make_buckets
+from seq2seq_jax.data.corpus import Corpus, count_ids, make_corpus
+from seq2seq_jax.data.dev_set import DevSet, make_dev_set
+from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.report import format_data_report, report_line
+from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
+from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
+from seq2seq_jax.data.tokenizers import Tokenizers
+from seq2seq_jax.data.vocabulary import Vocabulary, vocabulary_from_counts
+from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.protocol import DevData, TrainingData
+from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
+from seq2seq_jax.utils.cache_dir import cache_dir
+
+
+def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
+    """Implement `Problem.prepare_training` for texts: tokenize, number, and divide into buckets."""
+    if not config.batch_tokens:
+        check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
+    tokenizers = workdir.tokenizers(config) or _make_tokenizers(config)
+    text = tokenize_pipeline(config, "input_pipeline_train", tokenizers)
+    vocabularies = workdir.vocabularies() or _make_vocabularies(config, text)
+    corpus = _corpus(config, text, vocabularies, "input_pipeline_train")
+    buckets = make_buckets(
+        config.buckets,
+        corpus.source.lengths,
+        corpus.target.lengths,
+        BatchRows(
+            config.batch_size,
+            config.batch_tokens,
+            multiple_of=devices.count * config.gradient_accumulation_steps,
+        ),
+    )
+    pipeline = config.input_pipeline_train.params
+    batches = TrainBatches(
+        corpus,
+        buckets,
+        seed=config.seed,
+        shuffle=pipeline.shuffle,
+        num_epochs=pipeline.num_epochs,
+        shard=devices.share,
+    )
+    report = [
+        report_line(
+            "Vocabulary",
+            f"{vocabularies.source.size:,} source and {vocabularies.target.size:,} target tokens"
+            " (special tokens included)",
+        ),
+        format_data_report(corpus, buckets),
+    ]
+    dev = None
+    if config.eval_every_n_steps:
+        dev = make_dev_data(config, load_dev_set(config, tokenizers, vocabularies), devices)
+        report.append(report_line("Dev set", dev.description))
+    return TrainingData(
+        tokenizers,
+        vocabularies,
+        batches,
+        len(buckets),
+        dev,
+        "\n".join(report),
+        initial_params=lambda: initial_vocab_bias(
+            config, lambda: count_ids(text.target, vocabularies.target)
+        ),
+    )
+
+
+def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocabularies) -> DevSet:
+    """Read the pairs of `input_pipeline_dev`.
+
+    Args:
+      config: A resolved configuration.
+      tokenizers: Those of the run.
+      vocabularies: Those of the run.
+
+    Raises:
+      UserError: A file cannot be used.
+    """
+    text = tokenize_pipeline(config, "input_pipeline_dev", tokenizers)
+    corpus = _corpus(config, text, vocabularies, "input_pipeline_dev")
+    return make_dev_set(corpus, make_pipeline(config, "input_pipeline_dev"), tokenizers)
+
+
+def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
+    """Divide a dev set into batches that divide by the devices."""
+    batch_size = devices.whole(max(config.batch_size, config.inference.batch_size))
+    corpus = dev_set.corpus
+    buckets = make_buckets(
+        config.buckets, corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size)
+    )
+    return DevData(
+        pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),
+        sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
+        names=dev_set.sources,
+        references=dev_set.references,
+        description=f"{len(corpus):,} pairs with {len(dev_set):,} distinct sources",
+    )
+
+
+def tokenize_pipeline(config: ConfigDict, key: str, tokenizers: Tokenizers) -> TokenizedText:
+    """Read and tokenize the pairs of an input pipeline, or find them in the user's cache.
+
+    Args:
+      config: A resolved configuration.
+      key: "input_pipeline_train" or "input_pipeline_dev".
+      tokenizers: Split the sources and the targets.
+
+    Raises:
+      UserError: A file cannot be used.
+    """
+    pairs = make_pipeline(config, key)
+    return tokenize_pairs(pairs, tokenizers, _content_digest(pairs), cache_dir("prepared"))
+
+
+def _make_tokenizers(config: ConfigDict) -> Tokenizers:
+    return make_tokenizers(
+        lambda: make_pipeline(config, "input_pipeline_train"),
+        word_tokenizers(config),
+        SubwordConfig(**config.subwords),
+    )
+
+
+def _corpus(
+    config: ConfigDict, text: TokenizedText, vocabularies: Vocabularies, key: str
+) -> Corpus:
+    return make_corpus(
+        text,
+        *vocabularies,
+        source_max_len=config.source.max_seq_len,
+        target_max_len=config.target.max_seq_len,
+        key=f"{key}.params",
+    )
+
+
+def _make_vocabularies(config: ConfigDict, text: TokenizedText) -> Vocabularies:
+    """Read the vocabularies that the configuration names, and build the others from the data."""
+    source = Vocabulary.read(config.vocab_source) if config.vocab_source else None
+    target = Vocabulary.read(config.vocab_target) if config.vocab_target else None
+    limits = config.vocab_min_frequency, config.vocab_max_size
+    sides = [zip(side.tokens(), side.counts.tolist(), strict=True) for side in text[:2]]
+    if config.embedding.share and not (source or target):
+        counts: Counter[str] = Counter()
+        for side in sides:
+            counts.update(dict(side))
+        joint = vocabulary_from_counts(counts.items(), *limits)
+        return Vocabularies(joint, joint)
+    return Vocabularies(
+        source or vocabulary_from_counts(sides[0], *limits),
+        target or vocabulary_from_counts(sides[1], *limits),
+    )
+
+
+def _content_digest(pairs: Iterable[TextPair]) -> str:
+    if hasattr(pairs, "content_digest"):
+        return pairs.content_digest()
+    digest = hashlib.sha256()  # A user-defined pipeline is known by what it yields.
+    for pair in pairs:
+        for text in pair:
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
