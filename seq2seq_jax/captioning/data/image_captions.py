@@ -34,7 +34,7 @@ class ImageCaptioningInputPipeline:
     """
 
     common_parameters = InputPipelineConfig
-    sources: ClassVar[str] = "images"
+    modality: ClassVar[str] = "image"
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ class InceptionV3Encoder(nn.Module):
       num_units and all that follow: as in `CellReader`.
     """
 
-    sources: ClassVar[str] = "images"
+    modality: ClassVar[str] = "image"
 
     resize_height: Annotated[int, at_least(75), "Images are resized to this height, pixels."] = 299
     resize_width: Annotated[int, at_least(75), "Images are resized to this width, pixels."] = 299
