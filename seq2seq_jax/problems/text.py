@@ -65,8 +65,8 @@ class TextProblem:
         tasks = parser.add_argument(
             "--tasks",
             metavar="NAMES",
-            help="Inference tasks, separated by commas: DecodeText, DumpAttention, DumpBeams, or the"
-            " path of a class of your own. --config.tasks.NAME.params.KEY=VALUE sets their"
+            help="Inference tasks, separated by commas: DecodeText, DumpAttention, DumpBeams, or"
+            " the path of a class of your own. --config.tasks.NAME.params.KEY=VALUE sets their"
             " parameters.",
         )
         return [tasks]
