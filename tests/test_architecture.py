@@ -10,7 +10,7 @@ from collections import defaultdict
 from tests.documented_commands import ROOT, blocks
 
 PACKAGE = ROOT / "seq2seq_jax"
-DRAWING = (ROOT / "docs" / "pictures" / "packages.svg").read_text(encoding="utf-8")
+DRAWING = (ROOT / "docs" / "figures" / "packages.svg").read_text(encoding="utf-8")
 BOXES = set(re.findall(r'data-box="(\w+)"', DRAWING))
 
 

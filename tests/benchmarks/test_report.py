@@ -43,7 +43,7 @@ def test_the_table_has_medians_at_the_best_threads_and_our_ratios(tmp_path):
     file = tmp_path / "lines.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in LINES))
 
-    table, picture = write_report([str(file)], tmp_path / "docs")
+    table, figure = write_report([str(file)], tmp_path / "docs")
 
     text = table.read_text()
     assert "| work | unit | seq2seq_jax | PyTorch by hand | Slow 1.0 |" in text
@@ -51,10 +51,10 @@ def test_the_table_has_medians_at_the_best_threads_and_our_ratios(tmp_path):
     assert f"| B training, batch 64 | target tokens/s | {row}" in text
     assert "| work | unit | seq2seq_jax | google/seq2seq, recorded |" in text
     assert "| nmt_small train step, batch 32 | steps/s | 40 (2) | 5 (2) | 8.00 |" in text
-    assert "| B training, batch 64 | share of the matrix limit | 60% |" in text
+    assert "| B training, batch 64 | share of the matrix-product limit | 60% |" in text
     assert "| A | 2 | 10.20 | 10.00 | 2.0 % | 8.0 | 30.0 |" in text
     assert "- Broken 1.0, B train: it is broken" in text
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert figure.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_line_that_is_no_measurement_is_named(tmp_path):
