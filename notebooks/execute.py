@@ -1,8 +1,8 @@
-"""Runs notebooks, each in a fresh kernel and an empty folder, and stores what they show.
+"""Executes notebooks, each in a fresh kernel and an empty directory, and stores their outputs.
 
     python notebooks/execute.py getting_started
 
-Without a name it is all of them.
+Without a name, all notebooks are executed.
 """
 
 import os
@@ -19,41 +19,44 @@ ROOT = NOTEBOOKS.parent
 
 
 def execute(
-    name: str, folder: Path, shorter: Mapping[str, str] | None = None
+    name: str, directory: Path, shorter: Mapping[str, str] | None = None
 ) -> nbformat.NotebookNode:
-    """Runs a notebook as if it lay in FOLDER/notebooks, beside the project's configurations.
+    """Execute a notebook in DIRECTORY/notebooks, with the project's recipes in DIRECTORY/configs.
 
     Args:
-      folder: an empty one.
-      shorter: what in its cells is to be replaced, once, and by what.
+      name: The name of the notebook, without its extension.
+      directory: An empty directory.
+      shorter: Replacements in the code cells; each key occurs in exactly one cell.
 
     Returns:
       The notebook with its outputs.
 
     Raises:
-      CellExecutionError: a cell fails.
+      CellExecutionError: A cell fails.
     """
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     for old, new in (shorter or {}).items():
         (cell,) = [cell for cell in notebook.cells if old in cell.source]
         cell.source = cell.source.replace(old, new)
-    (folder / "configs").symlink_to(ROOT / "configs")
-    (folder / "notebooks").mkdir()
+    (directory / "configs").symlink_to(ROOT / "configs")
+    (directory / "notebooks").mkdir()
     environment = {
         **os.environ,
         "PYTHONPATH": _before(str(ROOT), "PYTHONPATH"),
-        "PATH": _before(str(Path(sys.executable).parent), "PATH"),  # so that `!python` is this one
+        "PATH": _before(
+            str(Path(sys.executable).parent), "PATH"
+        ),  # so that `!python` is this interpreter
     }
     client = NotebookClient(notebook, timeout=1800, record_timing=False, coalesce_streams=True)
-    return client.execute(cwd=str(folder / "notebooks"), env=environment)
+    return client.execute(cwd=str(directory / "notebooks"), env=environment)
 
 
 def store(name: str) -> None:
-    """Executes a notebook and writes it back with its outputs, or leaves it as it was."""
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = execute(name, Path(folder))
+    """Execute a notebook and store its outputs; if a cell fails, the file is unchanged."""
+    with tempfile.TemporaryDirectory() as directory:
+        notebook = execute(name, Path(directory))
     for key in [key for key in notebook.metadata if key != "kernelspec"]:
-        del notebook.metadata[key]  # the version of Python, say, of whoever ran it last
+        del notebook.metadata[key]  # for example the Python version
     path = NOTEBOOKS / f"{name}.ipynb"
     part = path.with_suffix(".part")
     part.write_text(f"{nbformat.writes(notebook, ensure_ascii=False)}\n", encoding="utf-8")
@@ -61,7 +64,7 @@ def store(name: str) -> None:
 
 
 def _before(first: str, variable: str) -> str:
-    """What a variable with a list of folders is to be so that `first` comes first."""
+    """Return the value of a path variable with `first` prepended."""
     return os.pathsep.join([first, *filter(None, [os.environ.get(variable)])])
 
 
