@@ -30,21 +30,19 @@ run: install  ## train a model that pronounces English words, evaluate it, try i
 	$(PY) main.py --mode=infer --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
 	  < $(RUN)/new_words.txt | paste $(RUN)/new_words.txt -
 
-# Needs npm, which fetches the pictures and the weights.
-CACHE = $(shell $(PY) -c 'from seq2seq_jax.utils.cache_dir import cache_folder as f; print(f("."))')
-NEAREST = $(PY) -m seq2seq_jax nearest-neighbour --train=$(CACHE)/emoji/train.tsv \
-  --test=$(CACHE)/emoji/test.tsv --image-dir=$(CACHE)/emoji
+# experiments/emoji/README.md says where the images and the network come from. Needs npm.
+EMOJI = $(shell $(PY) -c 'from seq2seq_jax.utils.cache_dir import cache_dir; print(cache_dir("emoji"))')
+NEAREST = $(PY) -m experiments.emoji.nearest_neighbour
 
-emoji: install  ## learn what emoji are called from one family of artists, and try it on another's
-	$(PY) -m seq2seq_jax fetch-emoji
-	$(PY) -m seq2seq_jax fetch-weights nsfwjs
-	$(PY) main.py --config=configs/emoji_captioning.py --workdir=runs/emoji
+emoji: install  ## train a model that names the emoji of one vendor, and test it on another's
+	$(PY) -m experiments.emoji.fetch
+	$(PY) main.py --config=experiments/emoji/config.py --workdir=runs/emoji
 	$(PY) main.py --mode=eval --workdir=runs/emoji \
-	  --config.input_pipeline_dev.params.captions=$(CACHE)/emoji/test.tsv
-	@echo "The name of the nearest drawing, by its pixels, then by the features of three blocks; pixels:"
+	  --config.input_pipeline_dev.params.captions=$(EMOJI)/test.tsv
+	@echo "Baseline, the name of the most similar image, compared by pixels:"
 	$(NEAREST)
-	@for block in mixed2 mixed3 mixed4; do echo "$$block:"; $(NEAREST) --size=107 --block=$$block \
-	  --weights=$(CACHE)/weights/nsfwjs-4.4.0/model.json; done
+	@for block in mixed2 mixed3 mixed4; do echo "Compared by the features of $$block:"; \
+	  $(NEAREST) --block=$$block; done
 
 test: install  ## run the tests
 	$(PY) -m pytest $(PYTEST_ARGS)

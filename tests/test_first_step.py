@@ -81,10 +81,11 @@ def test_every_recipe_builds_at_its_full_size(path, own_files):
 
 
 @pytest.mark.parametrize(
-    ("name", "cells", "channels"), [("image_captioning", 64, 2048), ("emoji_captioning", 25, 768)]
+    ("path", "cells", "channels"),
+    [("configs/image_captioning.py", 64, 2048), ("experiments/emoji/config.py", 25, 768)],
 )
-def test_recipes_for_pictures_build_at_their_full_size(name, cells, channels):
-    config = resolve(load_config(ROOT / "configs" / f"{name}.py"))
+def test_recipes_for_pictures_build_at_their_full_size(path, cells, channels):
+    config = resolve(load_config(ROOT / path))
     model = build_model(config, 0, 10_000)
     images, _ = model.dummy_inputs()
     assert images.shape == (1, config.encoder.params.resize_height, images.shape[1], 3)

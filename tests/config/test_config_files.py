@@ -127,6 +127,7 @@ def test_a_run_is_named_after_its_recipe_and_argument():
     assert config_name("configs/nmt.py:large") == "nmt_large"
     assert config_name("configs/g2p.py") == "g2p"
     assert config_name("attention.yml,train.yml") == "attention"
+    assert config_name("experiments/emoji/config.py") == "emoji"
 
 
 def test_an_error_of_the_users_in_a_file_stays_as_it_is(tmp_path):

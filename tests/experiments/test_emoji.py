@@ -1,15 +1,20 @@
 import io
 import json
 import stat
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from experiments.emoji import npm_package
-from experiments.emoji.emoji import VERSION, fetch_emoji, is_dev, parse
+from experiments.emoji.corpus import VERSION, fetch_emoji, is_dev, parse
 from experiments.emoji.npm_package import fetch_npm_package
+from seq2seq_jax.config import load_config, resolve
 from seq2seq_jax.utils.errors import UserError
 
+ROOT = Path(__file__).parents[2]
 NAMES = [f"FACE {i}" for i in range(40)]
 
 
@@ -44,7 +49,7 @@ def npm(tmp_path, monkeypatch):
     return put
 
 
-def test_skin_colours_flags_and_what_only_one_has_drawn_are_left_out():
+def test_skin_tones_flags_and_emoji_of_one_vendor_are_dropped():
     kept = parse(
         [
             entry("GRINNING FACE"),
@@ -56,7 +61,7 @@ def test_skin_colours_flags_and_what_only_one_has_drawn_are_left_out():
     assert kept == [("grinning face.png", "grinning face")]
 
 
-def test_one_family_of_artists_is_for_training_the_other_for_testing(npm, tmp_path, monkeypatch):
+def test_one_vendor_is_the_training_set_the_other_the_dev_and_test_sets(npm, tmp_path, monkeypatch):
     monkeypatch.setattr(npm_package, "_check", lambda file, integrity: None)
     for artists in ("google", "twitter"):
         npm(f"emoji-datasource-{artists}-{VERSION}", packed(artists))
@@ -92,3 +97,39 @@ def test_without_npm_or_with_one_that_fails_one_line_says_so(npm, tmp_path, monk
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     with pytest.raises(UserError, match=r"could not fetch it \(npm error 404 Not Found\)"):
         fetch_npm_package("some", "1.0.0", "sha512-AAAA")
+
+
+def test_the_recipe_trains_on_one_vendor_and_selects_on_the_other():
+    config = resolve(load_config(ROOT / "experiments" / "emoji" / "config.py"))
+    train, dev = config.input_pipeline_train.params, config.input_pipeline_dev.params
+
+    assert (Path(train.captions).name, Path(dev.captions).name) == ("train.tsv", "dev.tsv")
+    assert train.image_dir == dev.image_dir == str(Path(train.captions).parent)
+    assert config.encoder.params.trainable == "none"
+    assert config.best_metric == "sequence_accuracy"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        ("emoji.nearest_neighbour", ["--size=0"], "error: --size: must be at least 1; got 0\n"),
+        (
+            "package_descriptions.first_words",
+            ["--words", "0"],
+            "error: --words: must be at least 1; got 0\n",
+        ),
+        (
+            "package_descriptions.prepare",
+            ["--descriptions=none", "--sources=none"],
+            "error: none: cannot be read (No such file or directory)\n",
+        ),
+    ],
+)
+def test_a_script_runs_from_the_root_and_reports_an_error_in_one_line(module, arguments, message):
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)

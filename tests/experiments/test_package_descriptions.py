@@ -4,13 +4,13 @@ import lzma
 import pytest
 
 from experiments.package_descriptions import debian_index
-from experiments.package_descriptions.debian_index import fetch_index, read_paragraphs
-from experiments.package_descriptions.package_descriptions import (
-    as_tokens,
+from experiments.package_descriptions.corpus import (
+    assign_split,
     package_descriptions,
-    split_of,
+    tokenize,
     write_package_descriptions,
 )
+from experiments.package_descriptions.debian_index import fetch_index, read_paragraphs
 from seq2seq_jax.utils.errors import UserError
 
 SOURCES = """\
@@ -67,20 +67,20 @@ def test_texts_are_words_and_punctuation_in_lower_case(indices):
     assert bar.long == "bar counts the sheep of x.org's 13 users ."
     assert foo.long == "foo plays what it is given : * songs * games ."
     assert foo.short == "a player ( for the terminal )"
-    assert as_tokens("GNU/Linux, x86-64  (C++)") == "gnu / linux , x86-64 ( c + + )"
+    assert tokenize("GNU/Linux, x86-64  (C++)") == "gnu / linux , x86-64 ( c + + )"
 
 
 def test_a_source_package_and_its_other_versions_are_in_one_split():
-    assert {split_of(f"gcc-{version}-cross") for version in (10, 11, 12)} == {
-        split_of("gcc-9-cross")
+    assert {assign_split(f"gcc-{version}-cross") for version in (10, 11, 12)} == {
+        assign_split("gcc-9-cross")
     }
-    assert split_of("postgresql-15") == split_of("postgresql")
+    assert assign_split("postgresql-15") == assign_split("postgresql")
     names = [f"{a}{b}{c}" for a in "abcdefghij" for b in "aeiou" for c in "bcdfghjklmnpqrst"]
-    splits = [split_of(name) for name in names]
+    splits = [assign_split(name) for name in names]
     assert 0.01 < splits.count("dev") / len(names) < 0.05
     assert 0.03 < splits.count("test") / len(names) < 0.07
     # Whoever changes the hash changes what the published scores were measured on.
-    assert [split_of(name) for name in ("bash", "vim", "abiword")] == ["train", "dev", "test"]
+    assert [assign_split(name) for name in ("bash", "vim", "abiword")] == ["train", "dev", "test"]
 
 
 def test_the_tables_hold_every_description_once_whoever_writes_them(indices, tmp_path):
@@ -147,7 +147,7 @@ def test_an_index_is_fetched_once(mirror):
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("Sources", "is not the file that its Release has"),
+        ("Sources", "does not match its checksum"),
         ("Packages", "lists no Packages"),
     ],
 )

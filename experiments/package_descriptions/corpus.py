@@ -1,15 +1,15 @@
-"""Debian's descriptions of its packages, a long and a short one of each: a task of summarisation.
+"""A summarization corpus: the long and the short description of each Debian package.
 
     Package: 2048
     Description-en: Slide and add puzzle game for text mode
      2048 is a mathematics-based puzzle game where you have to slide tiles on a grid to ...
 
-Packages that are built from one source say nearly the same of themselves, so of those whose long
-descriptions begin with the same paragraph one is kept, that with the shortest: `foo` rather than
-`foo-dev`, which goes on to say what else it is. Source packages are wholly in one split, together
-with those that have the same name but for numbers (gcc-11, gcc-12).
+Packages that are built from one source have similar descriptions. Of those whose long descriptions
+start with the same paragraph, only the one with the shortest description is kept: `foo` rather than
+`foo-dev`. All packages of a source package are in one split, together with those of sources whose
+names differ only in numbers (gcc-11, gcc-12).
 
-Texts are lower-cased, and words and punctuation are separated by blanks, as in the Gigaword corpus
+Texts are lower-cased, and words and punctuation are separated by spaces, as in the Gigaword corpus
 of headlines (Rush et al. 2015, arXiv:1509.00685).
 """
 
@@ -27,11 +27,12 @@ from seq2seq_jax.utils.errors import UserError
 
 INDICES = ("main/i18n/Translation-en.xz", "main/source/Sources.xz")
 DEV_PERCENT, TEST_PERCENT = 3, 5
-LEAST_WORDS = 5  # of a long description that says anything
+MIN_WORDS = 5
+"""Shorter long descriptions are dropped."""
 
 
 class Description(NamedTuple):
-    """What is said of one package, and the source that it is built from."""
+    """The descriptions of one package, and the source package that it is built from."""
 
     package: str
     source_package: str
@@ -42,23 +43,25 @@ class Description(NamedTuple):
 def write_package_descriptions(
     descriptions: str | os.PathLike, sources: str | os.PathLike, folder: str | os.PathLike
 ) -> dict[str, Path]:
-    """Writes FOLDER/train.tsv, dev.tsv and test.tsv: a row a package, the first with the names of
-    the columns, `package`, `source_package`, `long` and `short`.
+    """Write train.tsv, dev.tsv and test.tsv, with one row for each package below a header.
+
+    The columns are `package`, `source_package`, `long` and `short`.
 
     Args:
       descriptions: Debian's index Translation-en; plain, .gz or .xz.
-      sources: its index Sources, likewise.
+      sources: Debian's index Sources, likewise.
+      folder: The directory for the files.
 
     Returns:
       The three files by the name of their split.
 
     Raises:
-      UserError: an index cannot be read, or is another.
+      UserError: An index cannot be read, or lacks a field.
     """
     folder = Path(folder).expanduser()
     rows: dict[str, list[Description]] = {"train": [], "dev": [], "test": []}
     for description in package_descriptions(descriptions, sources):
-        rows[split_of(description.source_package)].append(description)
+        rows[assign_split(description.source_package)].append(description)
     tables = {split: folder / f"{split}.tsv" for split in rows}
     for split, table in tables.items():
         lines = ["\t".join(row) + "\n" for row in [Description._fields, *rows[split]]]
@@ -69,7 +72,18 @@ def write_package_descriptions(
 def package_descriptions(
     descriptions: str | os.PathLike, sources: str | os.PathLike
 ) -> Iterator[Description]:
-    """Yields those that are kept, in the order of the index. Arguments and errors as above."""
+    """Yield the packages that are kept, in the order of the index.
+
+    Args:
+      descriptions: Debian's index Translation-en; plain, .gz or .xz.
+      sources: Debian's index Sources, likewise.
+
+    Yields:
+      One description for each package that is kept.
+
+    Raises:
+      UserError: An index cannot be read, or lacks a field.
+    """
     source_of = _sources(sources)
     kept: dict[str, Description] = {}
     for paragraph in read_paragraphs(descriptions):
@@ -78,23 +92,31 @@ def package_descriptions(
             raise UserError(str(descriptions), f"has no Description-en of {package}")
         short, *body = lines
         beginning = " ".join(itertools.takewhile(lambda line: line != ".", body))
-        long = as_tokens(" ".join(line for line in body if line != "."))
-        if len(long.split()) < LEAST_WORDS or "transitional" in short.lower():
+        long = tokenize(" ".join(line for line in body if line != "."))
+        if len(long.split()) < MIN_WORDS or "transitional" in short.lower():
             continue
         key = _without_numbers(beginning.lower())
         if key not in kept or len(long) < len(kept[key].long):
             source = source_of.get(package, package)
-            kept[key] = Description(package, source, long, as_tokens(short))
+            kept[key] = Description(package, source, long, tokenize(short))
     yield from kept.values()
 
 
-def as_tokens(text: str) -> str:
-    """Lower-cased; words and punctuation separated by blanks. `libc6's` and `x.org` are words."""
+def tokenize(text: str) -> str:
+    """Lower-case a text and separate words and punctuation by spaces.
+
+    Args:
+      text: The text. `libc6's` and `x.org` are words.
+    """
     return " ".join(_TOKEN.findall(text.lower()))
 
 
-def split_of(source_package: str) -> str:
-    """The split that a source package belongs to, by a hash of its name: "train", "dev", "test"."""
+def assign_split(source_package: str) -> str:
+    """Return the split of a source package, "train", "dev" or "test", by a hash of its name.
+
+    Args:
+      source_package: The name of the source package.
+    """
     family = _without_numbers(source_package)
     digest = hashlib.blake2b(family.encode(), digest_size=8).digest()
     bucket = int.from_bytes(digest, "big") % 100
@@ -104,14 +126,14 @@ def split_of(source_package: str) -> str:
 
 
 def _sources(path: str | os.PathLike) -> dict[str, str]:
-    """Package -> the source that it is built from; of several the first by name."""
+    """Map each package to its source package; of several, to the first by name."""
     found: dict[str, str] = {}
     for paragraph in read_paragraphs(path):
         source = _value(paragraph, "Package", path)
         for package in " ".join(paragraph.get("Binary", [])).replace(",", " ").split():
             found[package] = min(source, found.get(package, source))
     if not found:
-        raise UserError(str(path), "says of no source which packages are built from it")
+        raise UserError(str(path), "lists no packages for any source")
     return found
 
 

@@ -1,12 +1,12 @@
-"""Emoji of two families of artists, with their Unicode names: a small task of captioning.
+"""A small captioning corpus: the emoji of two vendors, with their Unicode names.
 
 The npm packages `emoji-datasource-google` (Noto Emoji, Apache License 2.0) and
 `emoji-datasource-twitter` (Twemoji, Creative Commons Attribution 4.0), version 16.0.0, have the
-same emoji as pictures of 64 x 64 pixels, and a list of their names. Skin colours and flags are left
-out: the first are one drawing in six colours, the second no drawings at all.
+same emoji as images of 64 x 64 pixels, and a list of their names. Skin tones and flags are left
+out: skin tones repeat one drawing in six colours, and flags are not drawings.
 
-Google's pictures are for training. Twitter's, by artists that the model has not seen, are for
-testing, but for one in ten, by a hash of the name, that is for choosing what to train how long.
+Google's images are the training set. One in ten of Twitter's images, chosen by a hash of the name,
+is the dev set; the others are the test set.
 """
 
 import hashlib
@@ -31,29 +31,32 @@ PACKAGES = {
     "Wg8jBbuL2eyELQ==",
 }
 DEV_PERCENT = 10
-_LEFT_OUT = ("Flags", "Component")  # components are the skin colours by themselves
+_LEFT_OUT = ("Flags", "Component")  # Components are skin tones.
 
 
 class Emoji(NamedTuple):
-    """The name of its picture's file, and its name in lower case."""
+    """An emoji: the file name of its image, and its name in lower case."""
 
     file: str
     name: str
 
 
 def fetch_emoji(folder: str | os.PathLike) -> dict[str, Path]:
-    """Fetches the packages (136 MB, kept) and writes pictures and captions; what is there stays.
+    """Fetch the packages (136 MB, cached) and write images and captions, unless they exist.
 
-      FOLDER/google/*.png, FOLDER/twitter/*.png
-      FOLDER/train.tsv    google's pictures of all names, as `google/1f600.png<TAB>grinning face`
-      FOLDER/dev.tsv      twitter's, one name in ten
-      FOLDER/test.tsv     twitter's, all other names
+      DIRECTORY/google/*.png, DIRECTORY/twitter/*.png
+      DIRECTORY/train.tsv    Google's images, as `google/1f600.png<TAB>grinning face`
+      DIRECTORY/dev.tsv      Twitter's images, one name in ten
+      DIRECTORY/test.tsv     Twitter's images, all other names
+
+    Args:
+      folder: The directory.
 
     Returns:
       The three files of captions by the name of their split.
 
     Raises:
-      UserError: a package cannot be fetched, or is not what it was.
+      UserError: A package cannot be fetched, or does not match its checksum.
     """
     folder = Path(folder)
     tables = {split: folder / f"{split}.tsv" for split in ("train", "dev", "test")}
@@ -78,7 +81,11 @@ def fetch_emoji(folder: str | os.PathLike) -> dict[str, Path]:
 
 
 def parse(entries: Sequence[dict[str, Any]]) -> list[Emoji]:
-    """The emoji of the packages' emoji.json that both families of artists have drawn."""
+    """Return the emoji of the packages' emoji.json that both vendors have drawn.
+
+    Args:
+      entries: The content of emoji.json.
+    """
     return [
         Emoji(entry["image"], entry["name"].lower())
         for entry in entries
@@ -88,7 +95,11 @@ def parse(entries: Sequence[dict[str, Any]]) -> list[Emoji]:
 
 
 def is_dev(name: str) -> bool:
-    """Whether twitter's picture of this name is for dev rather than for test."""
+    """Return whether Twitter's image of this name belongs to the dev set, not to the test set.
+
+    Args:
+      name: The emoji's name in lower case.
+    """
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % 100 < DEV_PERCENT
 
@@ -101,7 +112,7 @@ def _read(package: Path, file: str) -> bytes:
 
 
 def _unpack(package: Path, source: str, files: Sequence[str], target: Path) -> None:
-    """Writes some files of one folder of a package: all of them or, if this process dies, none."""
+    """Write some files of one directory of a package: all of them or, after a crash, none."""
     if target.exists():
         return
     wanted = {f"package/{source}/{file}": file for file in files}
