@@ -45,7 +45,7 @@ def execute(
         "PYTHONPATH": _before(str(ROOT), "PYTHONPATH"),
         "PATH": _before(
             str(Path(sys.executable).parent), "PATH"
-        ),  # so that `!python` is this interpreter
+        ),  # for `!python`
     }
     client = NotebookClient(notebook, timeout=1800, record_timing=False, coalesce_streams=True)
     return client.execute(cwd=str(directory / "notebooks"), env=environment)
