@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+    from seq2seq_jax.evaluation.metrics import BleuMetricSpec, ErrorRateMetricSpec, text_metrics
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
     from seq2seq_jax.problems.text_data import load_dev_set
@@ -51,6 +52,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 
+    def measure(hypotheses, references):
+        results = text_metrics([ErrorRateMetricSpec(), BleuMetricSpec()], hypotheses, references)
+        return {name: value for name, value in results.items() if isinstance(value, float)}
+
     # Compare detokenized text, as the metrics do: subwords are joined.
     params = config.input_pipeline_dev.params
     source = DelimiterTokenizer(params.source_delimiter, config.source.lowercase)
@@ -59,6 +64,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         [source.split(text) for text in dev_set.sources],
         [target.split(prediction.text) for prediction in predictions],
         [[target.split(text) for text in texts] for texts in dev_set.references],
+        measure,
         scores=[prediction.score for prediction in predictions],
     )
     page = arguments.output or workdir.path / "error_report.html"

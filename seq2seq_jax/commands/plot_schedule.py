@@ -26,5 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import load_config, resolve
     from seq2seq_jax.reports.schedule_plot import plot_schedule
+    from seq2seq_jax.training.optimizers import OptimizerConfig
+    from seq2seq_jax.training.schedules import make_schedule
 
-    print(plot_schedule(resolve(load_config(arguments.config), overrides), arguments.output))
+    config = resolve(load_config(arguments.config), overrides)
+    schedule = make_schedule(OptimizerConfig.from_config(config.optimizer))
+    title = config.optimizer.lr_decay_type or "constant"
+    print(plot_schedule(schedule, config.train_steps, title, arguments.output))

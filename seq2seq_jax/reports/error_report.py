@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from seq2seq_jax.evaluation.metrics import BleuMetricSpec, ErrorRateMetricSpec, text_metrics
 from seq2seq_jax.reports.html_page import finite, write_page
 
 Tokens = Sequence[str]
+Measure = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], dict[str, float]]
+"""(hypotheses, references) -> the value of each metric."""
 
 
 class Edit(NamedTuple):
@@ -96,18 +97,25 @@ def error_report(
     sources: Sequence[Tokens],
     hypotheses: Sequence[Tokens],
     references: Sequence[Sequence[Tokens]],
+    measure: Measure,
     scores: Sequence[float] | None = None,
-    metrics: Sequence[Callable] = (ErrorRateMetricSpec(), BleuMetricSpec()),
     max_buckets: int = 8,
 ) -> ErrorReport:
-    """Compares hypotheses with references.
+    """Compare hypotheses with references.
 
     Args:
-      sources, hypotheses: one list of tokens a sentence, at least one sentence.
-      references: for each sentence one or more lists of tokens, each of them right.
-      scores: of the hypotheses.
-      metrics: of text (`evaluation.metrics`); they tell the quality by length.
-      max_buckets: most buckets of length; each has about as many sentences.
+      sources: One list of tokens per sentence; at least one sentence.
+      hypotheses: One list of tokens per sentence.
+      references: For each sentence one or more lists of tokens, all of them correct.
+      measure: Computes the metrics of all sentences, and of those of similar length.
+      scores: The scores of the hypotheses, if they are to be shown.
+      max_buckets: The maximum number of length buckets; all have about the same size.
+
+    Returns:
+      The errors, sorted by their frequency, and the metrics.
+
+    Raises:
+      ValueError: The arguments differ in length.
     """
     if not len(sources) == len(hypotheses) == len(references):
         raise ValueError("sources, hypotheses and references differ in number")
@@ -122,8 +130,8 @@ def error_report(
     return ErrorReport(
         # Of sentences equally wrong the longer says more.
         sentences=sorted(sentences, key=lambda s: (-s.error_rate, -s.errors)),
-        metrics=_numbers(metrics, hypotheses, references),
-        buckets=_by_length(sentences, references, metrics, max_buckets),
+        metrics=measure(hypotheses, references),
+        buckets=_by_length(sentences, references, measure, max_buckets),
         substitutions=Counter(
             {(r, h): n for (r, h), n in edits.items() if r and h and r != h},
         ),
@@ -231,19 +239,10 @@ def _aligned(
     return Sentence(source, hypothesis, reference, edits, score)
 
 
-def _numbers(
-    metrics: Sequence[Callable],
-    hypotheses: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-) -> dict[str, float]:
-    results = text_metrics(metrics, hypotheses, references)
-    return {name: value for name, value in results.items() if isinstance(value, float)}
-
-
 def _by_length(
     sentences: list[Sentence],
     references: Sequence[Sequence[Tokens]],
-    metrics: Sequence[Callable],
+    measure: Measure,
     max_buckets: int,
 ) -> list[LengthBucket]:
     lengths = np.array([len(sentence.source) for sentence in sentences])
@@ -259,9 +258,7 @@ def _by_length(
                 longest=int(lengths[places].max()),
                 sentences=len(chosen),
                 length_ratio=_length_ratio(chosen),
-                metrics=_numbers(
-                    metrics, [s.hypothesis for s in chosen], [references[i] for i in places]
-                ),
+                metrics=measure([s.hypothesis for s in chosen], [references[i] for i in places]),
             )
         )
     return buckets

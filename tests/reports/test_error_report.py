@@ -1,7 +1,11 @@
 import pytest
 
-from seq2seq_jax.evaluation.metrics import ErrorRateMetricSpec
+from seq2seq_jax.evaluation.metrics import ErrorRateMetricSpec, text_metrics
 from seq2seq_jax.reports.error_report import error_report, terminal_summary, write_error_report
+
+
+def measure(hypotheses, references):
+    return text_metrics([ErrorRateMetricSpec()], hypotheses, references)
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +18,8 @@ def report():
         [source.split() for source in sources],
         [hypothesis.split() for hypothesis in hypotheses],
         [[reference.split() for reference in several] for several in references],
+        measure,
         scores=[-0.1, -0.2, -0.3, -0.4],
-        metrics=[ErrorRateMetricSpec()],
     )
 
 
@@ -49,7 +53,7 @@ def test_quality_goes_by_length(report):
 def test_many_lengths_share_few_buckets_and_no_sentence_is_lost():
     lengths = [*range(1, 60), 500]
     texts = [["w"] * length for length in lengths]
-    buckets = error_report(texts, texts, [[t] for t in texts], max_buckets=5).buckets
+    buckets = error_report(texts, texts, [[t] for t in texts], measure, max_buckets=5).buckets
     assert len(buckets) == 5
     assert sum(bucket.sentences for bucket in buckets) == len(lengths)
     assert (buckets[0].shortest, buckets[-1].longest) == (1, 500)
@@ -76,18 +80,18 @@ def test_the_page_has_the_alignments_and_the_confusions(report, tmp_path, data_o
 
 def test_a_large_vocabulary_has_no_matrix(tmp_path, data_of):
     words = [[f"w{i}"] for i in range(200)]
-    report = error_report(words, words[::-1], [[word] for word in words])
+    report = error_report(words, words[::-1], [[word] for word in words], measure)
     data = data_of(write_error_report(report, tmp_path / "errors.html"))
     assert data["matrix"] is None
     assert len(data["substitutions"]) == 30
 
 
 def test_an_empty_hypothesis_lacks_every_token():
-    report = error_report([["a"]], [[]], [[["x", "y"]]])
+    report = error_report([["a"]], [[]], [[["x", "y"]]], measure)
     assert report.deletions == {"x": 1, "y": 1}
     assert report.sentences[0].error_rate == 100
 
 
 def test_lists_of_different_length_are_refused():
     with pytest.raises(ValueError, match="differ in number"):
-        error_report([["a"]], [["x"], ["y"]], [[["x"]]])
+        error_report([["a"]], [["x"], ["y"]], [[["x"]]], measure)
