@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
     config = default_config("Image2Seq")
     config.input_pipeline_train.params.on_error = "skip"
     config.input_pipeline_dev.params.on_error = "skip"
-    config.pictures.features_dtype = "float16"
+    config.images.features_dtype = "float16"
     config.target.max_seq_len = 25
     config.vocab_min_frequency = 4
     config.embedding.dim = 256

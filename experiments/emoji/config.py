@@ -35,9 +35,9 @@ def get_config() -> ConfigDict:
         ("dev", config.input_pipeline_dev),
     ):
         pipeline.params = {"captions": f"{emoji}/{split}.tsv", "image_dir": emoji}
-    config.pictures.variants = 8
-    config.pictures.projection = "discriminants"
-    config.pictures.features_dtype = "float16"
+    config.images.variants = 8
+    config.images.projection = "discriminants"
+    config.images.features_dtype = "float16"
     config.target.max_seq_len = 15
     config.embedding.dim = 128
     # Large initial embeddings, which separate the tokens from the first step.

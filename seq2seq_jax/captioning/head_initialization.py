@@ -22,10 +22,10 @@ def initialize_head(config: ConfigDict, encoder: nn.Module, images: Images) -> d
     Raises:
       UserError: a key asks for what these pictures do not give.
     """
-    copies_per_image = 1 + config.pictures.variants
+    copies_per_image = 1 + config.images.variants
     params: dict[str, Any] = {}
-    if config.pictures.projection == "discriminants":
-        features = _kept(images, "pictures.projection", "discriminants, which are those of")
+    if config.images.projection == "discriminants":
+        features = _kept(images, "images.projection", "discriminants, which are those of")
         params |= _discriminant_layers(encoder, features, copies_per_image)
     if number := getattr(encoder, "num_prototypes", 0):
         where = "encoder.params.num_prototypes"
@@ -62,7 +62,7 @@ def _prototypes(
         raise UserError(
             where,
             f"is {number:,}, and prototypes cannot begin behind a layer that begins at random:"
-            " pictures.projection=discriminants would do",
+            " images.projection=discriminants would do",
         )
     there = len(_whole(features, copies_per_image))
     if number > there:
@@ -76,9 +76,9 @@ def _prototypes(
 def _check_discriminants(
     encoder: nn.Module, units: int, final_units: int, copies_per_image: int, shape: tuple[int, ...]
 ) -> None:
-    where = "pictures.projection"
+    where = "images.projection"
     if copies_per_image == 1:
-        raise UserError(where, "is discriminants, which needs pictures.variants")
+        raise UserError(where, "is discriminants, which needs images.variants")
     if not units and not final_units:
         raise UserError(where, "is discriminants, which needs encoder.params.num_units")
     cells, channels = shape
@@ -147,6 +147,6 @@ def _kept(images: Images, key: str, what: str) -> CachedFeatures:
         raise UserError(
             key,
             f"is {what} features that are computed once: an encoder that is not trained, and"
-            " pictures.cache_features, would do",
+            " images.cache_features, would do",
         )
     return images

@@ -54,7 +54,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     corpus = _corpus(config, checked, tokenizers, vocabularies)
     encoder = build_encoder(config)
     variables = encoder_variables(config, encoder, workdir)
-    variants = config.pictures.variants
+    variants = config.images.variants
     images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
 
     def initial_params() -> Params:
@@ -177,14 +177,14 @@ def _images(
         max_pixels=params.get("max_pixels", MAX_PIXELS),
     )
     images = ImageVariants(decoded, variants) if variants else decoded
-    if getattr(encoder, "trainable", "all") != "none" or not config.pictures.cache_features:
+    if getattr(encoder, "trainable", "all") != "none" or not config.images.cache_features:
         return images
     return frozen_features(
         encoder,
         variables,
         images,
         images_digest=checked.images_digest,
-        dtype=config.pictures.features_dtype,
+        dtype=config.images.features_dtype,
     )
 
 

@@ -5,7 +5,7 @@ off the command line, `resolve` makes one complete and valid configuration of bo
 `write_config` keeps it.
 """
 
-from seq2seq_jax.config.classes import import_dotted
+from seq2seq_jax.config.classes import import_dotted, resolve_class
 from seq2seq_jax.config.files import (
     RESUMABLE,
     call_python_file,
@@ -16,7 +16,7 @@ from seq2seq_jax.config.files import (
     write_config,
 )
 from seq2seq_jax.config.overrides import split_overrides
-from seq2seq_jax.config.resolution import default_config, resolve
+from seq2seq_jax.config.resolution import default_config, resolve, restore
 from seq2seq_jax.config.tf_seq2seq import read_tf_config
 from seq2seq_jax.config.validation import check_training
 
@@ -32,6 +32,8 @@ __all__ = [
     "read_config",
     "read_tf_config",
     "resolve",
+    "resolve_class",
+    "restore",
     "split_overrides",
     "write_config",
 ]

@@ -1,74 +1,78 @@
-"""Slots, the names of their classes, and the parameters that each class takes.
+"""Classes by name, and the parameters that each class takes.
 
-A class is named by its short name (`BidirectionalRNNEncoder`), by that name behind our or
-google/seq2seq's prefix (`seq2seq.encoders.BidirectionalRNNEncoder`), or, for a class of the user's
-own, by the path that imports it. Ours are known here by name alone; only a user's own class and an
-optimizer of optax are imported, to read the keywords of their constructors.
+A class is named by its short name (`BidirectionalRNNEncoder`), by that name behind the prefix of
+this package or of google/seq2seq (`seq2seq.encoders.BidirectionalRNNEncoder`), or, for a user's own
+class, by the path that imports it. The parameters of built-in classes are read from `schema.json`;
+only a user's own class and an optimizer of optax are imported, to read their constructors.
 """
 
-import dataclasses
+import functools
 import importlib
 import inspect
+import json
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.config import defaults, registry
-from seq2seq_jax.schema.keys import UNSET, Key, Table
+from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.names import describe_unknown, did_you_mean, short_name
+from seq2seq_jax.schema.serialization import table_from_json
 from seq2seq_jax.utils.errors import UserError
 
-SLOTS: dict[str, dict[str, Table]] = {
-    "model": defaults.MODELS,
-    "encoder": defaults.ENCODERS,
-    "bridge": defaults.BRIDGES,
-    "attention": defaults.ATTENTIONS,
-    "decoder": defaults.DECODERS,
-    "cell": defaults.CELLS,
-    "optimizer": defaults.OPTIMIZERS,
-    "pipeline": defaults.PIPELINES,
-    "metric": defaults.METRICS,
-    "hook": defaults.HOOKS,
-    "task": defaults.TASKS,
-}
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
+"""Written by `python -m seq2seq_jax.config.collect`."""
+
+
+@dataclass(frozen=True)
+class ClassSchema:
+    """What the configuration knows of a class without importing it.
+
+    Attributes:
+      module: The module that defines the class.
+      parameters: The table of its parameters.
+      attributes: Class attributes that the places of the class can require.
+    """
+
+    module: str
+    parameters: Table
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@functools.cache
+def built_in_classes() -> dict[str, dict[str, ClassSchema]]:
+    """Return the schemas of all built-in classes: slot -> name -> schema."""
+    values = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return {
+        slot: {
+            name: ClassSchema(
+                found["module"], table_from_json(found["parameters"]), found.get("attributes", {})
+            )
+            for name, found in classes.items()
+        }
+        for slot, classes in values.items()
+    }
 
 
 def class_name(slot: str, name: str) -> str:
-    """The name under which a class is kept: short for ours, as written for a user's own."""
-    short = short_name(name)
-    return short if short in SLOTS[slot] else name
-
-
-def parameters(slot: str, name: str, where: str) -> Table:
-    """The table of the parameters of a class.
+    """Return the name under which a configuration keeps a class.
 
     Args:
-      slot: what the class is for, a key of `SLOTS`.
-      name: as `class_name` returns it.
-      where: the dotted key that names the class, for errors.
+      slot: What the class is for, such as "encoder".
+      name: Any name of the class.
 
-    Raises:
-      UserError: the class is unknown, or cannot be imported.
+    Returns:
+      The short name of a built-in class; the path of a user's own class as it is.
     """
-    if name in SLOTS[slot]:
-        return SLOTS[slot][name]
-    if slot == "optimizer" and "." not in name:
-        found = _optax_optimizer(name)
-        if found is not None:
-            return _keywords(found, name)
-    elif slot != "model" and "." in name and short_name(name) == name:
-        keywords = _keywords(_import_of_kind(slot, name, where), name)
-        return {**defaults.EVERY_PIPELINE, **keywords} if slot == "pipeline" else keywords
-    raise _unknown_class(slot, name, where)
+    short = short_name(name)
+    return short if short in built_in_classes()[slot] else name
 
 
 def resolve_class(slot: str, name: str, where: str) -> Any:
     """Find the class (for an optimizer, the factory function) that a name stands for.
 
-    Built-in classes are imported only now, from the modules that the registry lists.
-
     Args:
-      slot: What the class is for, a key of `registry.SLOTS`.
+      slot: What the class is for, such as "encoder".
       name: A short name, a documented dotted name such as `seq2seq.encoders.PoolingEncoder`, the
         name of an optax optimizer, or the importable path of the user's own class.
       where: The dotted key that names the class, for errors.
@@ -79,36 +83,82 @@ def resolve_class(slot: str, name: str, where: str) -> Any:
     Raises:
       UserError: The name is unknown, or the path cannot be imported or has an object of another
         kind.
+
+    Example:
+      >>> resolve_class("pipeline", "TSVInputPipeline", "input_pipeline_train.class").__name__
+      'TSVInputPipeline'
     """
     name = class_name(slot, name)
-    if name in SLOTS[slot]:
-        for module in registry.SLOTS[slot].modules:
-            found = getattr(importlib.import_module(module), name, None)
-            if found is not None:
-                return found
-    if slot == "optimizer" and "." not in name:
-        found = _optax_optimizer(name)
-        if found is not None:
-            return found
-    elif slot != "model" and "." in name and short_name(name) == name:
+    if name in built_in_classes()[slot]:
+        return getattr(importlib.import_module(built_in_classes()[slot][name].module), name)
+    if "." in name and short_name(name) == name:
         return _import_of_kind(slot, name, where)
-    raise _unknown_class(slot, name, where)
+    found = _optax_optimizer(name) if slot == "optimizer" else None
+    if found is None:
+        raise _unknown_class(slot, name, where)
+    return found
 
 
-def parameters_or_none(slot: str, name: str) -> Table | None:
-    """As `parameters`, for a class that will not be built: None if it is unknown."""
+def class_parameters(slot: str, name: str, where: str) -> Table:
+    """Return the parameters of a class.
+
+    Args:
+      slot: What the class is for, such as "encoder".
+      name: The name of the class, as for `resolve_class`.
+      where: The dotted key that names the class, for errors.
+
+    Raises:
+      UserError: As `resolve_class`.
+    """
+    name = class_name(slot, name)
+    if name in built_in_classes()[slot]:
+        return built_in_classes()[slot][name].parameters
+    # Imported here, because built-in classes do not need it.
+    from seq2seq_jax.config.collect import class_parameters as read_constructor
+
+    found = resolve_class(slot, name, where)
     try:
-        return parameters(slot, name, "")
-    except UserError:
-        return None
+        return read_constructor(slot, found)
+    except (TypeError, ValueError, AttributeError) as error:
+        what = f"the parameters of {name} cannot be read from its constructor: {error}"
+        raise UserError(where, what) from error
+
+
+def meets_requirements(slot: str, name: str, requires: Mapping[str, Any], where: str) -> bool:
+    """Return whether a class has the attributes that a place in the configuration requires.
+
+    Args:
+      slot: What the class is for, such as "encoder".
+      name: The name of the class, as for `resolve_class`.
+      requires: The attributes and their values. An attribute that the class lacks is ignored.
+      where: The dotted key that names the class, for errors.
+
+    Raises:
+      UserError: As `resolve_class`.
+    """
+    if not requires:
+        return True
+    name = class_name(slot, name)
+    if name in built_in_classes()[slot]:
+        attributes = built_in_classes()[slot][name].attributes
+    else:
+        found = resolve_class(slot, name, where)
+        attributes = {key: getattr(found, key) for key in requires if hasattr(found, key)}
+    return all(attributes.get(key, value) == value for key, value in requires.items())
 
 
 def import_dotted(path: str, where: str) -> Any:
-    """The object at a dotted path such as `my_package.encoders.MyEncoder`.
+    """Import the object at a dotted path such as `my_package.encoders.MyEncoder`.
+
+    Args:
+      path: The path.
+      where: The dotted key that has this value, for errors.
+
+    Returns:
+      An object that can be called.
 
     Raises:
-      UserError: at `where`, if the module cannot be imported, or has nothing of that name that can
-        be called.
+      UserError: The module cannot be imported, or has nothing of that name that can be called.
     """
     module_name, _, name = path.rpartition(".")
     try:
@@ -124,11 +174,8 @@ def import_dotted(path: str, where: str) -> Any:
 
 
 def _unknown_class(slot: str, name: str, where: str) -> UserError:
-    others = {
-        "model": "",
-        "optimizer": ", or any optimizer of optax by its own name, or the path of your own",
-    }
-    what = describe_unknown(slot, name, SLOTS[slot])
+    others = {"optimizer": ", or any optimizer of optax by its own name, or the path of your own"}
+    what = describe_unknown(slot, name, built_in_classes()[slot])
     return UserError(where, what + others.get(slot, ", or the path of your own class"))
 
 
@@ -140,47 +187,24 @@ def _import_of_kind(slot: str, path: str, where: str) -> Any:
             kind = type(found).__name__
             raise UserError(where, f"must be the path of a class; {path} is a {kind}")
         return found
-    try:
-        keywords = inspect.signature(found).parameters
-    except (TypeError, ValueError):
-        keywords = MappingProxyType({})
-    if "learning_rate" not in keywords:
-        raise UserError(
-            where, f"must be a function with the keyword learning_rate; {path} has none"
-        )
+    if not _has_learning_rate(found):
+        what = f"must be a function with the keyword learning_rate; {path} has none"
+        raise UserError(where, what)
     return found
 
 
+def _has_learning_rate(found: Any) -> bool:
+    try:
+        return "learning_rate" in inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return False
+
+
 def _optax_optimizer(name: str) -> Any:
+    """Return the optimizer of optax with this name, or None."""
+    if not name.isidentifier():
+        return None
     import optax
 
-    found = getattr(optax, name, None) if name.isidentifier() else None
-    if not inspect.isfunction(found):
-        return None
-    return found if "learning_rate" in inspect.signature(found).parameters else None
-
-
-def _keywords(found: Any, path: str) -> Table:
-    """The keywords of a constructor as a table; `parent` and `name` are flax's, not the user's."""
-    table: Table = {}
-    factories = {
-        item.name: item.default_factory
-        for item in (dataclasses.fields(found) if dataclasses.is_dataclass(found) else ())
-        if item.default_factory is not dataclasses.MISSING
-    }
-    for name, parameter in inspect.signature(found).parameters.items():
-        kinds = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        if name in ("self", "parent", "name", "learning_rate") or parameter.kind not in kinds:
-            continue
-        default = factories[name]() if name in factories else parameter.default
-        if parameter.annotation in (float, "float") and type(default) is int:
-            default = float(default)
-        table[name] = _keyword(default, f"Keyword {name} of {path}.")
-    return table
-
-
-def _keyword(default: Any, meaning: str) -> Key | Table:
-    if isinstance(default, Mapping) and default:
-        return {str(name): _keyword(value, meaning) for name, value in default.items()}
-    plain = isinstance(default, bool | int | float | str)
-    return Key(default if plain else UNSET, meaning)
+    found = getattr(optax, name, None)
+    return found if inspect.isfunction(found) and _has_learning_rate(found) else None

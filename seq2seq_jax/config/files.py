@@ -12,6 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config.resolution import restore
 from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
 from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.atomic_io import atomic_replace
@@ -182,7 +183,7 @@ def read_config(path: str | os.PathLike[str]) -> ConfigDict:
         raise UserError(str(path), "not UTF-8") from error
     if not isinstance(values, dict):
         raise UserError(str(path), "must hold a JSON object")
-    return ConfigDict(_with_tuples(values))
+    return restore(_with_tuples(values))
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> list[str]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from seq2seq_jax.schema.keys import UNSET, Key
+from seq2seq_jax.schema.keys import REQUIRED, UNSET, Key
 from seq2seq_jax.utils.errors import UserError
 
 Overrides = Sequence[tuple[str, str]]
@@ -45,7 +45,7 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[st
 
 def parse(key: Key, text: str) -> Any:
     """The text as a value of the key's type; text that is none of that type comes back as it is."""
-    if key.default is UNSET:
+    if key.default is UNSET or key.default is REQUIRED:
         return _literal(text)
     kind = type(key.default)
     if kind is bool:

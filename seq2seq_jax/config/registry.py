@@ -11,11 +11,14 @@ class Slot:
       modules: Modules that define the built-in classes, in the order in which messages list them.
       pattern: Regular expression that matches the names of these classes in the modules.
       supplied: Keywords that the program passes to the constructor; they are no parameters.
+      collector: Path of a function that collects the parameters of a class, if the classes have
+        parameters besides those of their constructors.
     """
 
     modules: tuple[str, ...]
     pattern: str
     supplied: tuple[str, ...] = ()
+    collector: str = ""
 
 
 SLOTS: dict[str, Slot] = {
@@ -47,7 +50,7 @@ SLOTS: dict[str, Slot] = {
             "seq2seq_jax.captioning.data.image_captions",
         ),
         r"\w+InputPipeline",
-        ("key",),
+        collector="seq2seq_jax.data.readers.input_pipeline.pipeline_parameters",
     ),
     "metric": Slot(("seq2seq_jax.evaluation.metrics",), r"\w+MetricSpec"),
     "hook": Slot(
@@ -68,3 +71,10 @@ SLOTS: dict[str, Slot] = {
         ("key",),
     ),
 }
+
+GROUPS = {
+    "optimizer": "seq2seq_jax.training.optimizers.OptimizerConfig",
+    "target": "seq2seq_jax.data.corpus.TargetConfig",
+    "inference": "seq2seq_jax.search.search_config.InferenceConfig",
+}
+"""Groups of keys that every model has, and the dataclasses that declare them."""

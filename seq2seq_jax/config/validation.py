@@ -1,105 +1,83 @@
-"""Rules between keys. What one key may be on its own is said where the key is (`defaults.py`)."""
+"""Rules between keys. The rule of a single key stands at its declaration."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from seq2seq_jax.config.defaults import BUILTIN_CORPORA, DECODERS, ENCODERS, MODELS, PIPELINES
+from seq2seq_jax.config.classes import built_in_classes, resolve_class
 from seq2seq_jax.schema.names import did_you_mean, format_choices
 from seq2seq_jax.utils.errors import UserError
 
 _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
 
 
-def check(config: dict[str, Any]) -> None:
-    """Raises UserError at the first key of a filled configuration that does not go with another."""
-    _check_pictures(config)
-    _check_decoder(config)
+def check(config: dict[str, Any], written: set[str]) -> None:
+    """Check a filled configuration, and move the older spelling of the decode length.
+
+    Args:
+      config: The nested values. `inference.max_decode_length` receives the value of
+        `decoder.params.max_decode_length`, if only that is set.
+      written: The dotted keys that a file or a flag wrote; changed in the same way.
+
+    Raises:
+      UserError: At the first key that does not go with another.
+    """
     _check_residuals(config)
     _check_positions(config)
-    _check_learning_rate(config["optimizer"])
-    _check_search(config)
+    _check_learning_rate(config["optimizer"], written)
+    _move_decode_length(config, written)
+    _check_search(config, written)
     _check_subwords(config)
 
 
 def check_training(config: Mapping[str, Any]) -> None:
-    """The rules that matter to training only: there is data, and `best_metric` is measured.
+    """Check the rules that matter to training only: there is data, and `best_metric` is measured.
+
+    Args:
+      config: A resolved configuration.
 
     Raises:
-      UserError: at the key that breaks one.
+      UserError: At the key that breaks a rule.
     """
     _check_input(config)
     _check_best_metric(config)
 
 
-def decode_length(config: dict[str, Any]) -> int:
-    """The one limit on decoding, from `inference` or from its older spelling in the decoder.
+def result_names(metrics: Mapping[str, Any]) -> list[str] | None:
+    """Return the names of the results of all metrics.
+
+    Args:
+      metrics: The group `metrics` of a resolved configuration.
+
+    Returns:
+      The names, or None if one of the metrics does not say the names of its results.
 
     Raises:
-      UserError: both are set, and unequal.
+      UserError: The class of a metric cannot be imported.
     """
-    default = MODELS[config["model"]]["inference"]["max_decode_length"].default
-    newer = config["inference"]["max_decode_length"]
-    older = _older_decode_length(config)
-    if older == 0 or older == newer:
-        return newer
-    if newer != default:
-        raise UserError(
-            "decoder.params.max_decode_length",
-            f"is {older}, but inference.max_decode_length is {newer}; set only the latter",
-        )
-    return older
-
-
-def result_names(metrics: Mapping[str, Any]) -> list[str] | None:
-    """What the metrics call their results; None if one of them is of the user's own."""
     names: list[str] = []
-    for spec in metrics.values():
-        match spec["class"]:
-            case "LogPerplexityMetricSpec":
-                names += ["log_perplexity"]
-            case "BleuMetricSpec":
-                order = spec["params"]["max_ngram_order"]
-                names += ["bleu" if order == 4 else f"bleu_{order}"]
-            case "ChrfMetricSpec":
-                names += ["chrf"]
-            case "RougeMetricSpec":
-                names += [spec["params"]["rouge_type"]]
-            case "AccuracyMetricSpec":
-                names += ["token_accuracy", "sequence_accuracy"]
-            case "ErrorRateMetricSpec":
-                names += ["token_error_rate", "sequence_error_rate"]
-            case _:
-                return None
+    for label, spec in metrics.items():
+        metric_class = resolve_class("metric", spec["class"], f"metrics.{label}.class")
+        own = getattr(metric_class(**spec["params"]), "result_names", None)
+        if own is None:
+            return None
+        names += own
     return names
 
 
-def _older_decode_length(config: dict[str, Any]) -> int:
-    """0, which is unset, for a decoder of the user's own: what it takes is its own affair."""
-    decoder = config["decoder"]
-    return decoder["params"]["max_decode_length"] if decoder["class"] in DECODERS else 0
-
-
-def _check_pictures(config: dict[str, Any]) -> None:
-    """What is made for pictures goes with Image2Seq, and nothing else does."""
-    model = config["model"]
-    groups = (
-        ("encoder", ENCODERS, "InceptionV3Encoder"),
-        ("input_pipeline_train", PIPELINES, "ImageCaptioningInputPipeline"),
-        ("input_pipeline_dev", PIPELINES, "ImageCaptioningInputPipeline"),
-    )
-    for slot, ours, for_pictures in groups:
-        name = config[slot]["class"]
-        if name in ours and (name == for_pictures) != (model == "Image2Seq"):
-            valid = [other for other in ours if (other == for_pictures) == (model == "Image2Seq")]
-            what = f"{name} does not go with {model}; valid: {format_choices(valid)}"
-            raise UserError(f"{slot}.class", what)
-
-
-def _check_decoder(config: dict[str, Any]) -> None:
-    model, decoder = config["model"], config["decoder"]["class"]
-    fitting = "BasicDecoder" if model == "BasicSeq2Seq" else "AttentionDecoder"
-    if decoder in DECODERS and decoder != fitting:
-        raise UserError("decoder.class", f"{decoder} does not go with {model}; valid: {fitting}")
+def _move_decode_length(config: dict[str, Any], written: set[str]) -> None:
+    """Move `decoder.params.max_decode_length`, where 0 means that it is not set, to `inference`."""
+    old_key, key = "decoder.params.max_decode_length", "inference.max_decode_length"
+    decoder, inference = config["decoder"], config["inference"]
+    if decoder["class"] not in built_in_classes()["decoder"]:
+        return  # What a user's own decoder does with such a parameter is its own affair.
+    older, newer = decoder["params"]["max_decode_length"], inference["max_decode_length"]
+    decoder["params"]["max_decode_length"] = 0
+    if old_key in written and older:
+        if key in written and older != newer:
+            raise UserError(old_key, f"is {older}, but {key} is {newer}; set only the latter")
+        inference["max_decode_length"] = older
+        written.add(key)
+    written.discard(old_key)
 
 
 def _check_residuals(config: dict[str, Any]) -> None:
@@ -113,7 +91,7 @@ def _check_residuals(config: dict[str, Any]) -> None:
 
 def _check_positions(config: dict[str, Any]) -> None:
     positions = config["encoder"]["params"].get("position_embeddings", {})
-    if not isinstance(positions, dict) or not positions.get("enable") or "source" not in config:
+    if not isinstance(positions, dict) or not positions.get("enable") or not config.get("source"):
         return
     longest = config["source"]["max_seq_len"]
     number = positions.get("num_positions", longest)
@@ -124,13 +102,13 @@ def _check_positions(config: dict[str, Any]) -> None:
         )
 
 
-def _check_learning_rate(optimizer: dict[str, Any]) -> None:
-    table = MODELS["AttentionSeq2Seq"]["optimizer"]
-    if optimizer["lr_decay_type"] in _DECAYS_WITHOUT_RATE:
+def _check_learning_rate(optimizer: dict[str, Any], written: Collection[str]) -> None:
+    decay = optimizer["lr_decay_type"]
+    if decay in _DECAYS_WITHOUT_RATE:
         for name in ("lr_decay_rate", "lr_staircase"):
-            if optimizer[name] != table[name].default:
-                what = f"is {optimizer[name]}, but {optimizer['lr_decay_type']} does not use it"
-                raise UserError(f"optimizer.{name}", f"{what}; leave it at {table[name].default}")
+            if f"optimizer.{name}" in written:
+                what = f"is {optimizer[name]}, but {decay} does not use it; leave it out"
+                raise UserError(f"optimizer.{name}", what)
     start, stop = optimizer["lr_start_decay_at"], optimizer["lr_stop_decay_at"]
     if stop < start:
         what = f"must be at least lr_start_decay_at, which is {start}; got {stop}"
@@ -142,7 +120,7 @@ def _check_learning_rate(optimizer: dict[str, Any]) -> None:
 
 
 def _check_subwords(config: Mapping[str, Any]) -> None:
-    if "subwords" not in config:
+    if not config.get("subwords"):
         return
     subwords, params = config["subwords"], config["input_pipeline_train"]["params"]
     kind, sides = subwords["kind"], subwords["sides"]
@@ -159,7 +137,7 @@ def _check_subwords(config: Mapping[str, Any]) -> None:
             )
 
 
-def _check_search(config: dict[str, Any]) -> None:
+def _check_search(config: dict[str, Any], written: Collection[str]) -> None:
     search = config["inference"]
     beam, sampling = search["beam_search"], search["sampling"]
     width, n_best, samples = beam["beam_width"], search["n_best"], sampling["enable"]
@@ -170,25 +148,25 @@ def _check_search(config: dict[str, Any]) -> None:
     if n_best > 1 and width <= 1 and not samples:
         what = f"must be 1 in greedy search; got {n_best}"
         others = f"inference.beam_search.beam_width={n_best} or inference.sampling.enable=true"
-        raise UserError(f"{where}.n_best", f"{what}; {others} would do")
+        raise UserError(f"{where}.n_best", f"{what}; use {others}")
     if n_best > width and not samples and width > 1:
         what = f"must be at most inference.beam_search.beam_width, which is {width}; got {n_best}"
         raise UserError(f"{where}.n_best", what)
-    table = MODELS[config["model"]]["inference"]
     for name in ("temperature", "top_k", "top_p"):
-        if not samples and sampling[name] != table["sampling"][name].default:
+        key = f"{where}.sampling.{name}"
+        if not samples and key in written:
             what = f"is {sampling[name]}, which needs inference.sampling.enable to be true"
-            raise UserError(f"{where}.sampling.{name}", what)
+            raise UserError(key, what)
     _check_beam(config, max(1, width))
-    longest = decode_length(config)
+    longest = search["max_decode_length"]
     if search["min_decode_length"] >= longest:
         what = f"must be below inference.max_decode_length, which is {longest}"
         raise UserError(f"{where}.min_decode_length", f"{what}; got {search['min_decode_length']}")
-    if search["ensemble_mean"] != table["ensemble_mean"].default and not search["ensemble"]:
+    if f"{where}.ensemble_mean" in written and not search["ensemble"]:
         what = f"is {search['ensemble_mean']}, which needs workdirs in inference.ensemble"
         raise UserError(f"{where}.ensemble_mean", what)
     average, checkpoint = search["average_checkpoints"], search["checkpoint"]
-    if average and checkpoint != table["checkpoint"].default:
+    if average and f"{where}.checkpoint" in written:
         what = f"is {average}, but inference.checkpoint is {checkpoint}; set only one"
         raise UserError(f"{where}.average_checkpoints", what)
 
@@ -198,11 +176,11 @@ def _check_beam(config: dict[str, Any], width: int) -> None:
     where = "inference.beam_search"
     beam = config["inference"]["beam_search"]
     coverage = beam["coverage_penalty_weight"]
-    if coverage and "attention" not in config:
+    if coverage and not config.get("attention"):
         what = f"is {coverage}, which needs attention; model=AttentionSeq2Seq has it"
         raise UserError(f"{where}.coverage_penalty_weight", what)
     if coverage and width == 1:
-        what = f"is {coverage}, which needs a beam; {where}.beam_width above 1 would do"
+        what = f"is {coverage}, which needs a beam; set {where}.beam_width above 1"
         raise UserError(f"{where}.coverage_penalty_weight", what)
     groups, strength = beam["diversity_groups"], beam["diversity_strength"]
     if width % groups:
@@ -214,46 +192,24 @@ def _check_beam(config: dict[str, Any], width: int) -> None:
 
 
 def _check_input(config: Mapping[str, Any]) -> None:
-    train = _check_pipeline("input_pipeline_train", config["input_pipeline_train"])
+    train, dev = config["input_pipeline_train"], config["input_pipeline_dev"]
+    _check_pipeline(train, "input_pipeline_train")
     if config["eval_every_n_steps"] == 0:
         return
-    dev = _check_pipeline("input_pipeline_dev", config["input_pipeline_dev"])
-    if train == "files" and dev == "builtin":
+    _check_pipeline(dev, "input_pipeline_dev")
+    if train["params"].get("source_files") and dev["params"].get("source_files") == "":
         raise UserError(
             "input_pipeline_dev.params.source_files",
             "is empty, but training reads files; give dev files too, or eval_every_n_steps=0",
         )
 
 
-def _check_pipeline(where: str, pipeline: Mapping[str, Any]) -> str:
-    """Returns what the pipeline reads: `files`, `builtin`, or `other` for a user's own pipeline."""
-    params = pipeline["params"]
-    if pipeline["class"] == "ImageCaptioningInputPipeline":
-        return "other"  # which of its sources it reads, it says itself
-    if pipeline["class"] in PIPELINES and params.get("files") == "":
-        raise UserError(f"{where}.params.files", "is empty; name one file or several")
-    if pipeline["class"] != "ParallelTextInputPipeline":
-        return "other"
-    sources = [name for name in params["source_files"].split(",") if name]
-    targets = [name for name in params["target_files"].split(",") if name]
-    if len(sources) != len(targets):
-        key, files = ("source_files", sources) if not sources else ("target_files", targets)
-        other, others = ("target_files", targets) if not sources else ("source_files", sources)
-        what = f"must be as many as {other}, which are {len(others)}; got {len(files)}"
-        raise UserError(f"{where}.params.{key}", what)
-    if sources:
-        return "files"
-    if not params["builtin"]:
-        corpora = format_choices(BUILTIN_CORPORA)
-        what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
-        raise UserError(f"{where}.params.source_files", what)
-    sides = zip(("source", "target"), BUILTIN_CORPORA[params["builtin"]], strict=True)
-    for side, needed in sides:
-        given = params[f"{side}_delimiter"]
-        if given != needed:
-            what = f'must be "{needed}" for {params["builtin"]}; got "{given}"'
-            raise UserError(f"{where}.params.{side}_delimiter", what)
-    return "builtin"
+def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:
+    """Let the class of a pipeline check its parameters, if it has a method for that."""
+    found = resolve_class("pipeline", pipeline["class"], f"{where}.class")
+    check_parameters = getattr(found, "check_parameters", None)
+    if check_parameters is not None:
+        check_parameters(pipeline["params"], f"{where}.params")
 
 
 def _check_best_metric(config: Mapping[str, Any]) -> None:

@@ -21,20 +21,21 @@ def with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
     Raises:
       UserError: there is no such key.
     """
-    values = config.to_dict()
-    groups = _groups(values["inference"])
+    copied = config.copy_and_resolve_references()
+    groups = _groups(copied.inference)
     for name, value in options.items():
         if name not in groups:
             raise UserError(f"inference.{name}", describe_unknown("key", name, groups))
-        groups[name]["enable" if name == "sampling" else name] = value
-    return ConfigDict(values, type_safe=False)
+        with groups[name].ignore_type():  # `resolve` checks types, and names the key.
+            groups[name]["enable" if name == "sampling" else name] = value
+    return copied
 
 
-def _groups(inference: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _groups(inference: ConfigDict) -> dict[str, ConfigDict]:
     """The group in which each key stands."""
-    groups: dict[str, dict[str, Any]] = {}
+    groups: dict[str, ConfigDict] = {}
     for name, value in inference.items():
-        if isinstance(value, dict):
+        if isinstance(value, ConfigDict):
             groups |= {key: value for key in value if key != "enable"}
         else:
             groups[name] = inference

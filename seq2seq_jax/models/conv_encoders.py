@@ -1,7 +1,7 @@
 """Encoders without recurrence (Gehring et al. 2016, arXiv:1611.02344): pooling and convolutions."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +58,8 @@ class PoolingEncoder(nn.Module):
     where a row ends, so the result of a row does not depend on its padding.
     """
 
+    modality: ClassVar[str] = "text"
+
     pooling_fn: Annotated[
         str,
         function_name("average_pooling1d", "max_pooling1d"),
@@ -105,6 +107,8 @@ class ConvEncoder(nn.Module):
     computes the values of attention; their mean over time is the final state [B, H]. Every
     convolution sees zeros where a row ends, so the result of a row does not depend on its padding.
     """
+
+    modality: ClassVar[str] = "text"
 
     attention_cnn: KeysCNNConfig = KeysCNNConfig()
     embedding_dropout_keep_prob: KeepProb = 0.8

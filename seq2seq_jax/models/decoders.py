@@ -1,6 +1,6 @@
 """Decoders: one `step` that training scans over known words and search drives with its own."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,8 @@ class BasicDecoder(nn.Module):
     output, state' = stack(embedding, state)
     logits = W output + b
     """
+
+    uses_attention: ClassVar[bool] = False
 
     vocab_size: int
     rnn_cell: RNNCellConfig = RNNCellConfig()
@@ -86,6 +88,8 @@ class AttentionDecoder(nn.Module):
     The context goes to the next input (Luong et al. 2015, arXiv:1508.04025, feed the mixed vector
     instead); the first context is zero.
     """
+
+    uses_attention: ClassVar[bool] = True
 
     vocab_size: int
     attention: nn.Module

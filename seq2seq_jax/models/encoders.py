@@ -1,6 +1,6 @@
 """Recurrent encoders, and the output that every encoder returns."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,8 @@ class UnidirectionalRNNEncoder(nn.Module):
     `ops.rnn_scan.rnn_scan`.
     """
 
+    modality: ClassVar[str] = "text"
+
     rnn_cell: RNNCellConfig = RNNCellConfig()
     init_scale: InitScale = 0.04
     remat: bool = False
@@ -69,6 +71,8 @@ class BidirectionalRNNEncoder(nn.Module):
     `remat` is an argument of `ops.rnn_scan.rnn_scan`.
     """
 
+    modality: ClassVar[str] = "text"
+
     rnn_cell: RNNCellConfig = RNNCellConfig()
     init_scale: InitScale = 0.04
     remat: bool = False
@@ -93,6 +97,8 @@ class StackBidirectionalRNNEncoder(nn.Module):
     H = 2 D. The final state is (forward states of all layers, backward states of all layers).
     `remat` is an argument of `ops.rnn_scan.rnn_scan`.
     """
+
+    modality: ClassVar[str] = "text"
 
     rnn_cell: RNNCellConfig = RNNCellConfig()
     init_scale: InitScale = 0.04

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from seq2seq_jax.data.corpus import SourceConfig
+from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.decoders import DecoderStep
 from seq2seq_jax.models.encoders import EncoderOutput
@@ -33,33 +35,44 @@ class EmbeddingConfig:
     ] = 0.04
 
 
-EncoderChoice = Annotated[Choice, ClassOf("encoder"), "The encoder."]
+EncoderChoice = Annotated[Choice, ClassOf("encoder", modality="text"), "The encoder."]
 BridgeChoice = Annotated[
     Choice, ClassOf("bridge"), "The bridge, which computes the initial state of the decoder."
 ]
 AttentionChoice = Annotated[Choice, ClassOf("attention"), "The attention layer of the decoder."]
-DecoderChoice = Annotated[Choice, ClassOf("decoder"), "The decoder."]
+DecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=False), "The decoder."]
+AttentionDecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=True), "The decoder."]
 
 
 @dataclass(frozen=True)
-class BasicSeq2SeqConfig:
-    """The parts of a `BasicSeq2Seq`."""
+class TextSourceConfig:
+    """The keys of every model whose source is a text."""
 
+    source: SourceConfig = SourceConfig()
+    vocab_source: Annotated[
+        str, "Vocabulary file of the sources; empty: built from the training data."
+    ] = ""
+    subwords: SubwordConfig = SubwordConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
+
+
+@dataclass(frozen=True)
+class BasicSeq2SeqConfig(TextSourceConfig):
+    """The keys of `BasicSeq2Seq`."""
+
     encoder: EncoderChoice = Choice("UnidirectionalRNNEncoder")
     bridge: BridgeChoice = Choice("InitialStateBridge")
     decoder: DecoderChoice = Choice("BasicDecoder")
 
 
 @dataclass(frozen=True)
-class AttentionSeq2SeqConfig:
-    """The parts of an `AttentionSeq2Seq`."""
+class AttentionSeq2SeqConfig(TextSourceConfig):
+    """The keys of `AttentionSeq2Seq`."""
 
-    embedding: EmbeddingConfig = EmbeddingConfig()
     encoder: EncoderChoice = Choice("BidirectionalRNNEncoder")
     bridge: BridgeChoice = Choice("ZeroBridge")
     attention: AttentionChoice = Choice("AttentionLayerBahdanau")
-    decoder: DecoderChoice = Choice("AttentionDecoder")
+    decoder: AttentionDecoderChoice = Choice("AttentionDecoder")
 
 
 class ModelOutput(struct.PyTreeNode):

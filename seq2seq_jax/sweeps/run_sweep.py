@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 
 import seq2seq_jax
-from seq2seq_jax.config.classes import SLOTS
+from seq2seq_jax.config.classes import built_in_classes
 from seq2seq_jax.problems.setup import make_pipeline
 from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.sweeps.definition import Range, SweepFile, place_of
@@ -100,7 +100,8 @@ def check_before(trainings: Sequence[Training], folder: Path) -> None:
         check_same_configuration(Workdir(folder / training.name), config)
         for key in ("input_pipeline_train", "input_pipeline_dev"):
             needed = key == "input_pipeline_train" or config.eval_every_n_steps
-            if needed and config[key]["class"] in SLOTS["pipeline"] and config[key] not in seen:
+            ours = config[key]["class"] in built_in_classes()["pipeline"]
+            if needed and ours and config[key] not in seen:
                 seen.append(config[key])
                 make_pipeline(config, key)
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import resolve
+from seq2seq_jax.config import resolve, restore
 from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result
 from seq2seq_jax.sweeps.trials import Training, config_digest
 from seq2seq_jax.utils.atomic_io import atomic_write
@@ -147,7 +147,7 @@ def main() -> None:
         return
     for name, config in job.trials.items():
         try:
-            outcome = _evaluate(folder, name, resolve(ConfigDict(config)))
+            outcome = _evaluate(folder, name, resolve(restore(config)))
         except Exception as error:
             outcome = _failure(error)
         _write_outcome(job, name, outcome)
@@ -164,7 +164,7 @@ def _train(job: Job, folder: Path) -> bool:
         start, cpu_start = time.monotonic(), time.process_time()
         finished = False
         try:
-            finished = train(resolve(ConfigDict(job.config)), folder)
+            finished = train(resolve(restore(job.config)), folder)
         finally:
             record = {
                 "digest": job.digest,

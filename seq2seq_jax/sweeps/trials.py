@@ -171,7 +171,9 @@ def _resolved(file: SweepFile, overrides: Mapping[str, Any]) -> ConfigDict:
 
 
 def _seeded(config: ConfigDict, seed: int) -> ConfigDict:
-    return ConfigDict({**config.to_dict(), "seed": seed})
+    copied = config.copy_and_resolve_references()
+    copied.seed = seed
+    return copied
 
 
 def _short(names: Iterable[str]) -> Iterator[str]:

@@ -125,7 +125,7 @@ def test_features_are_kept_whatever_reads_them(folder, tmp_path, caplog):
     assert "computed the features" not in caplog.text
 
 
-DISCRIMINANTS = {"pictures__projection": "discriminants", "pictures__variants": 3}
+DISCRIMINANTS = {"images__projection": "discriminants", "images__variants": 3}
 
 
 def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, tmp_path):
@@ -147,8 +147,8 @@ def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, t
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"pictures__cache_features": False}, "pictures.cache_features, would do"),
-        ({"pictures__variants": 0}, "needs pictures.variants"),
+        ({"images__cache_features": False}, "images.cache_features, would do"),
+        ({"images__variants": 0}, "needs images.variants"),
         ({"encoder__params__num_units": 6}, "from 1 to the 5 features of a place; it is 6"),
         ({"encoder__params__final_units": 9}, "from 1 to the 8 features of a picture; it is 9"),
         ({"encoder__params__num_units": 0}, "needs encoder.params.num_units"),
@@ -181,7 +181,7 @@ PROTOTYPES = {"encoder__params__num_prototypes": 16}
 
 
 def test_prototypes_begin_as_what_is_read_of_each_picture(folder, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "pictures__variants": 3}
+    rate = {"optimizer__learning_rate": 1e-9, "images__variants": 3}
     begun = final_state(folder, tmp_path / "run", 1, **PROTOTYPES, **rate)
     (features,) = (
         array
@@ -201,7 +201,7 @@ def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"pictures__cache_features": False}, r"is 16, .* pictures\.cache_features, would do"),
+        ({"images__cache_features": False}, r"is 16, .* pictures\.cache_features, would do"),
         ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants would do"),
         ({"encoder__params__num_prototypes": 17}, r"is 17, but there are 16 training pictures"),
     ],
@@ -251,7 +251,7 @@ def final_state(folder, workdir, *steps, **overrides):
     return arrays
 
 
-TRAINED = {"encoder__params__trainable": "all", "pictures__variants": 2}
+TRAINED = {"encoder__params__trainable": "all", "images__variants": 2}
 
 
 def test_a_run_that_trains_its_encoder_continues_bit_for_bit(folder, tmp_path):
@@ -267,7 +267,7 @@ def test_a_run_that_trains_its_encoder_continues_bit_for_bit(folder, tmp_path):
 def test_two_devices_train_an_encoder_as_one_does(folder, tmp_path, use_devices, parallel):
     """Each normalises over its own rows; with equal rows on both, that is the same."""
     overrides = TRAINED | {"input_pipeline_train__params__shuffle": False, "parallel": parallel}
-    overrides |= {"encoder__params__trainable": "none", "pictures__cache_features": False}
+    overrides |= {"encoder__params__trainable": "none", "images__cache_features": False}
     one = final_state(folder, tmp_path / "one", 2, **overrides)
     use_devices(2)
     two = final_state(folder, tmp_path / "two", 2, **overrides)
@@ -277,7 +277,7 @@ def test_two_devices_train_an_encoder_as_one_does(folder, tmp_path, use_devices,
 
 def test_frozen_weights_are_used_by_pixels_as_by_kept_features(folder, tmp_path):
     kept = final_state(folder, tmp_path / "kept", 2)
-    pixels = final_state(folder, tmp_path / "pixels", 2, pictures__cache_features=False)
+    pixels = final_state(folder, tmp_path / "pixels", 2, images__cache_features=False)
     for name, array in kept.items():
         np.testing.assert_allclose(array, pixels[name], rtol=1e-4, atol=1e-6, err_msg=name)
 

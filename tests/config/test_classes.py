@@ -71,7 +71,7 @@ def test_an_unknown_class_names_the_nearest_then_all():
     ("key", "name", "start"),
     [
         ("model", "Seq", "model: unknown model Seq, did you mean"),
-        ("model", "a.b.C", "model: unknown model a.b.C"),
+        ("model", "a.b.C", "model: cannot import a.b.C: ModuleNotFoundError"),
         ("encoder.class", "seq2seq.encoders.NoEncoder", "encoder.class: unknown encoder seq2seq"),
         ("optimizer.name", "Adamm", "optimizer.name: unknown optimizer Adamm, did you mean Adam?"),
         ("optimizer.name", "clip", "optimizer.name: unknown optimizer clip"),
@@ -220,14 +220,12 @@ def test_a_keyword_of_optax_that_has_no_default_can_be_set():
 def own_module(tmp_path, monkeypatch):
     (tmp_path / "my_encoders.py").write_text(
         "import dataclasses\n"
+        "from flax import linen as nn\n"
         "class MyEncoder:\n"
         "    def __init__(self, width, depth=2, scale: float = 1, mode='a', sizes=None,\n"
         "                 nested={'inner': 1}, **rest): pass\n"
-        "@dataclasses.dataclass\n"
-        "class MyDataclass:\n"
+        "class MyModule(nn.Module):\n"
         "    inner: dict = dataclasses.field(default_factory=lambda: {'units': 4})\n"
-        "    parent: object = None\n"
-        "    name: str = ''\n"
         "NOT_CALLABLE = 3\n",
         encoding="utf-8",
     )
@@ -261,16 +259,28 @@ def test_a_class_of_the_users_own_brings_the_keywords_of_its_constructor():
 
 
 @pytest.mark.usefixtures("own_module")
-def test_a_dataclass_brings_its_fields_without_those_of_flax():
-    result = resolve(config_of(), [("encoder.class", "my_encoders.MyDataclass")])
+def test_a_module_brings_its_fields_without_those_of_flax():
+    result = resolve(config_of(), [("encoder.class", "my_encoders.MyModule")])
     assert result.encoder.params.to_dict() == {"inner": {"units": 4}}
 
 
 @pytest.mark.usefixtures("own_module")
 def test_keywords_of_the_users_own_class_are_typed():
-    overrides = [("encoder.class", "my_encoders.MyEncoder"), ("encoder.params.depth", "deep")]
+    overrides = [
+        ("encoder.class", "my_encoders.MyEncoder"),
+        ("encoder.params.width", "3"),
+        ("encoder.params.depth", "deep"),
+    ]
     assert error(config_of(), *overrides) == (
         'encoder.params.depth: must be a whole number; got "deep"'
+    )
+
+
+@pytest.mark.usefixtures("own_module")
+def test_a_keyword_without_a_default_must_be_set():
+    assert error(config_of(), ("encoder.class", "my_encoders.MyEncoder")) == (
+        "encoder.params.width: has no value, and my_encoders.MyEncoder has no default for it;"
+        " set it"
     )
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
-from seq2seq_jax.config.classes import SLOTS
+from seq2seq_jax.config.classes import built_in_classes, class_parameters
+from seq2seq_jax.config.registry import SLOTS
 from seq2seq_jax.schema.keys import ClassList, ClassName, Key, check_value
 from seq2seq_jax.utils.errors import UserError
 
@@ -143,13 +144,14 @@ def test_every_documented_key_has_its_documented_default(model):
     ],
 )
 def test_every_documented_class_has_its_documented_defaults(slot, name, documented):
-    table = SLOTS[slot][name]
+    table = class_parameters(slot, name, "")
 
     assert {key: table[key].default for key in documented} == documented
 
 
 def test_nested_defaults_of_the_convolutional_and_pooling_encoders():
-    conv, pooling = SLOTS["encoder"]["ConvEncoder"], SLOTS["encoder"]["PoolingEncoder"]
+    conv = class_parameters("encoder", "ConvEncoder", "")
+    pooling = class_parameters("encoder", "PoolingEncoder", "")
 
     assert [conv["attention_cnn"][name].default for name in ("units", "kernel_size", "layers")] == [
         512,
@@ -200,8 +202,8 @@ def entries(table, where=""):
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_every_default_obeys_its_own_rule_and_has_a_meaning(slot):
-    for table in SLOTS[slot].values():
-        for name, entry in entries(table):
+    for schema in built_in_classes()[slot].values():
+        for name, entry in entries(schema.parameters):
             if isinstance(entry, Key):
                 assert check_value(name, entry, entry.default) == entry.default
             if isinstance(entry, Key | ClassName | ClassList):
@@ -209,10 +211,11 @@ def test_every_default_obeys_its_own_rule_and_has_a_meaning(slot):
 
 
 def test_every_default_class_exists():
-    for tables in SLOTS.values():
-        for table in tables.values():
-            for _, entry in entries(table):
+    known = built_in_classes()
+    for classes in known.values():
+        for schema in classes.values():
+            for _, entry in entries(schema.parameters):
                 if isinstance(entry, ClassName):
-                    assert entry.default in SLOTS[entry.slot]
+                    assert entry.default in known[entry.slot]
                 if isinstance(entry, ClassList):
-                    assert set(entry.default) <= set(SLOTS[entry.slot])
+                    assert set(entry.default) <= set(known[entry.slot])

@@ -1,32 +1,45 @@
-"""What the documentation says of the configuration is what its tables say."""
+"""The pages on the configuration agree with the schema, and the schema with the constructors."""
 
 from pathlib import Path
 
 import pytest
 
 from seq2seq_jax.config import RESUMABLE
-from seq2seq_jax.config.classes import SLOTS
-from seq2seq_jax.config.reference import reference
+from seq2seq_jax.config.classes import SCHEMA_FILE, built_in_classes
+from seq2seq_jax.config.collect import collect_schema, schema_text
+from seq2seq_jax.config.reference import hyperparameter_page
+from seq2seq_jax.config.registry import SLOTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_reference_in_the_docs_is_up_to_date():
+def test_the_schema_file_agrees_with_the_constructors():
+    written = SCHEMA_FILE.read_text(encoding="utf-8")
+
+    command = "python -m seq2seq_jax.config.collect"
+    assert written == schema_text(collect_schema()), f"run {command}"
+
+
+def test_the_schema_file_is_read_back_as_it_was_collected():
+    assert built_in_classes() == collect_schema()
+
+
+def test_the_page_of_hyperparameters_is_up_to_date():
     written = (DOCS / "hyperparameters.md").read_text(encoding="utf-8")
 
     command = "python -m seq2seq_jax.config.reference > docs/hyperparameters.md"
-    assert written == reference(), f"{command} would do"
+    assert written == hyperparameter_page(), f"run {command}"
 
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_every_class_is_in_the_reference(slot):
-    text = reference()
+    text = hyperparameter_page()
 
-    assert [name for name in SLOTS[slot] if name not in text] == []
+    assert [name for name in built_in_classes()[slot] if name not in text] == []
 
 
 def test_keys_that_may_change_on_resuming_are_marked():
-    text = reference()
+    text = hyperparameter_page()
 
     assert "| `train_steps` ↻ |" in text
     assert "| `inference.beam_search.beam_width` ↻ |" in text

@@ -22,7 +22,7 @@ def error(model="AttentionSeq2Seq", **keys):
         (
             {"n_best": 3},
             "n_best: must be 1 in greedy search; got 3;"
-            " inference.beam_search.beam_width=3 or inference.sampling.enable=true would do",
+            " use inference.beam_search.beam_width=3 or inference.sampling.enable=true",
         ),
         (
             BEAM | {"n_best": 5},
@@ -59,7 +59,7 @@ def error(model="AttentionSeq2Seq", **keys):
         (
             {"beam_search__coverage_penalty_weight": 0.2},
             "beam_search.coverage_penalty_weight: is 0.2, which needs a beam;"
-            " inference.beam_search.beam_width above 1 would do",
+            " set inference.beam_search.beam_width above 1",
         ),
         (
             {"min_decode_length": 9, "max_decode_length": 9},

@@ -1,7 +1,8 @@
 """The captioning model."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,65 @@ from flax import linen as nn
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
-from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
+from seq2seq_jax.models.seq2seq import (
+    AttentionChoice,
+    AttentionDecoderChoice,
+    AttentionSeq2Seq,
+    BridgeChoice,
+    EmbeddingConfig,
+)
+from seq2seq_jax.schema.keys import at_least, one_of
+from seq2seq_jax.schema.parameters import Choice, ClassOf
 
 Array = jax.Array
+
+
+@dataclass(frozen=True)
+class ImagesConfig:
+    """The keys `images.*`: how a training corpus of images is prepared."""
+
+    variants: Annotated[
+        int,
+        at_least(0),
+        "Number of additional variants of each training image: moved, recoloured, blurred.",
+    ] = 0
+    projection: Annotated[
+        str,
+        one_of("random", "discriminants"),
+        "Initial weights of the layers of encoder.params.num_units and final_units; discriminants:"
+        " directions in which images differ and the variants of one image do not.",
+    ] = "random"
+    cache_features: Annotated[
+        bool, "Compute the features of an encoder that is not trained once, and keep them."
+    ] = True
+    features_dtype: Annotated[
+        str,
+        one_of("float32", "float16"),
+        "Type of the features that are kept; float16 takes half the space.",
+    ] = "float32"
+
+
+ImagePipelineChoice = Annotated[Choice, ClassOf("pipeline", modality="image")]
+
+
+@dataclass(frozen=True)
+class Image2SeqConfig:
+    """The keys of `Image2Seq`."""
+
+    encoder: Annotated[Choice, ClassOf("encoder", modality="image"), "The encoder."] = Choice(
+        "InceptionV3Encoder"
+    )
+    bridge: BridgeChoice = Choice("ZeroBridge")
+    attention: AttentionChoice = Choice("AttentionLayerBahdanau")
+    decoder: AttentionDecoderChoice = Choice("AttentionDecoder")
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    images: ImagesConfig = ImagesConfig()
+    input_pipeline_train: Annotated[ImagePipelineChoice, "Reads the training examples."] = Choice(
+        "ImageCaptioningInputPipeline"
+    )
+    input_pipeline_dev: Annotated[ImagePipelineChoice, "Reads the dev examples."] = Choice(
+        "ImageCaptioningInputPipeline", shuffle=False
+    )
 
 
 class Image2Seq(AttentionSeq2Seq):
@@ -24,6 +81,8 @@ class Image2Seq(AttentionSeq2Seq):
     given in the pictures' place. There are no words in the source: `source_vocab_size` is 0, and
     nothing is reversed or shared.
     """
+
+    config_class: ClassVar[type] = Image2SeqConfig
 
     problem: ClassVar[str] = "seq2seq_jax.captioning.problem.ImageProblem"
 

@@ -1,9 +1,9 @@
 """Parallel text: line i of the one file is the translation of line i of the other."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
@@ -39,6 +39,8 @@ BUILTIN_CORPORA = {
 class ParallelTextInputPipeline:
     """Pairs of lines of files, or a built-in corpus if no files are given."""
 
+    modality = "text"
+
     def __init__(
         self,
         source_files: Annotated[
@@ -70,16 +72,34 @@ class ParallelTextInputPipeline:
         self._builtin, self._split = builtin, split
         self._source_files = split_file_names(source_files)
         self._target_files = split_file_names(target_files)
-        if not self._source_files and not self._target_files:
+        _check_files(self._source_files, self._target_files, builtin, key)
+        if not self._source_files:
             _check_builtin(builtin, split, key)
-        elif len(self._source_files) != len(self._target_files):
-            raise UserError(
-                f"{key}.source_files",
-                f"{len(self._source_files)} source files but {len(self._target_files)} target"
-                " files: every source file needs its target file",
-            )
         for file in self._source_files + self._target_files:
             check_readable(file)
+
+    @staticmethod
+    def check_parameters(params: Mapping[str, Any], key: str) -> None:
+        """Check that parameters fit together, without reading any file.
+
+        Args:
+          params: The parameters of the constructor and the common ones.
+          key: The dotted key of these parameters, for error messages.
+
+        Raises:
+          UserError: There is nothing to read, or the delimiters are not those of the built-in
+            corpus.
+        """
+        sources = split_file_names(params["source_files"])
+        _check_files(sources, split_file_names(params["target_files"]), params["builtin"], key)
+        if sources:
+            return
+        corpus = BUILTIN_CORPORA[params["builtin"]]
+        for name in ("source_delimiter", "target_delimiter"):
+            given, needed = params[name], getattr(corpus, name)
+            if given != needed:
+                what = f'must be "{needed}" for {params["builtin"]}; got "{given}"'
+                raise UserError(f"{key}.{name}", what)
 
     def __iter__(self) -> Iterator[TextPair]:
         """Raises UserError at a line that is not UTF-8, and where a source file and its target file
@@ -116,12 +136,19 @@ def _paired_lines(source_file: str, target_file: str) -> Iterator[TextPair]:
         yield TextPair(source, target)
 
 
+def _check_files(sources: list[str], targets: list[str], builtin: str, key: str) -> None:
+    if len(sources) != len(targets):
+        name, files = ("target_files", targets) if sources else ("source_files", sources)
+        other, others = ("source_files", sources) if sources else ("target_files", targets)
+        what = f"must be as many as {other}, which are {len(others)}; got {len(files)}"
+        raise UserError(f"{key}.{name}", what)
+    if not sources and not builtin:
+        corpora = ", ".join(BUILTIN_CORPORA)
+        what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
+        raise UserError(f"{key}.source_files", what)
+
+
 def _check_builtin(name: str, split: str, key: str) -> None:
-    if not name:
-        raise UserError(
-            f"{key}.source_files",
-            f"no files; name them, or use {key}.builtin ({', '.join(BUILTIN_CORPORA)})",
-        )
     if name not in BUILTIN_CORPORA:
         raise UserError(
             f"{key}.builtin", f"no built-in corpus {name!r}; there are {', '.join(BUILTIN_CORPORA)}"

@@ -29,6 +29,8 @@ class TSVInputPipeline:
     commas or, where the first line has none but has semicolons, by these. Blank lines are no rows.
     """
 
+    modality = "text"
+
     def __init__(
         self,
         files: Annotated[str, FILES, "Tables: .tsv or .csv files, plain or .gz."] = "",

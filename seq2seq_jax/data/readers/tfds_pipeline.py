@@ -23,6 +23,8 @@ class TFDSInputPipeline:
     Nothing is downloaded.
     """
 
+    modality = "text"
+
     def __init__(
         self,
         name: Annotated[

@@ -22,6 +22,8 @@ class TFRecordInputPipeline:
     nothing where `target_field` was misspelt.
     """
 
+    modality = "text"
+
     def __init__(
         self,
         files: Annotated[str, FILES, "TFRecord files, plain or gzip, or array_record files."] = "",
