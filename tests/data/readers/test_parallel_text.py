@@ -55,8 +55,7 @@ def test_unequal_numbers_of_lines_are_told_with_both_counts(tmp_path, in_source,
 
 def test_unequal_numbers_of_files_are_told_with_both_counts():
     assert message("a,b", "c") == (
-        f"{KEY}.source_files: 2 source files but 1 target files: "
-        "every source file needs its target file"
+        f"{KEY}.target_files: must be as many as source_files, which are 2; got 1"
     )
 
 
@@ -75,8 +74,8 @@ def test_a_line_that_is_not_utf8_is_told_by_file_and_line(tmp_path):
 
 def test_no_files_and_no_builtin_corpus_is_an_error():
     assert message() == (
-        f"{KEY}.source_files: no files; name them, or use {KEY}.builtin "
-        "(toy_copy, toy_reverse, cmudict)"
+        f"{KEY}.source_files: is empty; give source_files and target_files, or builtin, one of: "
+        "toy_copy, toy_reverse, cmudict"
     )
 
 
