@@ -137,14 +137,14 @@ def _features(pixels: DecodedImages, digest: str, arguments: argparse.Namespace)
         return pixels
     from seq2seq_jax.captioning.feature_extraction import frozen_features
     from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
+    from seq2seq_jax.captioning.models.inception_v3 import BLOCKS
     from seq2seq_jax.captioning.weights.inception_weights import (
         inception_variables,
         read_inception_weights,
     )
-    from seq2seq_jax.config.defaults import INCEPTION_BLOCKS
 
-    if arguments.block not in INCEPTION_BLOCKS:
-        blocks = ", ".join(INCEPTION_BLOCKS)
+    if arguments.block not in BLOCKS:
+        blocks = ", ".join(BLOCKS)
         raise UserError("--block", f"must be one of {blocks}; got {arguments.block}")
     weights = read_inception_weights(arguments.weights)
     encoder = InceptionV3Encoder(

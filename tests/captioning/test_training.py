@@ -156,7 +156,7 @@ def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, t
 )
 def test_discriminants_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
     overrides = {"encoder__params__num_units": 2, **DISCRIMINANTS, **overrides}
-    with pytest.raises(UserError, match=rf"^pictures\.projection: is discriminants, .*{told}"):
+    with pytest.raises(UserError, match=rf"^images\.projection: is discriminants, .*{told}"):
         train(config_of(folder, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
 
 
@@ -201,7 +201,7 @@ def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"images__cache_features": False}, r"is 16, .* pictures\.cache_features, would do"),
+        ({"images__cache_features": False}, r"is 16, .* images\.cache_features, would do"),
         ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants would do"),
         ({"encoder__params__num_prototypes": 17}, r"is 17, but there are 16 training pictures"),
     ],
