@@ -209,7 +209,8 @@ def test_a_missing_config_file_names_the_nearest(refused):
         ("buckets=20,10", "buckets: must be text, ascending lengths with commas between them"),
         (
             "best_metric=bleu",
-            'best_metric: must be a result of metrics, one of: log_perplexity, perplexity; got "bleu"',
+            "best_metric: must be a result of metrics, one of: log_perplexity, perplexity;"
+            ' got "bleu"',
         ),
     ],
 )
