@@ -7,6 +7,7 @@ it is one of them, ours: `python -m benchmarks.input_pipeline WORK.json --second
 import argparse
 import json
 import os
+import struct
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,10 +24,11 @@ from seq2seq_jax.data.buckets import BatchRows, Buckets, choose_buckets
 from seq2seq_jax.data.corpus import Corpus, make_corpus
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
-from seq2seq_jax.data.readers.tfrecord import write_records
+from seq2seq_jax.data.readers.tfrecord import masked_crc32c
 from seq2seq_jax.data.tokenized_cache import tokenize_pairs
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
+from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.cache_dir import cache_dir
 
 NAME = "seq2seq_jax"
@@ -66,7 +68,7 @@ def prepare_input(files: Sequence[str], vocab_size: int = 50_000, max_len: int =
     array_record, tfrecord = folder / "pairs.array_record", folder / "pairs.tfrecord"
     if not tfrecord.exists():
         say(f"writing {len(corpus):,} pairs as TFRecord")
-        write_records(tfrecord, _records(corpus))
+        _write_tfrecord(tfrecord, _records(corpus))
     if not array_record.exists():
         say(f"writing {len(corpus):,} pairs as array_record")
         _write_array_record(array_record, _records(corpus))
@@ -116,6 +118,13 @@ def _records(corpus: Corpus, chunk: int = 10_000) -> Iterator[bytes]:
             _rows(corpus.source, numbers), _rows(corpus.target, numbers), strict=True
         ):
             yield np.concatenate([[len(source)], source, target]).astype("<i4").tobytes()
+
+
+def _write_tfrecord(path: Path, records: Iterator[bytes]) -> None:
+    with atomic_replace(path) as partial, partial.open("wb") as file:
+        for data in records:
+            for part in (struct.pack("<Q", len(data)), data):
+                file.write(part + struct.pack("<I", masked_crc32c(part)))
 
 
 def _rows(side: Rows, numbers: np.ndarray) -> Iterator[np.ndarray]:

@@ -258,7 +258,7 @@ def test_files_to_train_on_ask_for_files_to_evaluate_on(untrained, good):
 def test_files_of_unequal_length_are_told_with_both_counts(untrained, good, tmp_path):
     longer = write(tmp_path / "longer.txt", "a\nb\nc\nd\ne\n")
     line = untrained(*files(good, longer), *files(good, good, DEV))
-    assert line.startswith(f"error: {good}: 2 lines, but {longer} has 5: ")
+    assert line.startswith(f"error: {good}: has 2 lines, but {longer} has 5; ")
 
 
 @pytest.mark.parametrize("where", [TRAIN, DEV])

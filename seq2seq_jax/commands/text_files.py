@@ -20,7 +20,7 @@ def input_lines(files: Sequence[str]) -> Iterator[str]:
       UserError: a file cannot be read, or (FILE:LINE) is not UTF-8.
     """
     for file in files or ["-"]:
-        yield from standard_input() if file == "-" else read_lines(file, once=True)
+        yield from standard_input() if file == "-" else read_lines(file, single_pass=True)
 
 
 def standard_input() -> Iterator[str]:

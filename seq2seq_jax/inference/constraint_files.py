@@ -30,8 +30,8 @@ def read_constraints(
     """
     files = [inference["prefix_file"], inference["allowed_tokens_file"]]
     for name in filter(None, files):
-        check_readable(name, once=True)
-    lines = [read_lines(name, once=True) if name else None for name in files]
+        check_readable(name, single_pass=True)
+    lines = [read_lines(name, single_pass=True) if name else None for name in files]
     taken = 0
 
     def take(count: int) -> Conditions:

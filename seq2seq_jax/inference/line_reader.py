@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, TextIO, TypeVar
 
 from seq2seq_jax.data.readers.text_lines import (
-    LONGEST_LINE,
+    MAX_LINE_BYTES,
     check_readable,
     decode_line,
     read_lines,
@@ -42,9 +42,9 @@ def input_windows(path: str | None, limit: int) -> Iterator[list[str]]:
     """
     if path is None:
         return text_windows(sys.stdin.buffer, "<stdin>", limit)
-    check_readable(path, once=True)
+    check_readable(path, single_pass=True)
     if path.endswith(".gz"):
-        return in_windows(read_lines(path, once=True), limit)
+        return in_windows(read_lines(path, single_pass=True), limit)
     return _windows_of_file(path, limit)
 
 
@@ -109,12 +109,12 @@ def waiting_lines(source: BinaryIO, name: str, limit: int) -> Iterator[list[byte
         if lines and not select.select([descriptor], [], [], 0)[0]:
             yield lines
             lines = []
-        if length > LONGEST_LINE:
+        if length > MAX_LINE_BYTES:
             if lines:
                 yield lines
             raise UserError(
                 f"{name}:{count + 1}",
-                f"longer than {LONGEST_LINE:,} bytes; text has a line feed after every line",
+                f"longer than {MAX_LINE_BYTES:,} bytes; text has a line feed after every line",
             )
     if any(unfinished):
         lines.append(b"".join(unfinished))

@@ -85,7 +85,7 @@ def test_a_line_that_is_no_pair_is_named_after_those_before_it(score, tmp_path, 
 
 def test_files_that_do_not_go_together_are_one_line(score, run, tmp_path):
     (tmp_path / "short").write_text("a\n")
-    with pytest.raises(UserError, match=r"sources: 4 lines, but .*short has 1"):
+    with pytest.raises(UserError, match=r"sources: has 4 lines, but .*short has 1"):
         score(f"--source={run / 'sources'}", f"--target={tmp_path / 'short'}")
     with pytest.raises(UserError, match=r"^--source: is given, which needs --target as well"):
         score("--source=x")

@@ -1,4 +1,4 @@
-"""Files as people have them: either the right result, or one line that says what is wrong."""
+"""Damaged and unusual files give either the right result or one line that names the problem."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ KEY = "input_pipeline_train.params"
 
 
 def lines_of(data: bytes) -> list[str]:
-    """What a person sees in a file; raises UnicodeDecodeError if it is not UTF-8."""
+    """Return the lines that a person sees; raises UnicodeDecodeError if they are not UTF-8."""
     text = data.decode("utf-8").removeprefix("\ufeff")
     lines = text.split("\n")
     if lines[-1] == "":
@@ -33,7 +33,7 @@ def lines_of(data: bytes) -> list[str]:
 
 
 def outcome(action: Callable[[], object]) -> object:
-    """Its result, or None for an error of the user's, which has one line."""
+    """Return the result of the action, or None for a user error, which has one line."""
     try:
         return action()
     except UserError as error:
@@ -60,7 +60,7 @@ paired_lines = st.lists(st.tuples(lines, lines), min_size=1, max_size=5).map(
 
 
 def corpus_of(names: list[str], tokenizers: Tokenizers, folder: Path) -> list[tuple]:
-    """From files to ids, and back to tokens with the vocabularies that were written and read."""
+    """Convert files to ids and back to tokens, with vocabularies that were written and read."""
     pipeline = ParallelTextInputPipeline(*names, key=KEY)
     text = tokenize_pairs(pipeline, tokenizers, pipeline.content_digest(), folder / "cache")
     vocabularies = []
@@ -84,7 +84,7 @@ def corpus_of(names: list[str], tokenizers: Tokenizers, folder: Path) -> list[tu
 
 
 def expected_corpus(source: bytes, target: bytes, tokenizers: Tokenizers) -> list[tuple] | None:
-    """None: there must be an error."""
+    """Return the expected tokens, or None if there must be an error."""
 
     def as_kept(token: str) -> str:
         return "UNK" if any(mark in token for mark in "\t\r\n\ufeff") else token
@@ -111,7 +111,7 @@ def expected_corpus(source: bytes, target: bytes, tokenizers: Tokenizers) -> lis
 @given(
     paired_lines | st.tuples(dirty_bytes, dirty_bytes), st.sampled_from(["", " "]), st.booleans()
 )
-def test_any_two_files_become_the_right_corpus_or_one_line(
+def test_any_two_files_become_the_right_corpus_or_a_one_line_error(
     tmp_path_factory, files, delimiter, packed
 ):
     folder = tmp_path_factory.mktemp("pairs")
@@ -125,7 +125,9 @@ def test_any_two_files_become_the_right_corpus_or_one_line(
 
 @settings(deadline=None, max_examples=200)
 @given(dirty_bytes, st.sampled_from(["tsv", "csv"]), st.booleans())
-def test_any_table_becomes_pairs_of_lines_or_one_line(tmp_path_factory, data, format, header):
+def test_any_table_becomes_pairs_of_lines_or_a_one_line_error(
+    tmp_path_factory, data, format, header
+):
     path = tmp_path_factory.mktemp("tables") / "table"
     path.write_bytes(b"a,b\ta\tb\n" + data if header else data)
     columns = ("a", "b") if header and format == "tsv" else ("1", "2")
@@ -144,7 +146,7 @@ def test_any_table_becomes_pairs_of_lines_or_one_line(tmp_path_factory, data, fo
 
 @settings(deadline=None, max_examples=150)
 @given(dirty_bytes)
-def test_any_vocabulary_file_has_every_token_once_or_is_one_line(tmp_path_factory, data):
+def test_any_vocabulary_file_is_read_or_reported_in_one_line(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("vocabularies") / "vocab"
     path.write_bytes(data)
     vocabulary = outcome(lambda: Vocabulary.read(path))
@@ -159,7 +161,7 @@ def test_any_vocabulary_file_has_every_token_once_or_is_one_line(tmp_path_factor
         assert vocabulary is None
 
 
-def test_a_tab_in_a_vocabulary_stands_before_a_count_or_is_an_error(tmp_path):
+def test_a_tab_in_a_vocabulary_must_precede_a_count(tmp_path):
     path = tmp_path / "vocab"
     path.write_text("a\t3\nb\t2\n")
     assert Vocabulary.read(path).tokens == ("a", "b")
@@ -180,7 +182,7 @@ def test_a_tab_in_a_vocabulary_stands_before_a_count_or_is_an_error(tmp_path):
 
 @settings(deadline=None, max_examples=40)
 @given(st.data())
-def test_a_gzip_file_cut_short_anywhere_is_one_line(tmp_path_factory, data):
+def test_a_truncated_gzip_file_is_reported_in_one_line(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("gzip") / "text.gz"
     whole = gzip.compress("".join(f"line {i * i}\n" for i in range(50)).encode(), mtime=0)
     length = data.draw(st.integers(0, len(whole) - 1))
@@ -191,20 +193,20 @@ def test_a_gzip_file_cut_short_anywhere_is_one_line(tmp_path_factory, data):
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_a_gzip_file_cut_short_tells_how_far_it_can_be_read(tmp_path):
+def test_the_last_readable_line_of_a_truncated_gzip_file_is_reported(tmp_path):
     path = tmp_path / "text.gz"
     lines = [os.urandom(50_000).hex() for _ in range(3)]
     path.write_bytes(gzip.compress("\n".join(lines).encode())[:-9])
     reading = read_lines(path)
     assert [next(reading), next(reading)] == lines[:2]
-    with pytest.raises(UserError, match=r"end-of-stream .*; line 2 is the last that can be$"):
+    with pytest.raises(UserError, match=r"end-of-stream .*; line 2 is the last readable line$"):
         next(reading)
 
 
-def test_a_gzip_file_without_its_ending_is_told_what_it_is(tmp_path):
+def test_a_gzip_file_without_the_suffix_gz_is_recognized(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(gzip.compress(b"a\n"))
-    with pytest.raises(UserError, match=r":1: not UTF-8 .* a gzip file: give it a name that ends"):
+    with pytest.raises(UserError, match=r":1: not UTF-8 .* a gzip file; use a name that ends"):
         list(read_lines(path))
 
 
@@ -220,8 +222,8 @@ def test_lines_of_a_million_characters_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["text", "text.gz"])
-def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(text_lines, "LONGEST_LINE", 1000)
+def test_a_line_without_end_is_rejected_before_it_fills_the_memory(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(text_lines, "MAX_LINE_BYTES", 1000)
     path = tmp_path / name
     data = b"a\n" + b"b" * 999 + b"\n" + b"c" * 1001
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
@@ -232,9 +234,9 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monk
     )
 
 
-def test_a_pipe_is_refused_at_once_as_it_can_be_read_only_once(tmp_path):
+def test_a_pipe_is_rejected_because_it_can_be_read_only_once(tmp_path):
     path = str(tmp_path / "pipe")
-    os.mkfifo(path)  # nobody will ever write to it: opening it would wait for ever
+    os.mkfifo(path)  # it has no writer, so opening it would never return
     for read in (
         lambda: check_readable(path),
         lambda: list(read_lines(path)),
@@ -246,10 +248,10 @@ def test_a_pipe_is_refused_at_once_as_it_can_be_read_only_once(tmp_path):
         with pytest.raises(UserError) as error:
             read()
         assert str(error.value) == (
-            f"{path}: is a pipe, which can be read only once, but this is read several times; "
-            "write it to a file and give that"
+            f"{path}: is a pipe, which can be read only once, but this input is read several times; "
+            "use a file"
         )
-    check_readable(path, once=True)
+    check_readable(path, single_pass=True)
 
 
 def append(path, data: bytes) -> None:
@@ -257,19 +259,19 @@ def append(path, data: bytes) -> None:
         file.write(data)
 
 
-def test_a_file_that_grows_while_it_is_read_is_one_line(tmp_path):
+def test_a_file_that_grows_while_it_is_read_is_reported_in_one_line(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(b"first\nand the second, half writ")
 
     def follow():
         for _ in read_lines(path):
-            append(path, b"more\n")  # as quick as the reader: it would never come to the end
+            append(path, b"more\n")  # as fast as the reader, which would never reach the end
 
     with pytest.raises(UserError, match=r"had 31 bytes when it was opened and has .* writing to"):
         follow()
 
 
-def test_a_gzip_file_that_grows_while_it_is_read_is_one_line(tmp_path):
+def test_a_gzip_file_that_grows_while_it_is_read_is_reported_in_one_line(tmp_path):
     path = tmp_path / "text.gz"
     path.write_bytes(gzip.compress(os.urandom(300_000).hex().encode() + b"\nlast\n"))
     lines = read_lines(path)
@@ -279,7 +281,7 @@ def test_a_gzip_file_that_grows_while_it_is_read_is_one_line(tmp_path):
         list(lines)
 
 
-def test_a_file_that_is_cut_while_it_is_read_is_one_line(tmp_path):
+def test_a_file_that_is_truncated_while_it_is_read_is_reported_in_one_line(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(b"line\n" * 100_000)
     lines = read_lines(path)
@@ -289,7 +291,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_one_line(tmp_path):
         list(lines)
 
 
-def test_a_source_and_a_target_that_grow_together_are_told_so_and_not_their_counts(tmp_path):
+def test_files_that_grow_together_are_reported_as_growing_and_not_as_unequal(tmp_path):
     source, target = tmp_path / "s", tmp_path / "t"
     for path in (source, target):
         path.write_bytes(b"line\n" * 100)
@@ -301,6 +303,6 @@ def test_a_source_and_a_target_that_grow_together_are_told_so_and_not_their_coun
         list(pairs)
 
 
-def test_a_name_that_no_file_can_have_is_one_line():
+def test_an_impossible_file_name_is_reported_in_one_line():
     with pytest.raises(UserError, match="cannot be read"):
         list(read_lines("a\0b"))

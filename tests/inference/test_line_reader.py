@@ -133,7 +133,7 @@ def test_a_line_that_is_not_utf8_is_named_after_the_lines_before_it_are_answered
 
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(monkeypatch):
-    monkeypatch.setattr("seq2seq_jax.inference.line_reader.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("seq2seq_jax.inference.line_reader.MAX_LINE_BYTES", 100_000)
     sink = io.StringIO()
     reading, writing = os.pipe()
     with open(reading, "rb") as source:

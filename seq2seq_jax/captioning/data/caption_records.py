@@ -17,7 +17,12 @@ from seq2seq_jax.data.readers.records import (
     read_record_at,
     read_records,
 )
-from seq2seq_jax.data.readers.tf_example import Feature, parse_sequence_example, texts_of, values_of
+from seq2seq_jax.data.readers.tf_example import (
+    Feature,
+    parse_sequence_example,
+    feature_texts,
+    feature_values,
+)
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
@@ -98,14 +103,14 @@ def _parse(
     where = record.where
     features = _all_features(record.data, where)
     if "image/format" in features:
-        for name in texts_of(features, "image/format", where):
+        for name in feature_texts(features, "image/format", where):
             check_image_format(name, where)
     ids = caption_ids_field in features
     return CaptionRecord(
         where,
         _image(features, image_field, where),
-        values_of(features, caption_ids_field, int, where) if ids else [],
-        _words(texts_of(features, caption_tokens_field, where)),
+        feature_values(features, caption_ids_field, int, where) if ids else [],
+        _words(feature_texts(features, caption_tokens_field, where)),
     )
 
 
@@ -118,7 +123,7 @@ def _all_features(data: bytes, where: str) -> dict[str, Feature]:
 
 
 def _image(features: dict[str, Feature], field: str, where: str) -> bytes:
-    images = values_of(features, field, bytes, where)
+    images = feature_values(features, field, bytes, where)
     if len(images) != 1:
         raise UserError(where, f"feature {field!r} must hold one picture; it holds {len(images)}")
     return images[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.data.readers.records import check_random_access, read_record_at, read_records
-from seq2seq_jax.data.readers.tf_example import parse_example, texts_of, values_of
+from seq2seq_jax.data.readers.tf_example import parse_example, feature_texts, feature_values
 from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
 from seq2seq_jax.utils.errors import UserError
 
@@ -50,7 +50,7 @@ class TFDSCaptions:
         for file in self._files:
             for record in islice(read_records(file.filename), file.skip, file.skip + file.take):
                 features = parse_example(record.data, record.where)
-                texts = texts_of(features, self._captions, record.where)
+                texts = feature_texts(features, self._captions, record.where)
                 yield CaptionedImage(
                     record.where,
                     partial(_image_at, record.file, record.position, record.number),
@@ -61,7 +61,7 @@ class TFDSCaptions:
 def _image_at(path: str, position: int, number: int) -> bytes:
     where = f"{path} record {number}"
     features = parse_example(read_record_at(path, position, number), where)
-    return b"".join(values_of(features, "image", bytes, where))
+    return b"".join(feature_values(features, "image", bytes, where))
 
 
 def _names(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

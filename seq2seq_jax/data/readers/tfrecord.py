@@ -1,14 +1,15 @@
-"""TFRecord files: records of bytes in a row, each with two checksums, as TensorFlow writes them.
+"""TFRecord files: a sequence of byte strings, each with two checksums.
 
-A record is, in little endian, as https://www.tensorflow.org/tutorials/load_data/tfrecord says:
+The format is described at https://www.tensorflow.org/tutorials/load_data/tfrecord. A record
+consists of these parts, in little-endian byte order:
 
     8 bytes  length of the data
     4 bytes  checksum of these 8 bytes
     length   data
     4 bytes  checksum of the data
 
-A checksum is CRC-32C, rotated and shifted. The whole file may be packed by gzip; nothing in its
-name need say so, as its content does. A file of no bytes is a file of no records.
+A checksum is CRC-32C, rotated and shifted. The whole file can be compressed by gzip, which is
+recognized by its content, not by its name. An empty file has no records.
 """
 
 import gzip
@@ -16,30 +17,34 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import google_crc32c
 
 from seq2seq_jax.data.readers.text_lines import check_readable
-from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 
-LONGEST_RECORD = (1 << 31) - 1
-"""Bytes. A protocol buffer cannot be longer, so a length above this is nonsense."""
+MAX_RECORD_BYTES = (1 << 31) - 1
+"""A protocol buffer cannot be longer, so a larger length is an error."""
 
 FRAME_BYTES = 16
-"""What a record takes in a file besides its data."""
+"""The number of bytes of a record in addition to its data."""
 
 
-def read_tfrecords(path: str | os.PathLike) -> Iterator[bytes]:
-    """Yields the data of each record.
+def read_tfrecords(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Yield the data of each record.
+
+    Args:
+      path: The name of the file.
+
+    Yields:
+      The data of the records, in order.
 
     Raises:
-      UserError: the file cannot be read, is no TFRecord file or is being written to; or
-        (FILE record N, from 1) a checksum is wrong or the file is cut.
+      UserError: The file cannot be read, is not a TFRecord file, or is being written to; or
+        (FILE record N, from 1) a checksum is wrong or the file is truncated.
     """
     name = os.fspath(path)
     number = 1
@@ -53,10 +58,19 @@ def read_tfrecords(path: str | os.PathLike) -> Iterator[bytes]:
             raise UserError(f"{name} record {number}", f"cannot be read ({reason})") from error
 
 
-def read_tfrecord_at(path: str | os.PathLike, offset: int, number: int) -> bytes:
-    """Reads record `number` (from 1), which begins at byte `offset` of a file that is not packed.
+def read_tfrecord_at(path: str | os.PathLike[str], offset: int, number: int) -> bytes:
+    """Read one record of a file that is not compressed.
 
-    Errors as `read_tfrecords`.
+    Args:
+      path: The name of the file.
+      offset: The byte at which the record begins.
+      number: The number of the record, from 1, for error messages.
+
+    Returns:
+      The data of the record.
+
+    Raises:
+      UserError: As `read_tfrecords`.
     """
     name = os.fspath(path)
     where = f"{name} record {number}"
@@ -67,46 +81,31 @@ def read_tfrecord_at(path: str | os.PathLike, offset: int, number: int) -> bytes
     except OSError as error:
         raise UserError(where, f"cannot be read ({error.strerror or error})") from error
     if data is None:
-        raise UserError(where, "is no longer there: the file became shorter")
+        raise UserError(where, "is missing: the file has become shorter")
     return data
 
 
-def write_records(path: str | os.PathLike, records: Iterable[bytes]) -> int:
-    """Writes a TFRecord file, packed by gzip if its name ends in .gz; the same records make the
-    same bytes.
+def is_gzip(start: bytes) -> bool:
+    """Return whether a TFRecord file is compressed by gzip.
 
-    The file is there whole or, if anything fails meanwhile, as it was before.
+    Args:
+      start: The first bytes of the file, at least 12.
 
     Returns:
-      How many records there were.
-
-    Raises:
-      UserError: it cannot be written.
+      Whether they are the start of gzip and not of a record.
     """
-    path = Path(path)
-    count = 0
-    try:
-        with (
-            atomic_replace(path) as partial,
-            partial.open("wb") as file,
-            _packed(file, path.suffix == ".gz") as packed,
-        ):
-            for data in records:
-                packed.write(_frame(data))
-                count += 1
-    except OSError as error:
-        raise UserError(str(path), f"cannot be written ({error.strerror or error})") from error
-    return count
-
-
-def is_gzip(start: bytes) -> bool:
-    """Whether a TFRecord file that begins so is packed. Needs 12 bytes."""
     return start.startswith(b"\x1f\x8b") and not is_tfrecord(start)
 
 
 def is_tfrecord(start: bytes) -> bool:
-    """Whether a file that begins so has a record there, as far as its checksum tells. Needs 12
-    bytes."""
+    """Return whether a file begins with a record, according to the checksum of its length.
+
+    Args:
+      start: The first bytes of the file, at least 12.
+
+    Returns:
+      Whether the checksum is correct.
+    """
     if len(start) < _HEADER.size:
         return False
     _, checksum = _HEADER.unpack_from(start)
@@ -114,8 +113,16 @@ def is_tfrecord(start: bytes) -> bool:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """CRC-32C, rotated right by 15 bits and shifted by a constant: a checksum that stays sound
-    where the data hold checksums themselves."""
+    """Return the checksum of TFRecord files: CRC-32C, rotated right by 15 bits, plus a constant.
+
+    The mask keeps the checksum reliable if the data themselves contain checksums.
+
+    Args:
+      data: The bytes.
+
+    Returns:
+      32 bits.
+    """
     crc = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -124,22 +131,22 @@ _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _PIECE = 1 << 24
 _BUFFER = 1 << 20
-_DAMAGED = "the file is damaged; copy or make it anew"
+_DAMAGED = "the file is damaged; copy it again or use another copy"
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
-    """A file, unpacked if it is packed, that must not change its size while it is read."""
+    """Open a file, decompressed if necessary, that must not change its size while it is read."""
     check_readable(name)
     with io.BufferedReader(io.FileIO(name), _BUFFER) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.peek(_HEADER.size)
-        if not start and name.endswith(".gz"):  # no gzip file is empty
-            raise UserError(name, "cannot be read (it is empty, which no gzip file is)")
+        if not start and name.endswith(".gz"):
+            raise UserError(name, "cannot be read (it is empty, so it is not a gzip file)")
         try:
             if is_gzip(start):
-                unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
-                yield io.BufferedReader(unpacked, _BUFFER)
+                decompressed = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
+                yield io.BufferedReader(decompressed, _BUFFER)
             else:
                 yield file
         except UserError as error:
@@ -154,7 +161,7 @@ def _check_size(file: BinaryIO, name: str, size: int, cause: Exception | None) -
         raise UserError(
             name,
             f"had {size:,} bytes when it was opened and has {now:,} now: something is writing to "
-            "it; wait until it is complete, or give a copy",
+            "it; wait until it is complete, or use a copy",
         ) from cause
 
 
@@ -166,27 +173,27 @@ def _next_record(file: BinaryIO, name: str, number: int) -> bytes | None:
         _refuse_text(header, name, number)
         raise UserError(
             f"{name} record {number}",
-            f"cut in its header: {len(header)} of {_HEADER.size} bytes; {_DAMAGED}",
+            f"is truncated in its header: {len(header)} of {_HEADER.size} bytes; {_DAMAGED}",
         )
     length, checksum = _HEADER.unpack(header)
     if masked_crc32c(header[:8]) != checksum:
         _refuse_text(header, name, number)
-        or_other = ", or this is no TFRecord file" if number == 1 else ""
+        or_other = ", or this is not a TFRecord file" if number == 1 else ""
         raise UserError(
             f"{name} record {number}", f"the checksum of its length is wrong: {_DAMAGED}{or_other}"
         )
-    if length > LONGEST_RECORD:
+    if length > MAX_RECORD_BYTES:
         raise UserError(
             f"{name} record {number}",
-            f"says that it has {length:,} bytes; more than {LONGEST_RECORD:,} cannot be",
+            f"has a length of {length:,} bytes; the maximum is {MAX_RECORD_BYTES:,}",
         )
     data = _read(file, length)
     footer = file.read(_FOOTER.size)
     if len(data) < length or len(footer) < _FOOTER.size:
         raise UserError(
             f"{name} record {number}",
-            f"cut: {len(data) + len(footer):,} of {length + _FOOTER.size:,} bytes behind its "
-            f"header; {_DAMAGED}",
+            f"is truncated: {len(data) + len(footer):,} of {length + _FOOTER.size:,} bytes after "
+            f"its header; {_DAMAGED}",
         )
     if masked_crc32c(data) != _FOOTER.unpack(footer)[0]:
         raise UserError(f"{name} record {number}", f"the checksum of its data is wrong: {_DAMAGED}")
@@ -194,10 +201,10 @@ def _next_record(file: BinaryIO, name: str, number: int) -> bytes | None:
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
-    """As many of the next `length` bytes as there are."""
+    """Read the next `length` bytes, or as many as there are."""
     if length <= _PIECE:
         return file.read(length)
-    # Piece by piece: memory is taken for bytes that are there, not for those that are promised.
+    # In pieces, so that memory is only allocated for bytes that exist.
     pieces = []
     while length and (piece := file.read(min(length, _PIECE))):
         pieces.append(piece)
@@ -206,32 +213,11 @@ def _read(file: BinaryIO, length: int) -> bytes:
 
 
 def _refuse_text(start: bytes, name: str, number: int) -> None:
-    # A character may be cut at the end. A length has zeros, unless it is cut.
+    # The last character can be incomplete. The length of a record contains zeros, so it is not
+    # printable.
     text = start.decode("utf-8", "ignore").removeprefix("\ufeff")
     if number == 1 and text and text.translate(dict.fromkeys(b"\t\r\n")).isprintable():
         raise UserError(
             name,
-            "is text, not a TFRecord file; ParallelTextInputPipeline and TSVInputPipeline read it",
+            "is text, not a TFRecord file; use ParallelTextInputPipeline or TSVInputPipeline",
         )
-
-
-def _frame(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return b"".join(
-        (
-            length,
-            _FOOTER.pack(masked_crc32c(length)),
-            data,
-            _FOOTER.pack(masked_crc32c(data)),
-        )
-    )
-
-
-@contextmanager
-def _packed(file: BinaryIO, pack: bool) -> Iterator[BinaryIO]:
-    if not pack:
-        yield file
-        return
-    # Without the name and the time of writing, which gzip would keep.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-        yield cast(BinaryIO, packed)

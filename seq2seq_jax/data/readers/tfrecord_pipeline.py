@@ -7,19 +7,19 @@ from typing import Annotated
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
-from seq2seq_jax.data.readers.tf_example import parse_example, texts_of
+from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
 from seq2seq_jax.schema.keys import FILES, NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 
 class TFRecordInputPipeline:
-    """Pairs of two text features, record after record, of TFRecord or array_record files.
+    """Pairs of texts from two features of the records of TFRecord or array_record files.
 
-    A feature is a text. google/seq2seq took one value a feature and no other number; here several
-    are the tokens of one text, joined by spaces, so that a token must not hold one, and none is
-    the empty text. A line feed in a text becomes a space, as texts are lines. Both features must
-    be in every record: google/seq2seq took a missing target for an empty one, and so trained on
-    nothing where `target_field` was misspelt.
+    A feature is a text. google/seq2seq requires exactly one value per feature. Here several values
+    are the tokens of one text and are joined by spaces, so that they must not contain spaces; no
+    value is the empty text. A line feed becomes a space, because texts are lines. Both features
+    must be present in every record. google/seq2seq treats a missing target as empty, and therefore
+    trains on empty targets if `target_field` is misspelled.
     """
 
     modality = "text"
@@ -47,19 +47,22 @@ class TFRecordInputPipeline:
         self._files = split_file_names(files)
         self._fields = source_field, target_field
         if not self._files:
-            raise UserError(f"{key}.files", "no files; name TFRecord or array_record files")
+            raise UserError(f"{key}.files", "no files; use TFRecord or array_record files")
         for file in self._files:
             check_readable(file)
             next(self._pairs(file), None)
 
     def __iter__(self) -> Iterator[TextPair]:
-        """Raises UserError (FILE record N) at a record that is damaged, is no Example, or has not
-        both texts."""
+        """Yield the pairs.
+
+        Raises:
+          UserError: (FILE record N) A record is damaged, is not an Example, or lacks a text.
+        """
         for file in self._files:
             yield from self._pairs(file)
 
     def content_digest(self) -> str:
-        """Of the bytes of the files, and of which features are read."""
+        """Return hexadecimal digits that identify the bytes of the files and the features."""
         parts = (self._fields, *map(file_digest, self._files))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -67,7 +70,7 @@ class TFRecordInputPipeline:
         for record in read_records(file):
             features = parse_example(record.data, record.where)
             source, target = (
-                _text(texts_of(features, field, record.where), field, record.where)
+                _text(feature_texts(features, field, record.where), field, record.where)
                 for field in self._fields
             )
             yield TextPair(source, target)
@@ -79,11 +82,11 @@ def _text(values: list[str], field: str, where: str) -> str:
             if not value or value != "".join(value.split()):
                 raise UserError(
                     where,
-                    f"feature {field!r} has {len(values)} values, which makes each a token, but "
-                    f"{_shown(value)} is none; a text is one value",
+                    f"feature {field!r} has {len(values)} values, so each must be one token; got "
+                    f"{_shorten(value)}. Use one value per text",
                 )
     return " ".join(values).replace("\r\n", " ").replace("\n", " ")
 
 
-def _shown(value: str) -> str:
+def _shorten(value: str) -> str:
     return repr(value if len(value) <= 40 else value[:40] + "...")

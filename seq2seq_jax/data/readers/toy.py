@@ -1,8 +1,8 @@
 """Toy corpora: copy a sequence, or reverse it.
 
-The same task, tokens, lengths and sizes as google/seq2seq's toy data: 20 words, 5 to 20 of
-them drawn uniformly, 10,000 pairs to train on and 1,000 to develop on. One of the words is
-not ASCII, so that whoever breaks Unicode notices at once.
+Task, tokens, lengths and sizes are those of the toy data of google/seq2seq: sequences of 5 to 20
+tokens drawn uniformly from 20, with 10,000 training pairs and 1,000 development pairs. One token is
+not ASCII, so that errors in the handling of Unicode become visible.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,26 @@ SEED = 2017
 
 
 def toy_copy(split: str) -> Iterator[tuple[str, str]]:
-    """Yields (text, the same text) of the split: "train", "dev" or "test"; always the same."""
+    """Yield the pairs of the copying task, which are always the same.
+
+    Args:
+      split: "train", "dev" or "test".
+
+    Yields:
+      A text, and the same text.
+    """
     return toy_pairs("copy", split, SIZES[split])
 
 
 def toy_reverse(split: str) -> Iterator[tuple[str, str]]:
-    """Yields (text, its tokens in reverse) of the split; the sources are those of `toy_copy`."""
+    """Yield the pairs of the reversing task; its sources are those of `toy_copy`.
+
+    Args:
+      split: "train", "dev" or "test".
+
+    Yields:
+      A text, and its tokens in reverse order.
+    """
     return toy_pairs("reverse", split, SIZES[split])
 
 
@@ -34,12 +48,23 @@ def toy_pairs(
     max_length: int = MAX_LENGTH,
     seed: int = SEED,
 ) -> Iterator[tuple[str, str]]:
-    """Yields `size` pairs of texts, the same for the same arguments.
+    """Yield pairs of texts, the same for the same arguments.
 
     Args:
       task: "copy" or "reverse".
-      split: "train", "dev" or "test", which differ from each other.
-      min_length, max_length: in tokens, both included.
+      split: "train", "dev" or "test"; their pairs differ.
+      size: The number of pairs.
+      vocab_size: The number of distinct tokens.
+      min_length: Smallest number of tokens in a text.
+      max_length: Largest number of tokens in a text.
+      seed: Seed of all splits.
+
+    Yields:
+      A source and its target.
+
+    Example:
+      >>> list(toy_pairs("reverse", "train", 1, max_length=5))
+      [('8 18 1 10 7', '7 10 1 18 8')]
     """
     tokens = toy_tokens(vocab_size)
     for numbers in _sequences(split, size, vocab_size, min_length, max_length, seed):
@@ -49,13 +74,25 @@ def toy_pairs(
 
 
 def toy_tokens(vocab_size: int = VOCAB_SIZE) -> tuple[str, ...]:
+    """Return the tokens of the toy corpora.
+
+    Args:
+      vocab_size: Their number.
+
+    Returns:
+      Numbers from 0, and a Chinese character.
+
+    Example:
+      >>> toy_tokens(3)
+      ('0', '1', '笑')
+    """
     return (*(str(i) for i in range(vocab_size - 1)), "笑")
 
 
 def _sequences(
     split: str, size: int, vocab_size: int, min_length: int, max_length: int, seed: int
 ) -> Iterator[list[int]]:
-    import numpy as np  # slow, and the command line wants no more than the numbers above
+    import numpy as np  # slow; the command line only needs the constants above
 
     random = np.random.default_rng([seed, list(SIZES).index(split)])
     for begin in range(0, size, _CHUNK):
@@ -68,4 +105,4 @@ def _sequences(
             yield flat[start:end]
 
 
-_CHUNK = 10_000  # sequences that are drawn at once
+_CHUNK = 10_000  # sequences that are drawn together

@@ -9,11 +9,15 @@ from seq2seq_jax.captioning.data.caption_records import (
     read_caption_records,
     read_captioned_images,
 )
-from seq2seq_jax.data.readers.tf_example import serialize_example, serialize_sequence_example
-from seq2seq_jax.data.readers.tfrecord import read_tfrecords, write_records
+from seq2seq_jax.data.readers.tfrecord import read_tfrecords
 from seq2seq_jax.utils.errors import UserError
+from tests.data.readers.tfrecord_files import (
+    serialize_example,
+    serialize_sequence_example,
+    write_records,
+)
 
-RECORDS = Path(__file__).parents[1] / "records"
+RECORDS = Path(__file__).parents[2] / "data" / "readers" / "records"
 
 
 def record(image=b"picture", tokens=(b"a", b"cat"), ids=(4, 9), **context) -> bytes:

@@ -7,11 +7,10 @@ import pytest
 
 from seq2seq_jax.captioning.data.caption_corpus import check_images, make_caption_corpus
 from seq2seq_jax.captioning.data.image_captions import ImageCaptioningInputPipeline
-from seq2seq_jax.data.readers.tf_example import serialize_sequence_example
-from seq2seq_jax.data.readers.tfrecord import write_records
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
 from tests.captioning.data.tiny_images import grey, png, truncated
+from tests.data.readers.tfrecord_files import serialize_sequence_example, write_records
 from tests.data.readers.tiny_tfds import prepare
 
 KEY = "input_pipeline_train.params"

@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file, parse, split_of
+from seq2seq_jax.data.readers.cmudict import assign_split, cmudict, dictionary_file, parse_cmudict
 from seq2seq_jax.utils.errors import UserError
 
 LINES = [
@@ -24,7 +24,7 @@ LINES = [
 
 
 def test_words_and_phones_are_read_without_stress_numbers_and_comments():
-    pairs = [pair for split in ("train", "dev", "test") for pair in parse(LINES, split)]
+    pairs = [pair for split in ("train", "dev", "test") for pair in parse_cmudict(LINES, split)]
     assert sorted(pairs) == [
         ("'bout", "B AW T"),
         ("aalborg", "AA L B AO R G"),
@@ -37,15 +37,15 @@ def test_words_and_phones_are_read_without_stress_numbers_and_comments():
     ]
 
 
-def test_a_word_belongs_to_one_split_by_its_letters_alone():
+def test_the_split_of_a_word_depends_only_on_its_letters():
     words = [f"{a}{b}{c}" for a in "abcdefghijklmnop" for b in "aeiou" for c in "bcdfghjklm"]
     lines = [f"{word} AA{number}" for word in words for number in (0, 1)]
-    splits = {split: {word for word, _ in parse(lines, split)} for split in ("dev", "test")}
-    assert splits["dev"] == {word for word in words if split_of(word) == "dev"}
+    splits = {split: {word for word, _ in parse_cmudict(lines, split)} for split in ("dev", "test")}
+    assert splits["dev"] == {word for word in words if assign_split(word) == "dev"}
     assert 0.01 < len(splits["dev"]) / len(words) < 0.03
     assert 0.03 < len(splits["test"]) / len(words) < 0.07
-    # Whoever changes the hash changes what the published error rates were measured on.
-    assert [split_of(word) for word in ("hello", "humid", "chrome")] == ["train", "dev", "test"]
+    # Another hash would change the data of the published error rates.
+    assert [assign_split(word) for word in ("hello", "humid", "chrome")] == ["train", "dev", "test"]
 
 
 def test_a_missing_dictionary_says_how_to_install_it(monkeypatch):

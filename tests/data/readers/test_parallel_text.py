@@ -32,41 +32,41 @@ def test_files_are_read_one_after_the_other_plain_or_gzipped(tmp_path):
     assert list(pairs) == list(pairs)
 
 
-def test_a_line_that_has_other_line_separators_inside_keeps_its_partner(tmp_path):
+def test_other_line_separators_do_not_split_a_line(tmp_path):
     source = write(tmp_path / "s", "a\u2028b\x85c\r\nd\r\n")
     target = write(tmp_path / "t", "1\n2\n")
     assert list(pipeline(source, target)) == [("a\u2028b\x85c", "1"), ("d", "2")]
 
 
-def test_empty_lines_keep_their_place(tmp_path):
+def test_empty_lines_are_pairs(tmp_path):
     source, target = write(tmp_path / "s", "a\n\nb\n"), write(tmp_path / "t", "x\ny\n\n")
     assert list(pipeline(source, target)) == [("a", "x"), ("", "y"), ("b", "")]
 
 
 @pytest.mark.parametrize(("in_source", "in_target"), [(3, 5), (5, 3), (0, 1), (2, 0), (4, 3)])
-def test_unequal_numbers_of_lines_are_told_with_both_counts(tmp_path, in_source, in_target):
+def test_files_of_different_lengths_are_an_error_with_both_counts(tmp_path, in_source, in_target):
     source = write(tmp_path / "s.gz", "a\n" * in_source)
     target = write(tmp_path / "t", "b\n" * in_target)
     assert message(source, target) == (
-        f"{source}: {in_source} lines, but {target} has {in_target}: "
-        "line i of the one must belong to line i of the other"
+        f"{source}: has {in_source} lines, but {target} has {in_target}; "
+        "line i of both files must belong together"
     )
 
 
-def test_unequal_numbers_of_files_are_told_with_both_counts():
+def test_different_numbers_of_files_are_an_error_with_both_counts():
     assert message("a,b", "c") == (
         f"{KEY}.target_files: must be as many as source_files, which are 2; got 1"
     )
 
 
-def test_a_missing_file_is_told_before_anything_is_read(tmp_path):
+def test_a_missing_file_is_reported_before_anything_is_read(tmp_path):
     here, missing = write(tmp_path / "here", "a\n"), tmp_path / "missing"
     with pytest.raises(UserError) as error:
         pipeline(here, missing)
     assert str(error.value) == f"{missing}: cannot be read (No such file or directory)"
 
 
-def test_a_line_that_is_not_utf8_is_told_by_file_and_line(tmp_path):
+def test_a_line_that_is_not_utf8_is_reported_with_file_and_line(tmp_path):
     source, target = write(tmp_path / "s", "a\nb\nc\n"), tmp_path / "t"
     target.write_bytes(b"x\ny\n\xfcber\n")
     assert message(source, target).startswith(f"{target}:3: not UTF-8 (byte 0xfc at column 1)")
@@ -81,20 +81,20 @@ def test_no_files_and_no_builtin_corpus_is_an_error():
 
 def test_an_unknown_builtin_corpus_or_split_is_an_error():
     assert message(builtin="toy") == (
-        f"{KEY}.builtin: no built-in corpus 'toy'; there are toy_copy, toy_reverse, cmudict"
+        f"{KEY}.builtin: no built-in corpus 'toy'; valid: toy_copy, toy_reverse, cmudict"
     )
     assert message(builtin="toy_copy", split="validation") == (
-        f"{KEY}.split: no split 'validation'; there are train, dev, test"
+        f"{KEY}.split: no split 'validation'; valid: train, dev, test"
     )
 
 
-def test_the_toy_corpora_are_read_as_pairs_of_texts():
+def test_a_builtin_corpus_is_read_as_pairs_of_texts():
     reverse = list(pipeline(builtin="toy_reverse", split="dev"))
     assert len(reverse) == 1000
     assert all(pair.target.split() == pair.source.split()[::-1] for pair in reverse)
 
 
-def test_the_content_digest_is_that_of_the_bytes(tmp_path):
+def test_the_content_digest_depends_on_the_bytes(tmp_path):
     a, b = write(tmp_path / "a", "x\n"), write(tmp_path / "b", "y\n")
     copy = write(tmp_path / "copy", "x\n")
     digest = pipeline(a, b).content_digest()

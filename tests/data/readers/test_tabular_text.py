@@ -48,13 +48,13 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path, name, content):
     assert list(found) == list(found)
 
 
-def test_without_a_header_columns_go_by_number(tmp_path):
+def test_without_a_header_columns_are_given_by_number(tmp_path):
     name = write(tmp_path / "dict.txt", "tomato\tT AH\nnote\tN OW\tnoun\ntomato\tT EY\n")
     found = pipeline(name, "2", "1", format="tsv", header=False)
     assert list(found) == [("T AH", "tomato"), ("N OW", "note"), ("T EY", "tomato")]
 
 
-def test_several_files_each_have_their_own_order_of_columns(tmp_path):
+def test_each_file_has_its_own_order_of_columns(tmp_path):
     a = write(tmp_path / "a.tsv", "source\ttarget\na\tx\n")
     b = write(tmp_path / "b.csv.gz", "target,source\ny,b\n")
     assert list(pipeline(f"{a}, {b}")) == [("a", "x"), ("b", "y")]
@@ -65,12 +65,12 @@ def test_a_quote_is_text_in_tsv(tmp_path):
     assert list(pipeline(name)) == [('"a', 'b"'), ('5" disk', '""')]
 
 
-def test_line_feeds_in_csv_become_spaces_and_do_not_disturb_line_numbers(tmp_path):
+def test_line_feeds_in_csv_become_spaces_and_count_as_lines(tmp_path):
     content = 'source,target\n"one\r\ntwo","x ""y"", z"\n\n"a\nb\nc",d\nlonely\n'
     name = write(tmp_path / "a.csv", content)
     reading = iter(pipeline(name))
     assert [next(reading), next(reading)] == [("one two", 'x "y", z'), ("a b c", "d")]
-    assert message(name) == f"{name}:8: has 1 column, but the header names 2"
+    assert message(name) == f"{name}:8: has 1 column, but the header has 2"
 
 
 def test_a_field_of_a_million_characters_is_read(tmp_path):
@@ -84,7 +84,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(texts, texts)))
-def test_rows_come_back_as_the_csv_module_wrote_them(tmp_path_factory, rows):
+def test_rows_are_read_as_the_csv_module_wrote_them(tmp_path_factory, rows):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("source", "target"), *rows])
     name = write(tmp_path_factory.mktemp("csv") / "a.csv", text.getvalue())
@@ -95,42 +95,41 @@ def test_rows_come_back_as_the_csv_module_wrote_them(tmp_path_factory, rows):
     ("row", "problem"),
     [("a", "has 1 column, but"), ("a\tb\tc", "has 3 columns, but")],
 )
-def test_a_row_of_another_width_than_the_header_is_named(tmp_path, row, problem):
+def test_a_row_of_another_width_than_the_header_is_an_error(tmp_path, row, problem):
     name = write(tmp_path / "a.tsv", f"source\ttarget\nx\ty\n{row}\n")
-    assert message(name) == f"{name}:3: {problem} the header names 2"
+    assert message(name) == f"{name}:3: {problem} the header has 2"
 
 
-def test_a_row_too_short_for_the_numbers_is_named(tmp_path):
+def test_a_row_without_the_numbered_column_is_an_error(tmp_path):
     name = write(tmp_path / "a.tsv", "a\tb\tc\na\tb\n")
     assert message(name, "1", "3", header=False) == (
-        f"{name}:2: has 2 columns, but column 3 is to be read"
+        f"{name}:2: has 2 columns, but column 3 is needed"
     )
 
 
-def test_an_unknown_column_is_told_with_those_that_there_are(tmp_path):
+def test_an_unknown_column_is_an_error_that_lists_the_columns(tmp_path):
     name = write(tmp_path / "a.tsv", "word\tphones\tphones\nx\ty\tz\n")
     assert message(name, "word", "pron") == (
         f"{KEY}.target_column: no column is named 'pron' in {name}, whose first row is "
-        "['word', 'phones', 'phones']; if that is no header: header=false, and columns by number"
+        "['word', 'phones', 'phones']; without a header, use header=false and column numbers"
     )
     assert message(name, "phones", "word") == (
         f"{KEY}.source_column: 2 columns are named 'phones' in {name}, whose first row is "
         "['word', 'phones', 'phones']"
     )
     assert message(name, "0", "2", header=False) == (
-        f"{KEY}.source_column: must be the number of a column, from 1, where header is false; "
-        "got '0'"
+        f"{KEY}.source_column: must be the number of a column, from 1, if header is false; got '0'"
     )
 
 
-def test_what_is_wrong_with_the_files_is_told_before_anything_is_read(tmp_path):
+def test_invalid_files_are_reported_before_anything_is_read(tmp_path):
     empty = write(tmp_path / "empty.csv", "\n")
     text = write(tmp_path / "a.txt", "source\ttarget\n")
     for files, expected in [
         ("", f"{KEY}.files: no files"),
-        (empty, f"{empty}: holds nothing; its first row must name the columns"),
+        (empty, f"{empty}: is empty; its first row must name the columns"),
         (str(tmp_path / "none.tsv"), f"{tmp_path}/none.tsv: cannot be read (No such file"),
-        (text, f"{KEY}.format: {text} ends in none of .tsv, .csv, .tsv.gz, .csv.gz; say which"),
+        (text, f"{KEY}.format: {text} does not end in .tsv, .csv, .tsv.gz or .csv.gz; use"),
     ]:
         with pytest.raises(UserError) as error:
             pipeline(files)
@@ -140,17 +139,17 @@ def test_what_is_wrong_with_the_files_is_told_before_anything_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ('x,"y\nx,y\n', "a quote that is opened in this row is never closed"),
-        ('"a"b,y\n', "text behind a closing quote; a quote inside quotes is written twice"),
-        ("a\rb,y\n", "a carriage return outside quotes"),
+        ('x,"y\nx,y\n', "a quote in this row is never closed"),
+        ('"a"b,y\n', "there is text after a closing quote; a quote inside quotes must be doubled"),
+        ("a\rb,y\n", "there is a carriage return outside quotes"),
     ],
 )
-def test_what_is_not_csv_is_named_by_the_row_in_which_it_begins(tmp_path, row, reason):
+def test_invalid_csv_is_reported_with_the_first_line_of_its_row(tmp_path, row, reason):
     name = write(tmp_path / "a.csv", f'source,target\n"1\n2",x\n{row}')
-    assert message(name) == f"{name}:4: not CSV: {reason}"
+    assert message(name) == f"{name}:4: is not CSV: {reason}"
 
 
-def test_the_digest_follows_the_bytes_and_the_columns_alone(tmp_path):
+def test_the_digest_depends_only_on_bytes_and_columns(tmp_path):
     name = write(tmp_path / "a.tsv", "source\ttarget\na\tb\n")
     copy = write(tmp_path / "copy.tsv", "source\ttarget\na\tb\n")
     other = write(tmp_path / "other.tsv", "source\ttarget\na\tc\n")

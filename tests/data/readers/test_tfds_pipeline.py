@@ -9,9 +9,9 @@ import pytest
 from seq2seq_jax.cli import main
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline
-from seq2seq_jax.data.readers.tfrecord import write_records
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.utils.errors import UserError
+from tests.data.readers.tfrecord_files import write_records
 from tests.data.readers.tiny_tfds import prepare, prepare_translations
 
 KEY = "input_pipeline_train.params"

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 
 from seq2seq_jax.data.readers import records
 from seq2seq_jax.data.readers.records import check_random_access, read_record_at, read_records
-from seq2seq_jax.data.readers.tfrecord import masked_crc32c, read_tfrecords, write_records
+from seq2seq_jax.data.readers.tfrecord import masked_crc32c, read_tfrecords
 from seq2seq_jax.utils.errors import UserError
+from tests.data.readers.tfrecord_files import write_records
 
 # Written by TensorFlow 2.21: two Examples and a SequenceExample, whose contents are in
-# test_examples.py.
+# test_tf_example.py.
 TENSORFLOW = Path(__file__).parent / "records" / "tensorflow.tfrecord"
 PACKED = TENSORFLOW.with_suffix(".tfrecord.gz")
 
 
 def read_until_error(path) -> tuple[list[bytes], str]:
-    """The records, and the error that ended them or nothing."""
+    """Return the records, and the error that ended them or an empty string."""
     found = []
     try:
         for data in read_tfrecords(path):
@@ -48,19 +49,19 @@ def test_checksums_are_those_of_the_standard():
     assert masked_crc32c(bytes(range(32))) == (0xF29C8DBA + 0xA282EAD8) % 2**32
 
 
-def test_records_are_those_that_tensorflow_wrote_and_written_as_it_does(tmp_path):
+def test_records_of_tensorflow_are_read(tmp_path):
     found = list(read_tfrecords(TENSORFLOW))
     assert [len(data) for data in found] == [0x88, 0x31, 0xA7]
     assert list(read_tfrecords(PACKED)) == found
-    assert write_records(tmp_path / "a", found) == 3
+    write_records(tmp_path / "a", found)
     assert (tmp_path / "a").read_bytes() == TENSORFLOW.read_bytes()
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.binary(max_size=60)), st.sampled_from(["a.tfrecord", "a.tfrecord.gz"]))
-def test_records_come_back_in_order_and_one_by_one(tmp_path_factory, written, name):
+def test_records_are_read_in_order_and_one_by_one(tmp_path_factory, written, name):
     path = tmp_path_factory.mktemp("records") / name
-    assert write_records(path, written) == len(written)
+    write_records(path, written)
     assert list(read_tfrecords(path)) == written
     assert [record.data for record in read_records(path)] == written
     if path.suffix != ".gz":
@@ -68,42 +69,24 @@ def test_records_come_back_in_order_and_one_by_one(tmp_path_factory, written, na
             assert read_record_at(path, record.position, record.number) == record.data
 
 
-def test_a_packed_file_is_known_by_its_content_and_has_no_clock(tmp_path):
+def test_a_compressed_file_is_recognized_by_its_content(tmp_path):
     write_records(tmp_path / "a.gz", [b"x" * 1000])
-    write_records(tmp_path / "b.gz", [b"x" * 1000])
-    packed = (tmp_path / "a.gz").read_bytes()
-    assert packed == (tmp_path / "b.gz").read_bytes() and len(packed) < 100
+    assert len((tmp_path / "a.gz").read_bytes()) < 100
     (tmp_path / "a.gz").rename(tmp_path / "a.tfrecord")
     assert list(read_tfrecords(tmp_path / "a.tfrecord")) == [b"x" * 1000]
-    # A length whose bytes are gzip's first two is no gzip.
+    # A length with the first two bytes of gzip does not make a file gzip.
     write_records(tmp_path / "c.gz.tfrecord", [bytes(0x8B1F)])
     assert list(read_tfrecords(tmp_path / "c.gz.tfrecord")) == [bytes(0x8B1F)]
 
 
-def test_a_file_of_no_bytes_has_no_records(tmp_path):
+def test_an_empty_file_has_no_records(tmp_path):
     (tmp_path / "a.tfrecord").touch()
     assert read_until_error(tmp_path / "a.tfrecord") == ([], "")
     assert list(read_records(tmp_path / "a.tfrecord")) == []
-    assert "no gzip file is" in error_of(tmp_path / "a.gz", b"")
+    assert "not a gzip file" in error_of(tmp_path / "a.gz", b"")
 
 
-def test_a_failed_writing_leaves_what_was_there(tmp_path):
-    path = tmp_path / "a.tfrecord"
-    write_records(path, [b"old"])
-
-    def failing():
-        yield b"new"
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_records(path, failing())
-    assert list(read_tfrecords(path)) == [b"old"]
-    assert os.listdir(tmp_path) == ["a.tfrecord"]
-    with pytest.raises(UserError, match=r"a.tfrecord/b: cannot be written"):
-        write_records(path / "b", [])
-
-
-def test_a_file_cut_anywhere_gives_the_records_before_the_cut_and_names_the_one_behind(tmp_path):
+def test_a_truncated_file_yields_the_complete_records_and_reports_the_next(tmp_path):
     whole, written = TENSORFLOW.read_bytes(), list(read_tfrecords(TENSORFLOW))
     ends = [0]
     for data in written:
@@ -116,12 +99,14 @@ def test_a_file_cut_anywhere_gives_the_records_before_the_cut_and_names_the_one_
         if cut in ends:
             assert error == ""
         else:
-            where = "cut in its header: " if cut - ends[complete] < 12 else "cut: "
+            where = (
+                "is truncated in its header: " if cut - ends[complete] < 12 else "is truncated: "
+            )
             assert error.startswith(f"{tmp_path}/a record {complete + 1}: {where}")
 
 
-@pytest.mark.parametrize("golden", [TENSORFLOW, PACKED], ids=["plain", "packed"])
-def test_no_flipped_bit_makes_a_wrong_record(tmp_path, golden):
+@pytest.mark.parametrize("golden", [TENSORFLOW, PACKED], ids=["plain", "compressed"])
+def test_a_flipped_bit_never_changes_a_record(tmp_path, golden):
     whole, written = golden.read_bytes(), list(read_tfrecords(TENSORFLOW))
     errors = 0
     for place in range(len(whole)):
@@ -129,44 +114,45 @@ def test_no_flipped_bit_makes_a_wrong_record(tmp_path, golden):
         damaged[place] ^= 1 << place % 8
         (tmp_path / "a").write_bytes(damaged)
         found, error = read_until_error(tmp_path / "a")
-        # A packed file has a clock and the like, which say nothing of the records; its own
-        # checksum, behind the last record, may be what is damaged.
+        # Some bytes of a gzip file, such as its time, do not affect the records; its own checksum
+        # comes after the last record.
         assert found == written[: len(found)] and (error or found == written)
         errors += bool(error)
     assert errors == len(whole) if golden is TENSORFLOW else errors > 0.9 * len(whole)
 
 
-def test_damage_is_one_line_with_file_and_record(tmp_path):
+def test_damage_is_reported_in_one_line_with_file_and_record(tmp_path):
     path, whole = tmp_path / "a.tfrecord", TENSORFLOW.read_bytes()
     second = 16 + 0x88
     damaged = bytearray(whole)
     damaged[second + 3] ^= 1
     assert error_of(path, damaged) == (
-        f"{path} record 2: the checksum of its length is wrong: the file is damaged; copy or make "
-        "it anew"
+        f"{path} record 2: the checksum of its length is wrong: the file is damaged; copy it "
+        "again or use another copy"
     )
     damaged = bytearray(whole)
     damaged[second + 20] ^= 1
     assert error_of(path, damaged).startswith(f"{path} record 2: the checksum of its data is wrong")
     assert error_of(path, whole[:-9]).startswith(
-        f"{path} record 3: cut: 162 of 171 bytes behind its header"
+        f"{path} record 3: is truncated: 162 of 171 bytes after its header"
     )
     packed = PACKED.read_bytes()
     assert "record 1: cannot be read (Compressed file ended" in error_of(path, packed[:60])
-    assert error_of(path, gzip.compress(whole[:-9])).startswith(f"{path} record 3: cut: 162 of 171")
+    assert error_of(path, gzip.compress(whole[:-9])).startswith(
+        f"{path} record 3: is truncated: 162 of 171"
+    )
     assert ": the checksum of its length is wrong" in error_of(path, zlib.compress(whole))
 
 
-def test_an_absurd_length_takes_no_memory(tmp_path):
+def test_a_wrong_length_allocates_no_memory(tmp_path):
     for length in (2**63, 2**64 - 1, 2**31):
         error = error_of(tmp_path / "a", header(length) + b"data")
         assert error == (
-            f"{tmp_path}/a record 1: says that it has {length:,} bytes; more than 2,147,483,647 "
-            "cannot be"
+            f"{tmp_path}/a record 1: has a length of {length:,} bytes; the maximum is 2,147,483,647"
         )
     error = error_of(tmp_path / "a", header(2**31 - 1) + b"data")
-    assert "record 1: cut: 4 of 2,147,483,651 bytes" in error
-    assert "record 1: cut: 4 of 2,147,483,651" in error_of(
+    assert "record 1: is truncated: 4 of 2,147,483,651 bytes" in error
+    assert "record 1: is truncated: 4 of 2,147,483,651" in error_of(
         tmp_path / "a.gz", gzip.compress(header(2**31 - 1) + b"data")
     )
 
@@ -174,16 +160,16 @@ def test_an_absurd_length_takes_no_memory(tmp_path):
 @pytest.mark.parametrize(
     "text", ["A black dog.\n", "笑 う\tx\n" * 5, "\ufeffhi", "hi\n", "a", "ä" * 30]
 )
-def test_text_is_told_to_be_text(tmp_path, text):
+def test_a_text_file_is_recognized(tmp_path, text):
     assert error_of(tmp_path / "a.txt", text.encode()) == (
-        f"{tmp_path}/a.txt: is text, not a TFRecord file; ParallelTextInputPipeline and "
-        "TSVInputPipeline read it"
+        f"{tmp_path}/a.txt: is text, not a TFRecord file; use ParallelTextInputPipeline or "
+        "TSVInputPipeline"
     )
 
 
-def test_other_files_are_told_to_be_none(tmp_path):
+def test_files_of_other_kinds_are_errors(tmp_path):
     error = error_of(tmp_path / "a.png", b"\x89PNG\r\n\x1a\n" + bytes(20))
-    assert error.endswith("make it anew, or this is no TFRecord file")
+    assert error.endswith("another copy, or this is not a TFRecord file")
     with pytest.raises(UserError, match=r"none: cannot be read \(No such file"):
         list(read_tfrecords(tmp_path / "none"))
     os.mkfifo(tmp_path / "pipe")
@@ -192,7 +178,7 @@ def test_other_files_are_told_to_be_none(tmp_path):
 
 
 @pytest.mark.parametrize("ending", [b"\0", b"a" * 2000], ids=["mid record", "at its end"])
-def test_a_file_that_grows_while_it_is_read_is_told(tmp_path, ending):
+def test_a_file_that_grows_while_it_is_read_is_an_error(tmp_path, ending):
     path = tmp_path / "a.tfrecord"
     write_records(path, [b"a", b"b"])
     reading = read_tfrecords(path)
@@ -203,19 +189,19 @@ def test_a_file_that_grows_while_it_is_read_is_told(tmp_path, ending):
         list(reading)
 
 
-def test_a_packed_file_cannot_be_read_in_any_order(tmp_path):
+def test_a_compressed_file_cannot_be_read_in_any_order(tmp_path):
     check_random_access(TENSORFLOW)
     for attempt in (check_random_access, lambda path: read_record_at(path, 0, 1)):
-        with pytest.raises(UserError, match=r"tfrecord\.gz: is packed by gzip, .* \(gunzip\)"):
+        with pytest.raises(UserError, match=r"tfrecord\.gz: is compressed by gzip, .* \(gunzip\)"):
             attempt(PACKED)
 
 
-def test_a_record_that_is_gone_is_told_when_it_is_read_again(tmp_path):
+def test_a_missing_record_is_an_error_when_it_is_read_again(tmp_path):
     write_records(tmp_path / "a", [b"a", b"b"])
     first, second = read_records(tmp_path / "a")
     write_records(tmp_path / "a", [b"a"])
     assert read_record_at(first.file, first.position, first.number) == b"a"
-    with pytest.raises(UserError, match=r"a record 2: is no longer there"):
+    with pytest.raises(UserError, match=r"a record 2: is missing"):
         read_record_at(second.file, second.position, second.number)
 
 
@@ -228,10 +214,10 @@ def write_array_record(path, written: list[bytes]) -> str:
     return str(path)
 
 
-def test_array_records_are_known_by_their_content(tmp_path, monkeypatch):
+def test_array_record_files_are_recognized_by_their_content(tmp_path, monkeypatch):
     written = [b"record %d" % number for number in range(500)]
-    for number_at_once in (1, 1 << 22):
-        monkeypatch.setattr(records, "_AT_ONCE", number_at_once)
+    for chunk_bytes in (1, 1 << 22):
+        monkeypatch.setattr(records, "_CHUNK_BYTES", chunk_bytes)
         name = write_array_record(tmp_path / "a.tfrecord", written)
         found = list(read_records(name))
         assert [record.data for record in found] == written
@@ -240,7 +226,7 @@ def test_array_records_are_known_by_their_content(tmp_path, monkeypatch):
     assert list(read_records(write_array_record(tmp_path / "empty", []))) == []
 
 
-def test_a_damaged_array_record_is_one_line(tmp_path):
+def test_a_damaged_array_record_file_is_reported_in_one_line(tmp_path):
     # What cannot be compressed, so that a flipped bit lies in the data.
     written = [os.urandom(40) for _ in range(20)]
     whole = bytearray(Path(write_array_record(tmp_path / "a", written)).read_bytes())
@@ -253,7 +239,7 @@ def test_a_damaged_array_record_is_one_line(tmp_path):
     assert "\n" not in str(error.value)
     for cut in (24, 100, len(whole) - 100):
         (tmp_path / "a").write_bytes(whole[:cut])
-        with pytest.raises(UserError, match=r"/a: the array_record file is damaged, or was not"):
+        with pytest.raises(UserError, match=r"/a: the array_record file is damaged or incomplete"):
             list(read_records(tmp_path / "a"))
 
 

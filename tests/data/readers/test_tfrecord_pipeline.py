@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_jax.data.readers.tf_example import serialize_example
-from seq2seq_jax.data.readers.tfrecord import write_records
 from seq2seq_jax.data.readers.tfrecord_pipeline import TFRecordInputPipeline
 from seq2seq_jax.utils.errors import UserError
+from tests.data.readers.tfrecord_files import serialize_example, write_records
 
 KEY = "input_pipeline_train.params"
 
@@ -33,7 +32,7 @@ def message(files, *fields) -> str:
     return str(error.value)
 
 
-def test_pairs_are_read_from_files_of_every_kind_in_order(tmp_path):
+def test_pairs_are_read_from_files_of_all_kinds_in_order(tmp_path):
     module = pytest.importorskip("array_record.python.array_record_module")
     a = write(tmp_path / "a-00000-of-00002", pair("犬".encode(), b"dog"), pair(b"b", b"y"))
     b = write(tmp_path / "b.tfrecord.gz", pair(b"c", b"z"))
@@ -47,12 +46,12 @@ def test_pairs_are_read_from_files_of_every_kind_in_order(tmp_path):
     assert list(found) == list(found)
 
 
-def test_fields_are_taken_by_name(tmp_path):
+def test_fields_are_selected_by_name(tmp_path):
     example = {"en": [b"a dog"], "de": [b"ein Hund"], "id": [7]}
     assert list(pipeline(write(tmp_path / "a", example), "de", "en")) == [("ein Hund", "a dog")]
 
 
-def test_a_list_of_tokens_is_a_text_and_none_is_the_empty_one(tmp_path):
+def test_a_list_of_tokens_is_joined_and_an_empty_list_is_the_empty_text(tmp_path):
     name = write(tmp_path / "a", pair([b"a", b"b,", b"c"], []), pair([b""], [b"  x y "]))
     assert list(pipeline(name)) == [("a b, c", ""), ("", "  x y ")]
 
@@ -67,7 +66,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(texts, texts)))
-def test_texts_come_back_as_they_were_written(tmp_path_factory, pairs):
+def test_texts_are_read_as_they_were_written(tmp_path_factory, pairs):
     path = tmp_path_factory.mktemp("pairs") / "a.tfrecord"
     name = write(path, *(pair(source.encode(), target.encode()) for source, target in pairs))
     assert list(pipeline(name)) == pairs
@@ -88,34 +87,32 @@ def test_texts_come_back_as_they_were_written(tmp_path_factory, pairs):
         ),
         (
             pair([b"a dog", b"one dog"], b"x"),
-            "feature 'source' has 2 values, which makes each a token, but 'a dog' is none; "
-            "a text is one value",
+            "feature 'source' has 2 values, so each must be one token; got 'a dog'. "
+            "Use one value per text",
         ),
-        ({}, "has no feature 'source'; it has none at all: is it a tf.train.Example or "
-         "SequenceExample?"),
+        ({}, "has no feature 'source'; it has none; it may not be a tf.train.Example or "
+         "SequenceExample"),
     ],
     ids=["source", "target", "integers", "latin-1", "several texts", "nothing"],
 )  # fmt: skip
-def test_a_record_that_is_no_pair_of_texts_is_named(tmp_path, example, problem):
+def test_a_record_without_two_texts_is_an_error(tmp_path, example, problem):
     good = pair(b"a", b"b")
     name = write(tmp_path / "a", good, example, good)
     assert message(name) == f"{name} record 2: {problem}"
 
 
-def test_a_record_that_is_no_example_is_named(tmp_path):
+def test_a_record_that_is_not_an_example_is_an_error(tmp_path):
     name = str(tmp_path / "a")
     write_records(name, [serialize_example(pair(b"a", b"b")), b"\xff" * 9])
-    assert message(name) == (
-        f"{name} record 2: is no tf.train.Example: its bytes are of another kind"
-    )
+    assert message(name) == (f"{name} record 2: is not a tf.train.Example")
 
 
-def test_what_is_wrong_with_the_files_is_told_before_anything_is_asked_for(tmp_path):
+def test_invalid_files_are_reported_before_anything_is_read(tmp_path):
     text = tmp_path / "a.txt"
     text.write_text("a dog\n")
     good = write(tmp_path / "a", pair(b"a", b"b"))
     for files, fields, expected in [
-        (" ", (), f"{KEY}.files: no files; name TFRecord or array_record files"),
+        (" ", (), f"{KEY}.files: no files; use TFRecord or array_record files"),
         (f"{good},{tmp_path}/none", (), f"{tmp_path}/none: cannot be read (No such file"),
         (str(text), (), f"{text}: is text, not a TFRecord file"),
         (good, ("sauce",), f"{good} record 1: has no feature 'sauce'"),
@@ -125,7 +122,7 @@ def test_what_is_wrong_with_the_files_is_told_before_anything_is_asked_for(tmp_p
         assert str(error.value).startswith(expected)
 
 
-def test_the_digest_follows_the_bytes_and_the_fields_alone(tmp_path):
+def test_the_digest_depends_only_on_bytes_and_fields(tmp_path):
     name = write(tmp_path / "a", pair(b"a", b"b"))
     copy = write(tmp_path / "copy", pair(b"a", b"b"))
     other = write(tmp_path / "other", pair(b"a", b"c"))
@@ -136,7 +133,7 @@ def test_the_digest_follows_the_bytes_and_the_fields_alone(tmp_path):
     assert digest != pipeline(f"{name},{copy}").content_digest()
 
 
-def test_a_packed_file_under_a_plain_name_is_read(tmp_path):
+def test_a_compressed_file_without_the_suffix_gz_is_read(tmp_path):
     name = write(tmp_path / "a.tfrecord", pair(b"a", b"b"))
     packed = tmp_path / "packed.tfrecord"
     packed.write_bytes(gzip.compress((tmp_path / "a.tfrecord").read_bytes()))
