@@ -31,22 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import load_config, resolve
-    from seq2seq_jax.data.readers.tfds_builder import prepare_tfds
-    from seq2seq_jax.data.readers.tfds_folder import data_root
+    from seq2seq_jax.data.readers.tfds_export import export_tfds
+    from seq2seq_jax.data.readers.tfds_prepared import data_root
     from seq2seq_jax.problems.protocol import problem_of
     from seq2seq_jax.utils.logging import say
 
     config = resolve(load_config(arguments.config), overrides)
     keys = {"train": "input_pipeline_train", "dev": "input_pipeline_dev"}
     problem = problem_of(config)
-    folder = prepare_tfds(
+    directory = export_tfds(
         {split: problem.text_pairs(config, key) for split, key in keys.items()},
         arguments.name,
         data_root(arguments.data_dir),
         version=arguments.version,
         description=f"Parallel text, written by seq2seq-jax from {arguments.config}.",
     )
-    print(folder)
+    print(directory)
     say(
         "To read it, set input_pipeline_train.class=TFDSInputPipeline with the params"
         f" name={arguments.name} split=train data_dir={data_root(arguments.data_dir)};"

@@ -17,13 +17,11 @@ that grows with the corpus.
 import hashlib
 import json
 import logging
-import os
-import shutil
-import socket
 import time
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -32,6 +30,7 @@ import numpy as np
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenizers import Tokenizers
+from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.logging import progress_count
 
 _log = logging.getLogger(__name__)
@@ -100,18 +99,9 @@ def tokenize_pairs(
     digest = _digest(content_digest, tokenizers)
     directory = cache / digest
     if not directory.exists():
-        _remove_abandoned(cache, digest)
-        part = cache / f"{digest}.{socket.gethostname()}.{os.getpid()}.part"
-        part.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(pairs, tokenizers, part)
-            try:
-                part.rename(directory)
-            except OSError:  # another process was faster; the content is the same
-                if not directory.exists():
-                    raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        # Another process may be faster; the content is the same.
+        with suppress(FileExistsError), atomic_directory(directory) as partial:
+            _write(pairs, tokenizers, partial)
     summary = json.loads((directory / "summary.json").read_text())
     return TokenizedText(
         _read_side(directory, "source"),
@@ -216,14 +206,3 @@ def _map_array(path: Path, dtype: Any) -> np.ndarray:
     if path.stat().st_size == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     return np.asarray(np.memmap(path, dtype, mode="r"))
-
-
-def _remove_abandoned(cache: Path, digest: str) -> None:
-    """Remove what killed processes of this machine left of the same text."""
-    for part in cache.glob(f"{digest}.{socket.gethostname()}.*.part"):
-        try:
-            os.kill(int(part.suffixes[-2][1:]), 0)  # signal 0 only checks that the process is alive
-        except ProcessLookupError:
-            shutil.rmtree(part, ignore_errors=True)
-        except PermissionError:  # it is alive and belongs to another user
-            pass

@@ -1,23 +1,36 @@
-"""Files that are there whole, or as they were."""
+"""Atomic file writes: a file or directory is either complete or unchanged."""
 
 import os
+import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
-def atomic_write(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file: all of it or, if this process dies, none of it. The folder is made."""
+def atomic_write(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file atomically; its directory is created.
+
+    Args:
+      path: The name of the file.
+      content: Its content.
+    """
     with atomic_replace(Path(path)) as partial:
         partial.write_bytes(content)
 
 
 @contextmanager
 def atomic_replace(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path`, which takes the name `path` when the block ends.
+    """Yield the name of a temporary file that is renamed to `path` when the block ends.
 
-    The folder is made. If the block raises, nothing is left behind.
+    The directory is created. If the block raises, the temporary file is removed.
+
+    Args:
+      path: The name of the file to create or replace.
+
+    Yields:
+      The name of the temporary file, in the same directory.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -25,9 +38,56 @@ def atomic_replace(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        partial.chmod(0o644)  # mkstemp's files are the owner's alone
+        partial.chmod(0o644)  # mkstemp creates files that only their owner can read
         with partial.open("rb") as written:
-            os.fsync(written.fileno())  # the name must not outlive the content if the power fails
+            os.fsync(written.fileno())  # write the content to disk before the name
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory that is renamed to `path` when the block ends.
+
+    The parent directory is created. If the block raises, the temporary directory is removed.
+    Temporary directories for the same path that killed processes of this machine left behind are
+    removed first.
+
+    Args:
+      path: The directory to create.
+
+    Yields:
+      The temporary directory, next to `path`.
+
+    Raises:
+      FileExistsError: `path` exists when the block ends, for example because another process was
+        faster.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{path.name}.{socket.gethostname()}."
+    for abandoned in path.parent.glob(f"{prefix}*.part"):
+        if not _is_alive(abandoned.name.removeprefix(prefix).removesuffix(".part")):
+            shutil.rmtree(abandoned, ignore_errors=True)
+    partial = path.parent / f"{prefix}{os.getpid()}.part"
+    partial.mkdir(exist_ok=True)
+    try:
+        yield partial
+        try:
+            partial.rename(path)
+        except OSError as error:
+            if path.exists():
+                raise FileExistsError(error.errno, "exists", str(path)) from error
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)  # signal 0 only checks that the process exists
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):  # another user's process, or another kind of name
+        pass
+    return True

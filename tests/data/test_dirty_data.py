@@ -248,8 +248,8 @@ def test_a_pipe_is_rejected_because_it_can_be_read_only_once(tmp_path):
         with pytest.raises(UserError) as error:
             read()
         assert str(error.value) == (
-            f"{path}: is a pipe, which can be read only once, but this input is read several times; "
-            "use a file"
+            f"{path}: is a pipe, which can be read only once, but this input is read several"
+            " times; use a file"
         )
     check_readable(path, single_pass=True)
 

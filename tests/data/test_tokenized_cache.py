@@ -78,11 +78,11 @@ def test_a_failure_leaves_no_files(tmp_path, prepare):
 
 
 def test_files_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not(tmp_path, prepare):
-    folder = tmp_path / prepare(PAIRS).digest
-    shutil.rmtree(folder)
-    dead = 2**22 + 1  # above the largest number that Linux gives to a process
+    directory = tmp_path / prepare(PAIRS).digest
+    shutil.rmtree(directory)
+    dead = 2**22 + 1  # above the largest process id of Linux
     killed, living = (
-        tmp_path / f"{folder.name}.{socket.gethostname()}.{process}.part"
+        tmp_path / f".{directory.name}.{socket.gethostname()}.{process}.part"
         for process in (dead, os.getppid())
     )
     killed.mkdir()

@@ -19,9 +19,9 @@ from seq2seq_jax.data.readers.records import (
 )
 from seq2seq_jax.data.readers.tf_example import (
     Feature,
-    parse_sequence_example,
     feature_texts,
     feature_values,
+    parse_sequence_example,
 )
 from seq2seq_jax.utils.errors import UserError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.data.readers.records import check_random_access, read_record_at, read_records
-from seq2seq_jax.data.readers.tf_example import parse_example, feature_texts, feature_values
-from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
+from seq2seq_jax.data.readers.tf_example import feature_texts, feature_values, parse_example
+from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file_instructions
 from seq2seq_jax.utils.errors import UserError
 
 CAPTION_FEATURES = ("captions/text", "captions", "caption")
@@ -31,7 +31,7 @@ class TFDSCaptions:
           UserError: the data set is not prepared there, or has no such split, no feature `image` or
             no captions.
         """
-        info = dataset_info(name, data_dir, f"{key}.name")
+        info = load_dataset_info(name, data_dir, f"{key}.name")
         names = set(_names(info.features.get_tensor_info()))
         captions = [feature for feature in CAPTION_FEATURES if feature in names]
         if "image" not in names or not captions:
@@ -41,7 +41,7 @@ class TFDSCaptions:
                 f"it has {', '.join(sorted(names))}",
             )
         self._captions = captions[0]
-        self._files = split_files(info, split or "train", f"{key}.split")
+        self._files = split_file_instructions(info, split or "train", f"{key}.split")
         for file in self._files:
             check_random_access(file.filename)
 

@@ -1,4 +1,4 @@
-"""Pairs of texts from a dataset that tensorflow-datasets has prepared, without TensorFlow."""
+"""Pairs of texts from a dataset of tensorflow-datasets, read without TensorFlow."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,16 @@ import numpy as np
 from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
-from seq2seq_jax.data.readers.tf_example import parse_example, texts_of
-from seq2seq_jax.data.readers.tfds_info import dataset_info, split_files
+from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
+from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file_instructions
 from seq2seq_jax.schema.keys import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 
 class TFDSInputPipeline:
-    """Pairs of two text features of one split, in the order in which they were prepared.
+    """Pairs of texts from two features of one split, in the order in which they were prepared.
 
-    Line feeds inside a text, as in summaries of several sentences, become blanks: a text is a line.
+    Line feeds, as in summaries of several sentences, become spaces, because texts are lines.
     Nothing is downloaded.
     """
 
@@ -62,16 +62,20 @@ class TFDSInputPipeline:
             TFRecord, or has no such split or features.
         """
         if not name:
-            raise UserError(f"{key}.name", "no dataset; wmt16_translate/de-en, for example")
-        info = dataset_info(name, data_dir, f"{key}.name")
-        wanted = {"source_feature": source_feature, "target_feature": target_feature}
-        self._features = _features(info, wanted, key)
-        self._files = split_files(info, split, f"{key}.split")
+            raise UserError(f"{key}.name", "no dataset; use a name such as wmt16_translate/de-en")
+        info = load_dataset_info(name, data_dir, f"{key}.name")
+        features = {"source_feature": source_feature, "target_feature": target_feature}
+        self._features = _find_features(info, features, key)
+        self._files = split_file_instructions(info, split, f"{key}.split")
         for file in self._files:
             check_readable(file.filename)
 
     def __iter__(self) -> Iterator[TextPair]:
-        """Raises UserError (FILE record N) at a record that is damaged or not UTF-8."""
+        """Yield the pairs.
+
+        Raises:
+          UserError: (FILE record N) A record is damaged or is not UTF-8.
+        """
         for file in self._files:
             end = file.skip + file.take
             number = 0
@@ -79,15 +83,16 @@ class TFDSInputPipeline:
                 number = record.number
                 features = parse_example(record.data, record.where)
                 source, target = (
-                    _line(texts_of(features, feature, record.where)) for feature in self._features
+                    _line(feature_texts(features, feature, record.where))
+                    for feature in self._features
                 )
                 yield TextPair(source, target)
             if number < end:
-                what = f"ends before record {end}, though its dataset says that it has so many"
-                raise UserError(file.filename, f"{what}; prepare it anew")
+                what = f"ends before record {end}, which dataset_info.json announces"
+                raise UserError(file.filename, f"{what}; prepare the dataset again")
 
     def content_digest(self) -> str:
-        """Of the bytes of the split's files, which records of theirs it has, and the features."""
+        """Return hexadecimal digits that identify files, records and features of the split."""
         parts = [
             (file_digest(file.filename), file.skip, file.take, self._features)
             for file in self._files
@@ -96,25 +101,28 @@ class TFDSInputPipeline:
 
 
 def _line(texts: list[str]) -> str:
-    """A feature that an example leaves out is the empty text."""
+    """Return the text of a feature; a feature that an example lacks is the empty text."""
     return "".join(texts).replace("\r\n", " ").replace("\n", " ")
 
 
-def _features(info: Any, wanted: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """The names as they stand in an example."""
+def _find_features(info: Any, features: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """Return the names of the source and the target feature in the examples."""
     texts = sorted(_text_features(info.features.get_tensor_info()))
-    own = info.supervised_keys or ()
-    defaults = own if len(own) == 2 and all(name in texts for name in own) else ("", "")
-    there = f"its text features are {', '.join(texts)}" if texts else "it has no text features"
+    declared = info.supervised_keys or ()
+    is_valid = len(declared) == 2 and all(name in texts for name in declared)
+    defaults = declared if is_valid else ("", "")
+    valid = f"its text features are {', '.join(texts)}" if texts else "it has no text features"
     chosen = []
-    for (parameter, name), default in zip(wanted.items(), defaults, strict=True):
+    for (parameter, name), default in zip(features.items(), defaults, strict=True):
         name = name or default
         if not name:
             raise UserError(
-                f"{key}.{parameter}", f"which one? {info.name} does not say, and {there}"
+                f"{key}.{parameter}", f"is required: {info.name} declares no default; {valid}"
             )
         if name not in texts:
-            raise UserError(f"{key}.{parameter}", f"{info.name} has no text {name!r}; {there}")
+            raise UserError(
+                f"{key}.{parameter}", f"{info.name} has no text feature {name!r}; {valid}"
+            )
         chosen.append(name)
     return tuple(chosen)
 

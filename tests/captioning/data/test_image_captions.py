@@ -190,7 +190,7 @@ def test_records_are_sequence_examples_with_a_picture_and_a_caption_each(tmp_pat
     with pytest.raises(UserError, match="image_format: image format 'raw'"):
         ImageCaptioningInputPipeline(files=str(path), image_format="raw", key=KEY)
     write_records(tmp_path / "b.gz", records)
-    with pytest.raises(UserError, match=r"b\.gz: is packed by gzip"):
+    with pytest.raises(UserError, match=r"b\.gz: is compressed by gzip"):
         ImageCaptioningInputPipeline(files=f"{path},{tmp_path}/b.gz", key=KEY)
 
 
@@ -230,7 +230,7 @@ def test_tensorflow_datasets_are_read_without_tensorflow(tmp_path):
     (last,) = ImageCaptioningInputPipeline(**params, split="train[50%:]")
     assert last.captions == ["a blue", "it is blue"] and last.read() == png("blue")
     for changed, message in (
-        ({"split": "val"}, r"split: no split 'val' in coco_captions; there are train"),
+        ({"split": "val"}, r"split: no split 'val' in coco_captions; valid: train"),
         ({"name": "flickr"}, r"name: flickr is not prepared in"),
         ({"name": "texts"}, r"name: texts must have the feature image, and one of captions/text"),
     ):

@@ -21,7 +21,7 @@ NAME = "wmt16_translate/de-en"
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """One for all tests, which leave it as it is."""
+    """Prepare datasets that all tests share."""
     data_dir = tmp_path_factory.mktemp("tensorflow_datasets")
     prepare_translations(data_dir, {"train": PAIRS, "validation": PAIRS[:6]})
     stories = [
@@ -56,7 +56,7 @@ def test_a_published_dataset_is_read_by_name_split_and_features(data_dir):
     assert next(iter(found)).source == "the cat 0"
 
 
-def test_without_features_the_dataset_says_which_is_source_and_which_target(data_dir):
+def test_without_features_those_that_the_dataset_declares_are_used(data_dir):
     german, english = next(iter(pipeline(data_dir, split="validation")))
     assert (english, german) == PAIRS[0]
 
@@ -75,58 +75,58 @@ def test_parts_of_splits_are_those_of_tensorflow_datasets(data_dir, split, indic
     assert list(found) == [PAIRS[i] for i in indices]
 
 
-def test_line_feeds_inside_a_text_become_blanks_and_other_separators_stay(data_dir):
+def test_line_feeds_become_spaces_and_other_separators_stay(data_dir):
     assert list(pipeline(data_dir, "news")) == [
         ("Mr X left. He fell.", "X left . X fell ."),
         ("笑\u2028!", ""),
     ]
 
 
-def test_a_feature_inside_another_is_named_with_a_slash(data_dir):
+def test_a_nested_feature_is_named_with_a_slash(data_dir):
     found = pipeline(data_dir, "news", source_feature="n/id", target_feature="article")
     assert [pair.source for pair in found] == ["a", "b"]
 
 
-def test_files_of_tfrecords_are_read_as_well(data_dir, tmp_path):
-    folder = tmp_path / "news" / "1.0.0"
-    folder.mkdir(parents=True)
+def test_datasets_of_tfrecord_files_are_read(data_dir, tmp_path):
+    directory = tmp_path / "news" / "1.0.0"
+    directory.mkdir(parents=True)
     (prepared,) = (data_dir / "news" / "1.0.0").glob("*.array_record-*")
     records = [record.data for record in read_records(prepared)]
-    write_records(folder / prepared.name.replace("array_record", "tfrecord"), records)
+    write_records(directory / prepared.name.replace("array_record", "tfrecord"), records)
     for name in ("dataset_info.json", "features.json"):
         text = (prepared.parent / name).read_text()
-        (folder / name).write_text(text.replace("array_record", "tfrecord"))
+        (directory / name).write_text(text.replace("array_record", "tfrecord"))
 
     assert list(pipeline(tmp_path, "news")) == list(pipeline(data_dir, "news"))
 
 
-def test_the_latest_version_is_read_unless_one_is_asked_for(tmp_path):
+def test_the_latest_version_is_read_by_default(tmp_path):
     first = prepare(tmp_path, "mine", {"a": "text", "b": "text"}, {"train": [{"a": "1", "b": "x"}]})
     ninth, tenth = first.parent / "1.9.0", first.parent / "1.10.0"
     features = {"source_feature": "a", "target_feature": "b"}
-    for folder, text in ((ninth, "9"), (tenth, "10")):
+    for directory, text in ((ninth, "9"), (tenth, "10")):
         other = tmp_path / text
         prepared = prepare(
             other, "mine", {"a": "text", "b": "text"}, {"train": [{"a": text, "b": "x"}]}
         )
         info = json.loads((prepared / "dataset_info.json").read_text())
-        info["version"] = folder.name
+        info["version"] = directory.name
         (prepared / "dataset_info.json").write_text(json.dumps(info))
-        prepared.rename(folder)
+        prepared.rename(directory)
 
     def source(name):
         return next(iter(pipeline(tmp_path, name, **features))).source
 
     assert [source(name) for name in ("mine", "mine:1.9.0", "mine:1.*.*")] == ["10", "9", "10"]
     assert message(tmp_path, "mine:2.0.0", **features) == (
-        f"{KEY}.name: {first.parent} has no version 2.0.0, but 1.0.0, 1.9.0, 1.10.0"
+        f"{KEY}.name: {first.parent} has no version 2.0.0; valid: 1.0.0, 1.9.0, 1.10.0"
     )
 
 
-def test_data_that_are_not_prepared_are_one_line_with_the_command_that_does_it(data_dir):
+def test_a_dataset_that_is_not_prepared_is_reported_with_the_command_that_prepares_it(data_dir):
     assert message(data_dir, "gigaword") == (
-        f"{KEY}.name: gigaword is not prepared in {data_dir} (there: news, wmt16_translate), and"
-        " nothing is downloaded unasked; if tensorflow-datasets offers it:"
+        f"{KEY}.name: gigaword is not prepared in {data_dir} (present: news, wmt16_translate),"
+        " and nothing is downloaded automatically; to prepare a published dataset:"
         " pip install 'seq2seq-jax[tfds,tf]' && python -c \"import tensorflow_datasets as tfds;"
         f" tfds.builder('gigaword', data_dir='{data_dir}',"
         " file_format='array_record').download_and_prepare()\""
@@ -134,50 +134,55 @@ def test_data_that_are_not_prepared_are_one_line_with_the_command_that_does_it(d
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "expected"),
     [
-        ({"name": ""}, "name: no dataset; wmt16_translate/de-en, for example"),
-        ({"name": "wmt16 translate"}, "name: no dataset's name: 'wmt16 translate'; "),
-        ({"name": "wmt16_translate"}, "has the configurations de-en: name one, wmt16_translate/de"),
-        ({"split": "dev"}, "split: no split 'dev' in wmt16_translate; there are train, validation"),
+        ({"name": ""}, "name: no dataset; use a name such as wmt16_translate/de-en"),
+        ({"name": "wmt16 translate"}, "name: must be a name such as wmt16_translate/de-en or "),
+        ({"name": "wmt16_translate"}, "has the configurations de-en; use wmt16_translate/de"),
+        ({"split": "dev"}, "split: no split 'dev' in wmt16_translate; valid: train, validation"),
         ({"split": "train["}, "split: no split 'train[' in wmt16_translate (Error parsing "),
         ({"split": "train[500:]"}, "(Requested slice [500:200] incompatible with 200 examples.)"),
         (
             {"split": "validation[:1%]"},
-            "split: 'validation[:1%]' holds no example; wmt16_",
+            "split: 'validation[:1%]' has no examples; wmt16_",
         ),
-        ({"source_feature": "fr"}, "source_feature: wmt16_translate has no text 'fr'; its text"),
+        (
+            {"source_feature": "fr"},
+            "source_feature: wmt16_translate has no text feature 'fr'; its",
+        ),
         ({"name": "news", "target_feature": "year"}, "features are article, highlights, n/id"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_what_is_asked_for_and_not_there_is_told_with_what_is(data_dir, params, told):
+def test_an_unknown_dataset_split_or_feature_is_an_error_that_lists_the_valid_ones(
+    data_dir, params, expected
+):
     text = message(data_dir, **params)
     assert text.startswith(f"{KEY}.")
-    assert told in text
+    assert expected in text
 
 
-def test_a_dataset_that_names_no_source_asks_for_one(tmp_path):
+def test_a_feature_is_required_if_the_dataset_declares_none(tmp_path):
     prepare(tmp_path, "plain", {"a": "text"}, {"train": [{"a": "x"}]})
     assert message(tmp_path, "plain") == (
-        f"{KEY}.source_feature: which one? plain does not say, and its text features are a"
+        f"{KEY}.source_feature: is required: plain declares no default; its text features are a"
     )
 
 
-def test_files_that_are_missing_cut_not_utf8_or_of_another_kind_are_told(tmp_path):
+def test_invalid_files_of_a_dataset_are_reported(tmp_path):
     def prepared(name):
         texts = {"a": "text", "b": "text"}
         examples = [{"a": f"x{i}", "b": "y"} for i in range(3)]
-        folder = prepare(tmp_path, name, texts, {"train": examples}, supervised_keys=("a", "b"))
-        (file,) = folder.glob("*.array_record-*")
-        return folder, file
+        directory = prepare(tmp_path, name, texts, {"train": examples}, supervised_keys=("a", "b"))
+        (file,) = directory.glob("*.array_record-*")
+        return directory, file
 
     _, file = prepared("missing")
     file.unlink()
     assert message(tmp_path, "missing") == f"{file}: cannot be read (No such file or directory)"
 
-    folder, file = prepared("short")
-    info = folder / "dataset_info.json"
+    directory, file = prepared("short")
+    info = directory / "dataset_info.json"
     info.write_text(info.read_text().replace('"3"', '"7"'))
     assert message(tmp_path, "short").startswith(f"{file}: ends before record 7")
 
@@ -186,19 +191,19 @@ def test_files_that_are_missing_cut_not_utf8_or_of_another_kind_are_told(tmp_pat
     write_records(file, records)
     assert message(tmp_path, "latin").startswith(f"{file} record 2: feature 'a' is not UTF-8")
 
-    folder, _ = prepared("columns")
-    info = folder / "dataset_info.json"
+    directory, _ = prepared("columns")
+    info = directory / "dataset_info.json"
     info.write_text(info.read_text().replace("array_record", "parquet"))
     assert message(tmp_path, "columns").startswith(
-        f"{folder}: its files are parquet, and array_record and tfrecord can be read; prepare it"
+        f"{directory}: has parquet files, but only array_record and tfrecord can be read; prepare"
     )
 
-    folder, _ = prepared("strange")
-    (folder / "dataset_info.json").write_text("{")
-    assert message(tmp_path, "strange").startswith(f"{folder}: no dataset as tensorflow-datasets")
+    directory, _ = prepared("strange")
+    (directory / "dataset_info.json").write_text("{")
+    assert message(tmp_path, "strange").startswith(f"{directory}: is not a dataset of tensorflow-d")
 
 
-def test_the_digest_changes_with_what_is_read_and_only_then(data_dir, tmp_path):
+def test_the_digest_depends_only_on_the_records_and_the_features(data_dir, tmp_path):
     def digest(where=data_dir, **params):
         return pipeline(where, **params).content_digest()
 
@@ -212,7 +217,7 @@ def test_the_digest_changes_with_what_is_read_and_only_then(data_dir, tmp_path):
     assert len({digest(), *others}) == 4
 
 
-def test_the_library_is_imported_only_where_it_is_used_and_tensorflow_never(data_dir):
+def test_tensorflow_datasets_is_imported_late_and_tensorflow_never(data_dir):
     code = (
         "import sys; from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline\n"
         "assert 'tensorflow_datasets' not in sys.modules\n"
@@ -222,7 +227,7 @@ def test_the_library_is_imported_only_where_it_is_used_and_tensorflow_never(data
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def test_a_library_that_is_not_installed_is_told_with_the_extra(data_dir, monkeypatch):
+def test_a_missing_library_is_an_error_that_names_the_extra(data_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     assert message(data_dir) == (
         f"{KEY}.name: needs tensorflow-datasets: pip install 'seq2seq-jax[tfds]'"
@@ -230,15 +235,15 @@ def test_a_library_that_is_not_installed_is_told_with_the_extra(data_dir, monkey
 
 
 @pytest.fixture
-def _compiled_in_haste():
-    """What runs once need not run fast."""
+def _fast_compilation():
+    """Compile quickly, because the program runs only once."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 
-@pytest.mark.usefixtures("_compiled_in_haste")
-def test_wmt16_en_de_trains_on_a_dataset_of_its_name(data_dir, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("_fast_compilation")
+def test_the_recipe_wmt16_en_de_trains_on_the_dataset_of_that_name(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
     monkeypatch.setenv("SEQ2SEQ_JAX_CACHE", str(tmp_path / "cache"))
     small = {
@@ -262,4 +267,4 @@ def test_wmt16_en_de_trains_on_a_dataset_of_its_name(data_dir, tmp_path, monkeyp
     assert 0 < line["train/loss"] < 10
     codes = (workdir / "subwords.source.codes").read_text()
     assert codes == (workdir / "subwords.target.codes").read_text()
-    assert "K a" in codes  # of German, although the source is English
+    assert "K a" in codes  # from German, although the source is English

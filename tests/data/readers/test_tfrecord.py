@@ -99,10 +99,9 @@ def test_a_truncated_file_yields_the_complete_records_and_reports_the_next(tmp_p
         if cut in ends:
             assert error == ""
         else:
-            where = (
-                "is truncated in its header: " if cut - ends[complete] < 12 else "is truncated: "
-            )
-            assert error.startswith(f"{tmp_path}/a record {complete + 1}: {where}")
+            in_header = " in its header" if cut - ends[complete] < 12 else ""
+            where = f"{tmp_path}/a record {complete + 1}"
+            assert error.startswith(f"{where}: is truncated{in_header}: ")
 
 
 @pytest.mark.parametrize("golden", [TENSORFLOW, PACKED], ids=["plain", "compressed"])

@@ -1,16 +1,18 @@
-"""Tiny datasets, prepared as tensorflow-datasets prepares those that it publishes."""
+"""Tiny datasets, prepared by a builder as published datasets are."""
 
 from pathlib import Path
 
 
 def prepare(data_dir: Path, name: str, features: dict, splits: dict, **identity) -> Path:
-    """Prepares a dataset of a builder of tensorflow-datasets' own kind; its folder.
+    """Prepare a dataset and return its directory.
 
     Args:
-      features: `{"document": "text"}`, where what is no text may be any feature, or
+      data_dir: The directory of datasets.
+      name: The name of the dataset.
+      features: `{"document": "text"}`, with any feature instead of "text", or
         `{"translation": ("de", "en")}` for a dataset of translations.
-      splits: the examples of each split.
-      identity: `config`, and `supervised_keys`.
+      splits: The examples of each split.
+      identity: `config` and `supervised_keys`.
     """
     import tensorflow_datasets as tfds
 
@@ -50,7 +52,7 @@ def prepare(data_dir: Path, name: str, features: dict, splits: dict, **identity)
 
 
 def prepare_translations(data_dir: Path, pairs: dict[str, list[tuple[str, str]]]) -> Path:
-    """wmt16_translate/de-en of these pairs, an English and a German text each."""
+    """Prepare wmt16_translate/de-en with pairs of an English and a German text."""
     splits = {
         split: [{"en": english, "de": german} for english, german in some]
         for split, some in pairs.items()
