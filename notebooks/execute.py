@@ -43,9 +43,7 @@ def execute(
     environment = {
         **os.environ,
         "PYTHONPATH": _before(str(ROOT), "PYTHONPATH"),
-        "PATH": _before(
-            str(Path(sys.executable).parent), "PATH"
-        ),  # for `!python`
+        "PATH": _before(str(Path(sys.executable).parent), "PATH"),  # for `!python`
     }
     client = NotebookClient(notebook, timeout=1800, record_timing=False, coalesce_streams=True)
     return client.execute(cwd=str(directory / "notebooks"), env=environment)
