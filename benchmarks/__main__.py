@@ -1,12 +1,12 @@
-"""Speed and memory, as JSON lines on standard output.
+"""Measure speed and memory; write JSON lines to standard output.
 
     python -m benchmarks speed [--cases A,B,C,R] [--modes train,greedy,beam5]
     python -m benchmarks install && python -m benchmarks speed --peers all
-    python -m benchmarks input-pipeline | recorded | loop | pictures
+    python -m benchmarks input-pipeline | recorded | loop | images
     python -m benchmarks scaling
     python -m benchmarks report FILE... --output docs
 
-docs/benchmarks.md says what is measured, and how.
+docs/benchmarks.md describes what is measured and how.
 """
 
 import argparse
@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import CASES
-from benchmarks.in_turn import Competitor, installed, measure_in_turn
-from benchmarks.inception_work import inception_work
+from benchmarks.inception_work import inception_works
+from benchmarks.interleaved import Competitor, find_competitors, run_interleaved
 from benchmarks.peers.environments import (
-    FOLDER,
+    DIRECTORY,
+    IMAGE_NETWORKS,
     INPUTS,
     PEERS,
-    PICTURES,
     TOOLKITS,
     TORCH_INDEX,
-    make_environments,
+    create_environments,
 )
 from benchmarks.work import MODES, Work, all_work, say, usable_processors
 from seq2seq_jax.utils.errors import UserError
@@ -37,9 +37,16 @@ OURS = Competitor("seq2seq_jax", sys.executable, "benchmarks.ours")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Exit status: 0; 1 if a measurement failed; 2 for an error of the user's."""
+    """Run one command.
+
+    Args:
+      argv: The command line without the program's name.
+
+    Returns:
+      The exit status: 0, 1 if a measurement failed, or 2 for an error that the user can correct.
+    """
     arguments = _parser().parse_args(argv)
-    # All measure on the CPU, unless another place is named.
+    # All toolkits are measured on the CPU, unless JAX_PLATFORMS names another platform.
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     try:
         return arguments.run(arguments)
@@ -58,7 +65,7 @@ def _speed(arguments: argparse.Namespace) -> int:
         tuple(arguments.data),
     )
     competitors = [OURS, *_peers(arguments, TOOLKITS)]
-    return _print(measure_in_turn(competitors, works, _threads(arguments), arguments.rounds))
+    return _print(run_interleaved(competitors, works, _threads(arguments), arguments.rounds))
 
 
 def _input_pipeline(arguments: argparse.Namespace) -> int:
@@ -75,11 +82,11 @@ def _input_pipeline(arguments: argparse.Namespace) -> int:
 def _recorded(arguments: argparse.Namespace) -> int:
     from benchmarks.recorded import BATCH_SIZE, RECORDED
 
-    say("google/seq2seq's times are recorded ones, of a quiet machine with two Zen 4 cores")
+    say("The times of google/seq2seq were recorded on an idle machine with two Zen 4 cores.")
     names = _names("--cases", arguments.cases, RECORDED)
     works = [Work(name, "step", BATCH_SIZE, arguments.seconds) for name in names]
     ours = OURS._replace(module="benchmarks.recorded")
-    return _print(measure_in_turn([ours], works, _threads(arguments), arguments.rounds))
+    return _print(run_interleaved([ours], works, _threads(arguments), arguments.rounds))
 
 
 def _loop(arguments: argparse.Namespace) -> int:
@@ -92,30 +99,30 @@ def _loop(arguments: argparse.Namespace) -> int:
             return {"peer": OURS.name, "case": case, "mode": "loop", "error": str(error)}
 
     if arguments.steps < 3 * LOG_EVERY:
-        raise UserError("--steps", f"at least {3 * LOG_EVERY}; got {arguments.steps}")
+        raise UserError("--steps", f"must be at least {3 * LOG_EVERY}; got {arguments.steps}")
     cases = _names("--cases", arguments.cases, CASES)
     return _print(measure(case, threads) for case in cases for threads in _threads(arguments))
 
 
 def _scaling(arguments: argparse.Namespace) -> int:
-    from benchmarks.scaling import COUNTS, compile_for, pretend_devices, table
+    from benchmarks.scaling import COUNTS, compile_for, simulate_devices, to_markdown
 
     (name,) = _names("--case", arguments.case, CASES)
-    pretend_devices()
-    print(table([compile_for(name, count) for count in COUNTS]))
+    simulate_devices()
+    print(to_markdown([compile_for(name, count) for count in COUNTS]))
     return 0
 
 
-def _pictures(arguments: argparse.Namespace) -> int:
+def _images(arguments: argparse.Namespace) -> int:
     ours = OURS._replace(module="benchmarks.inception")
-    competitors = [ours, *_peers(arguments, PICTURES)]
-    works = inception_work(arguments.seconds)
-    return _print(measure_in_turn(competitors, works, _threads(arguments), arguments.rounds))
+    competitors = [ours, *_peers(arguments, IMAGE_NETWORKS)]
+    works = inception_works(arguments.seconds)
+    return _print(run_interleaved(competitors, works, _threads(arguments), arguments.rounds))
 
 
 def _install(arguments: argparse.Namespace) -> int:
-    make_environments(
-        _names("--only", arguments.only, PEERS), arguments.folder, arguments.torch_index
+    create_environments(
+        _names("--only", arguments.only, PEERS), arguments.directory, arguments.torch_index
     )
     return 0
 
@@ -130,7 +137,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="benchmarks", description="Speed and memory, as JSON lines."
+        prog="benchmarks",
+        description="Measure speed and memory; write JSON lines to standard output.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -139,49 +147,76 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    speed = command("speed", _speed, "training and decoding, of this package and of others")
-    speed.add_argument("--cases", default="A,B,C", help=f"any of {','.join(CASES)} (%(default)s)")
-    speed.add_argument("--modes", default=",".join(MODES), help="any of %(default)s")
-    _add_data(speed, "parallel files for case R; without, lengths as in Multi30k are drawn")
+    speed = command(
+        "speed", _speed, "Measure training and decoding of this package and of other toolkits."
+    )
+    speed.add_argument(
+        "--cases", default="A,B,C", help=f"Any of {','.join(CASES)}. The default is %(default)s."
+    )
+    speed.add_argument("--modes", default=",".join(MODES), help="Any of %(default)s.")
+    _add_data(
+        speed,
+        "Parallel files for case R. Without them, lengths distributed as in Multi30k are drawn.",
+    )
     _add_peers(speed, TOOLKITS, "")
     _add_timing(speed, seconds=15, rounds=1)
 
-    of_input = command(
-        "input-pipeline", _input_pipeline, "batches from prepared data, against grain and tf.data"
+    input_pipeline = command(
+        "input-pipeline",
+        _input_pipeline,
+        "Measure batches from prepared data, compared with grain and tf.data.",
     )
-    _add_data(of_input, "parallel files; without, a million pairs are made")
-    _add_peers(of_input, INPUTS, "all")
-    _add_timing(of_input, seconds=15, rounds=3)
+    _add_data(input_pipeline, "Parallel files. Without them, a million pairs are generated.")
+    _add_peers(input_pipeline, INPUTS, "all")
+    _add_timing(input_pipeline, seconds=15, rounds=3)
 
-    recorded = command("recorded", _recorded, "the train step against google/seq2seq's, recorded")
-    recorded.add_argument("--cases", default="nmt_small,nmt_medium", help="any of %(default)s")
+    recorded = command(
+        "recorded", _recorded, "Measure the training step at the recorded shapes of google/seq2seq."
+    )
+    recorded.add_argument("--cases", default="nmt_small,nmt_medium", help="Any of %(default)s.")
     _add_timing(recorded, seconds=15, rounds=1)
 
-    loop = command("loop", _loop, "what the training loop adds to the step; start to first step")
-    loop.add_argument("--cases", default="A,B", help=f"any of {','.join(CASES)} (%(default)s)")
-    loop.add_argument("--steps", type=int, default=250, help="of each run (%(default)s)")
+    loop = command(
+        "loop", _loop, "Measure the overhead of the training loop, and the time to the first step."
+    )
+    loop.add_argument(
+        "--cases", default="A,B", help=f"Any of {','.join(CASES)}. The default is %(default)s."
+    )
+    loop.add_argument(
+        "--steps", type=int, default=250, help="Steps of each run. The default is %(default)s."
+    )
     _add_timing(loop, seconds=None, rounds=3)
 
-    scaling = command("scaling", _scaling, "work and exchanges of each of several devices: a table")
-    scaling.add_argument("--case", default="A", help=f"one of {','.join(CASES)} (%(default)s)")
+    scaling = command("scaling", _scaling, "Print a table of operations and reductions per device.")
+    scaling.add_argument(
+        "--case", default="A", help=f"One of {','.join(CASES)}. The default is %(default)s."
+    )
 
-    pictures = command("pictures", _pictures, "InceptionV3 at 75 and 299 pixels, against Keras's")
-    _add_peers(pictures, PICTURES, "all")
-    _add_timing(pictures, seconds=15, rounds=1)
+    images = command(
+        "images", _images, "Measure InceptionV3 at 75 and 299 pixels, compared with Keras."
+    )
+    _add_peers(images, IMAGE_NETWORKS, "all")
+    _add_timing(images, seconds=15, rounds=1)
 
-    install = command("install", _install, "make the environments of what is compared with")
-    install.add_argument("--only", default="all", help=f"any of {','.join(PEERS)} (%(default)s)")
-    install.add_argument("--folder", default=FOLDER, help="where they are (%(default)s)")
+    install = command("install", _install, "Create the environments of the other toolkits.")
+    install.add_argument(
+        "--only", default="all", help=f"Any of {','.join(PEERS)}. The default is %(default)s."
+    )
+    install.add_argument(
+        "--directory", default=DIRECTORY, help="Their directory. The default is %(default)s."
+    )
     install.add_argument(
         "--torch-index",
         default=TORCH_INDEX,
         metavar="URL",
-        help="where PyTorch for the CPU is; empty: where pip looks anyway (%(default)s)",
+        help="The index of CPU builds of PyTorch; empty for pip's own. The default is %(default)s.",
     )
 
-    report = command("report", _report, "a table and a plot of the lines")
+    report = command("report", _report, "Write a table and a plot of the printed lines.")
     report.add_argument("files", nargs="+", metavar="FILE")
-    report.add_argument("--output", default="docs", metavar="FOLDER", help="%(default)s")
+    report.add_argument(
+        "--output", default="docs", metavar="DIR", help="The directory. The default is %(default)s."
+    )
     return parser
 
 
@@ -190,17 +225,28 @@ def _add_data(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def _add_peers(parser: argparse.ArgumentParser, peers: Iterable[str], default: str) -> None:
-    names = f"any of {','.join(peers)}, or all (%(default)s)"
+    names = f"Any of {','.join(peers)}, or all. The default is '%(default)s'."
     parser.add_argument("--peers", default=default, help=names)
-    parser.add_argument("--folder", default=FOLDER, help="where these are (%(default)s)")
+    parser.add_argument(
+        "--directory", default=DIRECTORY, help="Their directory. The default is %(default)s."
+    )
 
 
 def _add_timing(parser: argparse.ArgumentParser, seconds: float | None, rounds: int) -> None:
     if seconds is not None:
-        parser.add_argument("--seconds", type=float, default=seconds, help="for each (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=rounds, help="%(default)s")
+        parser.add_argument(
+            "--seconds",
+            type=float,
+            default=seconds,
+            help="Seconds per measurement. The default is %(default)s.",
+        )
     parser.add_argument(
-        "--threads", default="", help="numbers, as 1,2; all processors if not given"
+        "--rounds", type=int, default=rounds, help="Rounds. The default is %(default)s."
+    )
+    parser.add_argument(
+        "--threads",
+        default="",
+        help="Numbers of threads, as in 1,2. The default is all processors.",
     )
 
 
@@ -209,12 +255,12 @@ def _names(flag: str, given: str, valid: Iterable[str]) -> list[str]:
     names = valid if given == "all" else [name for name in given.split(",") if name]
     for name in names:
         if name not in valid:
-            raise UserError(flag, f"unknown {name!r}; there are {', '.join(valid)}, or all")
+            raise UserError(flag, f"must be any of {', '.join(valid)}, or all; got {name}")
     return names
 
 
 def _peers(arguments: argparse.Namespace, valid: Iterable[str]) -> list[Competitor]:
-    return installed(_names("--peers", arguments.peers, valid), arguments.folder)
+    return find_competitors(_names("--peers", arguments.peers, valid), arguments.directory)
 
 
 def _threads(arguments: argparse.Namespace) -> list[int]:
@@ -222,7 +268,9 @@ def _threads(arguments: argparse.Namespace) -> list[int]:
     given = arguments.threads or str(most)
     for count in given.split(","):
         if not count.isdigit() or not 1 <= int(count) <= most:
-            raise UserError("--threads", f"{count!r} is not a number from 1 to {most}")
+            raise UserError(
+                "--threads", f"must be numbers from 1 to {most}, separated by commas; got {count}"
+            )
     return [int(count) for count in given.split(",")]
 
 

@@ -1,6 +1,6 @@
-"""The step alone, over the batches that a run of a configuration has: `bare_step CONFIG STEPS`.
+"""The training step without the loop, on the same batches: `bare_step CONFIG STEPS`.
 
-Prints the moment after each `log_every_n_steps` steps, by step, as a JSON object.
+Prints a JSON object: step -> the time after it, for every `log_every_n_steps` steps.
 """
 
 import json
@@ -21,7 +21,15 @@ from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
 
 def bare_step_moments(config_file: str, steps: int) -> dict[int, float]:
-    """When each logged step was done."""
+    """Run the steps.
+
+    Args:
+      config_file: The configuration.
+      steps: The number of steps.
+
+    Returns:
+      Logged step -> the time in seconds after it.
+    """
     config = resolve(load_config(config_file), [])
     with TemporaryDirectory() as folder:
         data = problem_of(config).prepare_training(config, Workdir(folder), Devices())

@@ -1,4 +1,4 @@
-"""The models and the work that are measured, the same for every framework; numpy alone."""
+"""The models and sentences that are measured, the same for every toolkit; needs numpy only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,21 +6,27 @@ from typing import NamedTuple
 import numpy as np
 
 Batch = dict[str, np.ndarray]
-"""As `data.batches` makes them: `source_ids`, `source_len`, `target_ids`, `target_len`."""
+"""A batch with the arrays `source_ids`, `source_len`, `target_ids`, `target_len`."""
 
 Pair = tuple[np.ndarray, np.ndarray]
-"""Source and target as numbers of words, from 0, without special tokens."""
+"""Source and target as token numbers from 0, without special tokens."""
 
 
 class Case(NamedTuple):
-    """A bidirectional encoder, attention, and a decoder that is fed what it saw; `units` is the
-    width of everything. Sources have `shortest` to `longest` words, all lengths equally often;
-    targets about as many.
+    """A model with a bidirectional encoder, attention and input feeding, and its sentences.
 
     Attributes:
-      vocab_size: of both sides: V - 4 words, and four ids for what is special.
-      equal_lengths: whether a target is as long as its source.
-      batches: that are timed, one after the other.
+      cell: The class of the cells.
+      attention: The class of the attention.
+      units: The width of all layers.
+      encoder_layers: The number of encoder layers.
+      decoder_layers: The number of decoder layers.
+      vocab_size: The size of each vocabulary: V - 4 tokens and four special ids.
+      shortest: The length of the shortest source; lengths are uniformly distributed.
+      longest: The length of the longest source.
+      equal_lengths: Whether a target is as long as its source, rather than similar in length.
+      batch_size: The number of pairs in a batch.
+      batches: The number of batches that are timed one after the other.
     """
 
     cell: str
@@ -45,14 +51,14 @@ CASES = {
 }
 REAL = "R"
 DROPOUT = 0.2
-"""Of the inputs of all layers."""
+"""Dropout rate of the inputs of all layers."""
 LEARNING_RATE = 1e-4
 DECODE_LENGTH = 50
-"""Words of every decoded sentence: none ends before, so that every run does the same work."""
+"""Length of every decoded sentence: END is excluded, so that every run does the same work."""
 
 
 class SpecialIds(NamedTuple):
-    """Which ids a framework gives to what: word i has `first_word` + i."""
+    """The ids of a toolkit: token i has the id `first_word` + i."""
 
     first_word: int
     start: int
@@ -61,24 +67,41 @@ class SpecialIds(NamedTuple):
 
 
 def our_ids(case: Case) -> SpecialIds:
-    """Words come first; `vocabulary` tells the rest. One id is left over."""
+    """Return the ids of this package: tokens first, then UNK, START and END; one id is unused.
+
+    Args:
+      case: The case.
+    """
     return SpecialIds(0, case.vocab_size - 2, case.vocab_size - 1, 0)
 
 
 def make_pairs(case: Case, count: int, seed: int) -> list[Pair]:
-    """The same for the same seed."""
+    """Draw pairs; the same seed gives the same pairs.
+
+    Args:
+      case: The case.
+      count: The number of pairs.
+      seed: The seed.
+    """
     generator = np.random.default_rng(seed)
     sources = targets = generator.integers(case.shortest, case.longest + 1, count)
     if not case.equal_lengths:
         noise = np.rint(generator.normal(0, 2, count)).astype(int)
         targets = np.clip(sources + noise, case.shortest, case.longest)
-    return draw_words(generator, sources, targets, case.vocab_size - 4)
+    return draw_pairs(generator, sources, targets, case.vocab_size - 4)
 
 
-def draw_words(
+def draw_pairs(
     generator: np.random.Generator, sources: np.ndarray, targets: np.ndarray, words: int
 ) -> list[Pair]:
-    """Pairs of these lengths, all words equally often."""
+    """Draw pairs of given lengths from a uniform distribution over the tokens.
+
+    Args:
+      generator: The random numbers.
+      sources: The lengths of the sources.
+      targets: The lengths of the targets.
+      words: The number of tokens.
+    """
     return [
         (generator.integers(words, size=s), generator.integers(words, size=t))
         for s, t in zip(sources, targets, strict=True)
@@ -86,14 +109,29 @@ def draw_words(
 
 
 def make_batches(case: Case, ids: SpecialIds, seed: int = 1234) -> list[Batch]:
-    """Batches that are not sorted by length, each padded to its longest pair."""
+    """Make batches that are not sorted by length, each padded to its longest pair.
+
+    Args:
+      case: The case.
+      ids: The ids of the toolkit.
+      seed: The seed.
+    """
     size = case.batch_size
     pairs = make_pairs(case, case.batches * size, seed)
     return [pad(pairs[i : i + size], ids) for i in range(0, len(pairs), size)]
 
 
 def make_sources(case: Case, batch_size: int, ids: SpecialIds) -> tuple[np.ndarray, np.ndarray]:
-    """What is decoded: ids [B, S] and lengths [B]; alone, the sentence of median length."""
+    """Make the sources to decode; a single one is the sentence of median length.
+
+    Args:
+      case: The case.
+      batch_size: The number of sources, B.
+      ids: The ids of the toolkit.
+
+    Returns:
+      Ids [B, S] and lengths [B].
+    """
     batch = pad(make_pairs(case, 32, seed=7), ids)
     rows = slice(15, 16) if batch_size == 1 else slice(batch_size)
     lengths = batch["source_len"][rows]
@@ -101,7 +139,12 @@ def make_sources(case: Case, batch_size: int, ids: SpecialIds) -> tuple[np.ndarr
 
 
 def pad(pairs: Sequence[Pair], ids: SpecialIds) -> Batch:
-    """Targets get START and END, sources nothing. Long sources come first: some need it so."""
+    """Make a batch. Targets get START and END; long sources come first, as some toolkits require.
+
+    Args:
+      pairs: The pairs.
+      ids: The ids of the toolkit.
+    """
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
     source_len = np.array([len(source) for source, _ in pairs], np.int32)
     target_len = np.array([len(target) + 2 for _, target in pairs], np.int32)
@@ -120,18 +163,29 @@ def pad(pairs: Sequence[Pair], ids: SpecialIds) -> Batch:
 
 
 def target_tokens(batches: Sequence[Batch]) -> int:
-    """END counted; START and padding not."""
+    """Count the target tokens, including END, without START and padding.
+
+    Args:
+      batches: The batches.
+    """
     return sum(int(np.maximum(batch["target_len"] - 1, 0).sum()) for batch in batches)
 
 
 def train_flops(case: Case, batches: Sequence[Batch]) -> float:
-    """Floating-point operations of a training step's matrix products, the mean over the batches.
+    """Count the floating-point operations of a training step's matrix products.
 
-    Padded positions count, for they are computed. A multiplication with its addition is two; the
-    way back costs twice the way forth.
+    Padded positions count, because they are computed. A multiplication with its addition is two
+    operations; the backward pass costs twice the forward pass.
+
+    Args:
+      case: The case.
+      batches: The batches.
+
+    Returns:
+      The mean over the batches.
     """
     units, gates = case.units, 3 if case.cell == "GRUCell" else 4
-    memory = 2 * units  # the encoder's two directions
+    memory = 2 * units  # both directions of the encoder
     source_token = 2 * memory * units  # attention's keys
     for layer in range(case.encoder_layers):
         # Both directions. Counted as if each layer saw both directions of the one below.

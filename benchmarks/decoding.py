@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from benchmarks.cases import CASES, DECODE_LENGTH, make_sources, our_ids
-from benchmarks.timing import latencies, rates, timed
+from benchmarks.timing import latencies, rates, time_runs
 from benchmarks.training import make_model
 from benchmarks.work import MODES, Work
 from seq2seq_jax.data.vocabulary import Vocabulary
@@ -15,17 +15,21 @@ from seq2seq_jax.search.decoding import make_decode
 
 
 def measure_decoding(work: Work) -> dict[str, Any]:
-    """Sentences a second."""
+    """Measure sentences per second.
+
+    Args:
+      work: The measurement.
+    """
     case = CASES[work.case]
     model = make_model(case)
     params = init_params(model, seed=0)
     vocabulary = Vocabulary(map(str, range(case.vocab_size - 3)))
     decode = make_decode(model, vocabulary, beam_width=MODES[work.mode], max_length=DECODE_LENGTH)
-    # Words alone are ever chosen: the logits of UNK, SEQUENCE_START and SEQUENCE_END are too low.
+    # Exclude UNK, SEQUENCE_START and SEQUENCE_END, so that all sentences have the same length.
     bias = params["decoder"]["project_logits"]["bias"]
     params["decoder"]["project_logits"]["bias"] = bias.at[vocabulary.unk_id :].set(-1e9)
     sources, lengths = make_sources(case, work.batch_size, our_ids(case))
-    runs = timed(lambda: jax.device_get(decode(params, sources, lengths)), work.seconds)
+    runs = time_runs(lambda: jax.device_get(decode(params, sources, lengths)), work.seconds)
     return {
         **rates("sent", work.batch_size, runs),
         **latencies(runs),

@@ -1,7 +1,7 @@
-"""InceptionV3 to its last map: `python -m benchmarks.inception inception75:train:16`.
+"""InceptionV3 up to its last feature map: `python -m benchmarks.inception inception75:train:16`.
 
-`infer` is the network as it is used; `train` a step of plain gradient descent on the mean square of
-its map, with the statistics of batch norm. Keras does the same in `peers/keras_inception.py`.
+`infer` is inference; `train` is a step of gradient descent on the mean square of the feature map,
+with batch statistics in batch norm. `peers/keras_inception.py` does the same with Keras.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
-from benchmarks.inception_work import drawn_images, image_size
+from benchmarks.inception_work import image_size, random_images
 from benchmarks.matmul import matmul_gflops
 from benchmarks.ours import NAME, utilisation
-from benchmarks.timing import peak_rss_mb, rates, timed
+from benchmarks.timing import peak_rss_mb, rates, time_runs
 from benchmarks.work import Work, measure_one
 from seq2seq_jax.captioning.models.inception_v3 import InceptionV3
 from seq2seq_jax.devices.malloc_tuning import tune_malloc
@@ -24,23 +24,34 @@ LEARNING_RATE = 1e-3
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """Images a second, the machine's limit, and the share of it that was used."""
+    """Measure images per second and the share of the machine's fastest matrix product.
+
+    Args:
+      work: The measurement.
+    """
     network = InceptionV3()
-    images = jnp.asarray(drawn_images(image_size(work), work.batch_size))
+    images = jnp.asarray(random_images(image_size(work), work.batch_size))
     variables = jax.jit(lambda: network.init(jax.random.key(0), images[:1]))()
     gflop = work.batch_size * forward_gflop(network, image_size(work))
     run = (_training if work.mode == "train" else _inference)(network, variables, images)
-    runs = timed(run, work.seconds)
+    runs = time_runs(run, work.seconds)
     results = rates("images", work.batch_size, runs)
     results["step_ms_median"] = round(1e3 * work.batch_size / results["images_s_median"], 1)
     results["step_gflop"] = round(gflop * (3 if work.mode == "train" else 1), 2)
-    results["peak_rss_mb"] = peak_rss_mb()  # before the matrices below
+    results["peak_rss_mb"] = peak_rss_mb()  # Before the matrices below.
     results["matmul_gflops"] = round(matmul_gflops(), 1)
     return {**results, "utilisation": utilisation(results, results["matmul_gflops"])}
 
 
 def forward_gflop(network: InceptionV3, size: int) -> float:
-    """1e9 operations of the convolutions for one image; a training step has three times as many."""
+    """Count the operations of the convolutions for one image, in 1e9.
+
+    A training step has three times as many.
+
+    Args:
+      network: The network.
+      size: Height and width of the image.
+    """
     images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
 
     def run(images: jax.Array) -> Any:

@@ -1,23 +1,38 @@
-"""What InceptionV3 is given to compute, the same for every framework; numpy alone."""
+"""The measurements of InceptionV3, the same for every toolkit; needs numpy only."""
 
 import numpy as np
 
 from benchmarks.work import Work
 
 CASES = {"inception75": 16, "inception299": 8}
-"""Batch size of each; the number in the name is the height and width of images, in pixels."""
+"""Name -> batch size; the number in the name is the height and width of the images in pixels."""
 MODES = ("infer", "train")
 
 
-def inception_work(seconds: float) -> list[Work]:
+def inception_works(seconds: float) -> list[Work]:
+    """List the measurements.
+
+    Args:
+      seconds: The seconds for each.
+    """
     return [Work(case, mode, size, seconds) for case, size in CASES.items() for mode in MODES]
 
 
 def image_size(work: Work) -> int:
+    """Return the height and width of the images in pixels.
+
+    Args:
+      work: The measurement.
+    """
     return int(work.case.removeprefix("inception"))
 
 
-def drawn_images(size: int, number: int) -> np.ndarray:
-    """[number, size, size, 3] float32, normally distributed."""
+def random_images(size: int, number: int) -> np.ndarray:
+    """Draw normally distributed images, [number, size, size, 3] float32.
+
+    Args:
+      size: Height and width in pixels.
+      number: The number of images.
+    """
     shape = (number, size, size, 3)
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)

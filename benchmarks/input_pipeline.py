@@ -1,7 +1,7 @@
-"""Batches from prepared data: tokens a second of this package, grain and tf.data.
+"""Batches from prepared data: tokens per second of this package, grain and tf.data.
 
-`measure_input` prepares one corpus and runs all three, each in a process of its own. As a program
-it is one of them, ours: `python -m benchmarks.input_pipeline WORK.json --seconds 10`.
+`measure_input` runs all three on one prepared corpus, each in its own process. As a program, this
+module measures this package: `python -m benchmarks.input_pipeline WORK.json --seconds 10`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.in_turn import Competitor
+from benchmarks.interleaved import Competitor
 from benchmarks.prepared_input import BATCH_SIZE, PreparedInput, time_batches
 from benchmarks.timing import peak_rss_mb
 from benchmarks.work import run_json, say, usable_processors
@@ -37,10 +37,14 @@ NAME = "seq2seq_jax"
 def measure_input(
     work: Path, competitors: Sequence[Competitor], threads: int, seconds: float, rounds: int
 ) -> Iterator[dict[str, Any]]:
-    """Yields a line for each competitor and round.
+    """Yield a line for each competitor and round.
 
     Args:
-      work: as `prepare_input` made it.
+      work: The file of `prepare_input`.
+      competitors: The programs to run.
+      threads: The number of processors for each.
+      seconds: The seconds for each.
+      rounds: The number of rounds.
     """
     pairs = PreparedInput.read(work).pairs
     for number in range(1, rounds + 1):
@@ -52,25 +56,31 @@ def measure_input(
 
 
 def our_process() -> Competitor:
+    """Return the program that measures this package."""
     return Competitor(NAME, sys.executable, "benchmarks.input_pipeline")
 
 
 def prepare_input(files: Sequence[str], vocab_size: int = 50_000, max_len: int = 80) -> Path:
-    """Prepares two parallel files, or a made corpus, once; what was prepared is found again.
+    """Prepare two parallel files, or a generated corpus, once in the cache directory.
+
+    Args:
+      files: The two files, or none.
+      vocab_size: The size of each vocabulary.
+      max_len: The length to which sentences are truncated.
 
     Returns:
-      the file that says what there is, see `PreparedInput`.
+      The file of the `PreparedInput`.
     """
-    source, target = files or _made_corpus(cache_dir("benchmarks"))
+    source, target = files or _generated_corpus(cache_dir("benchmarks"))
     corpus = _corpus((source, target), vocab_size, max_len)
     folder = cache_dir("benchmarks") / f"records_{corpus.digest}"
     folder.mkdir(parents=True, exist_ok=True)
     array_record, tfrecord = folder / "pairs.array_record", folder / "pairs.tfrecord"
     if not tfrecord.exists():
-        say(f"writing {len(corpus):,} pairs as TFRecord")
+        say(f"Writing {len(corpus):,} pairs as TFRecord")
         _write_tfrecord(tfrecord, _records(corpus))
     if not array_record.exists():
-        say(f"writing {len(corpus):,} pairs as array_record")
+        say(f"Writing {len(corpus):,} pairs as array_record")
         _write_array_record(array_record, _records(corpus))
     buckets = _buckets(corpus)
     path = folder / "work.json"
@@ -87,6 +97,11 @@ def prepare_input(files: Sequence[str], vocab_size: int = 50_000, max_len: int =
 
 
 def our_batches(prepared: PreparedInput) -> TrainBatches:
+    """Return the training batches of this package.
+
+    Args:
+      prepared: The prepared corpus.
+    """
     corpus = _corpus(prepared.files, prepared.vocab_size, prepared.max_len)
     buckets = Buckets(
         tuple((s, t) for s, t in prepared.shapes), (BATCH_SIZE,) * len(prepared.shapes)
@@ -136,24 +151,26 @@ def _write_array_record(path: Path, records: Iterator[bytes]) -> None:
     try:
         from array_record.python.array_record_module import ArrayRecordWriter
     except ImportError:
-        say("array_record is not installed (pip install 'seq2seq-jax[records]'): nothing for grain")
+        say("grain is skipped: array_record is missing (pip install 'seq2seq-jax[records]')")
         return
     part = path.with_suffix(".part")
-    writer = ArrayRecordWriter(str(part), "group_size:1")  # what grain advises for random access
+    writer = ArrayRecordWriter(str(part), "group_size:1")  # As grain recommends for random access.
     for record in records:
         writer.write(record)
     writer.close()
     part.rename(path)
 
 
-def _made_corpus(folder: Path, pairs: int = 1_000_000, words: int = 400_000) -> tuple[str, str]:
-    """Lengths of Poisson distributions with means 24 and 23, words by Zipf's law; seeded."""
+def _generated_corpus(
+    folder: Path, pairs: int = 1_000_000, words: int = 400_000
+) -> tuple[str, str]:
+    """Generate lengths from Poisson distributions with means 24 and 23, words by Zipf's law."""
     files = folder / f"source_{pairs}.txt", folder / f"target_{pairs}.txt"
     folder.mkdir(parents=True, exist_ok=True)
     for seed, (file, mean) in enumerate(zip(files, (24, 23), strict=True)):
         if file.exists():
             continue
-        say(f"making {file}, {pairs:,} lines")
+        say(f"Writing {file}, {pairs:,} lines")
         generator = np.random.default_rng(seed)
         part = file.with_suffix(".part")
         with open(part, "w", encoding="utf-8") as lines:

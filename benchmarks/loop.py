@@ -1,7 +1,7 @@
-"""What the training loop adds to the bare step, and how long a run takes to its first step.
+"""The overhead of the training loop over the bare step, and the time until the first step.
 
-`seq2seq-jax train` is run as a user runs it, and the moments of its log lines are noted. The bare
-step is timed over the same batches, in its own process, its numbers fetched as often as the loop
+`seq2seq-jax train` is run as a user runs it, and the times of its log lines are recorded. The bare
+step is timed on the same batches in its own process; its metrics are fetched as often as the loop
 logs them. All sentences are padded to one shape, so that every step is the same work.
 """
 
@@ -18,22 +18,27 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.cases import CASES, Case, make_pairs
-from benchmarks.work import environment, kept_to, run_json
+from benchmarks.work import environment, limit_processors, run_json
 
 LOG_EVERY = 50
-"""Steps from one log line to the next; without being told, a run takes twice as many."""
+"""Steps between two log lines."""
 _PAIRS = 2000
 
 
 def measure_loop(name: str, threads: int, steps: int = 250, rounds: int = 3) -> dict[str, Any]:
-    """One line. Loop and bare step alternate; the step's time is the median over all rounds.
+    """Measure the loop and the bare step in turn; the times are medians over all rounds.
 
     Args:
-      name: of the case.
-      steps: of a run; its first `LOG_EVERY` do not count.
+      name: The name of the case.
+      threads: The number of threads.
+      steps: The steps of each run; the first `LOG_EVERY` do not count.
+      rounds: The number of rounds.
+
+    Returns:
+      The line of the measurement.
 
     Raises:
-      RuntimeError: a run failed; its last complaint.
+      RuntimeError: A run failed. The message is its last line on standard error.
     """
     case = CASES[name]
     loop: list[float] = []
@@ -48,12 +53,12 @@ def measure_loop(name: str, threads: int, steps: int = 250, rounds: int = 3) -> 
         ]
         for number in range(rounds):
             moments = dict(_log_moments(config, f"{folder}/run{number}", cache, threads, steps))
-            loop += _seconds_a_step(moments)
+            loop += _seconds_per_step(moments)
             command = [sys.executable, "-m", "benchmarks.bare_step", str(config)]
             printed = run_json([*command, str(steps)], threads)
             if "error" in printed:
                 raise RuntimeError(printed["error"])
-            bare += _seconds_a_step({int(step): moment for step, moment in printed.items()})
+            bare += _seconds_per_step({int(step): moment for step, moment in printed.items()})
     loop_s, bare_s = statistics.median(loop), statistics.median(bare)
     return {
         "peer": "seq2seq_jax",
@@ -70,8 +75,8 @@ def measure_loop(name: str, threads: int, steps: int = 250, rounds: int = 3) -> 
     }
 
 
-def _seconds_a_step(moments: dict[int, float]) -> list[float]:
-    """Of every stretch between two log lines."""
+def _seconds_per_step(moments: dict[int, float]) -> list[float]:
+    """Return the seconds per step of each interval between two log lines."""
     steps = sorted(moments)
     return [(moments[b] - moments[a]) / (b - a) for a, b in pairwise(steps)]
 
@@ -85,19 +90,19 @@ def _seconds_to_first_step(config: Path, workdir: str, cache: str, threads: int)
 def _log_moments(
     config: Path, workdir: str, cache: str, threads: int, steps: int
 ) -> Iterator[tuple[int, float]]:
-    """Trains; yields each step that is logged, and when that was."""
+    """Train, and yield each logged step with its time."""
     command = [sys.executable, "-m", "seq2seq_jax", "train", f"--config={config}"]
     command += [f"--workdir={workdir}", f"--config.train_steps={steps}"]
-    # A cache of its own is what tells a cold start from a warm one.
+    # A separate cache distinguishes a cold start from a warm one.
     settings = {**environment(threads), "SEQ2SEQ_JAX_CACHE": cache}
     settings.pop("JAX_COMPILATION_CACHE_DIR", None)
-    with kept_to(threads):
+    with limit_processors(threads):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=settings)
     assert process.stderr is not None
     last = ""
     with process:
         for last in process.stderr:
-            if found := re.match(r"step (\d+)/\d+  loss", last):
+            if found := re.match(r"step (\d+)/\d+\W+loss", last):
                 yield int(found[1]), time.perf_counter()
     if process.returncode:
         raise RuntimeError(last.strip())

@@ -1,7 +1,7 @@
-"""One measurement of this package: `python -m benchmarks.ours B:train:64`.
+"""Measure this package once: `python -m benchmarks.ours B:train:64`.
 
-Nothing is read from the compilation cache unless JAX_COMPILATION_CACHE_DIR is set: `warm_s` and
-`peak_rss_mb` hold the compiling.
+The compilation cache is not used unless JAX_COMPILATION_CACHE_DIR is set: `warm_s` and
+`peak_rss_mb` include compilation.
 """
 
 from typing import Any
@@ -21,9 +21,13 @@ NAME = "seq2seq_jax"
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """The results of a measurement, the machine's limit, and the share of it that was used."""
+    """Measure training or decoding, and the machine's fastest matrix product.
+
+    Args:
+      work: The measurement.
+    """
     results = measure_training(work) if work.mode == "train" else measure_decoding(work)
-    results["peak_rss_mb"] = peak_rss_mb()  # before the matrices below
+    results["peak_rss_mb"] = peak_rss_mb()  # Before the matrices below.
     results["matmul_gflops"] = round(matmul_gflops(), 1)
     if work.mode == "train":
         results["utilisation"] = utilisation(results, results["matmul_gflops"])
@@ -33,7 +37,12 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def utilisation(results: dict[str, Any], gflops: float) -> float:
-    """Share of the limit that a training step used."""
+    """Return the speed of a training step as a share of the fastest matrix product.
+
+    Args:
+      results: The results of the training step.
+      gflops: The speed of the fastest matrix product, in 1e9 operations per second.
+    """
     return round(results["step_gflop"] / (results["step_ms_median"] / 1e3) / gflops, 3)
 
 

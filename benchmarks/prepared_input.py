@@ -1,11 +1,12 @@
-"""One corpus, prepared for each input pipeline as that pipeline reads it best; and how they are
-timed. What others read has less left to do than what we read:
+"""One corpus, prepared for each input pipeline in its best format, and how they are timed.
 
-    ours      numbers of tokens, mapped into memory: ids, START, END, cutting when batches are made
-    others    a record a pair, whose ids are final: START and END are there, long ones are cut
+The other pipelines read data that need less work than ours:
 
-Left for all: to shuffle, to bucket by length, to pad, in batches of 64. Ours and grain's shuffle is
-a permutation of the whole, tf.data's a window of 100,000 pairs. Numpy alone.
+    ours      token numbers in memory-mapped files: ids, START, END and truncation at batching
+    others    one record per pair with the final ids: truncated, with START and END
+
+All of them shuffle, bucket by length and pad, in batches of 64. Ours and grain shuffle the whole
+corpus, tf.data a window of 100,000 pairs. This module needs numpy only.
 """
 
 import dataclasses
@@ -27,14 +28,18 @@ _WINDOW_S = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class PreparedInput:
-    """
+    """A prepared corpus.
+
+    A record is the source's length, its ids and those of the target, as little-endian int32.
+
     Attributes:
-      pairs: how many.
-      shapes: widths of source and target of the buckets, as ours were chosen.
-      files: the text, two parallel files.
-      vocab_size, max_len: words of each vocabulary, and ids of a sentence, at the most.
-      array_record, tfrecord: files of records; "" where they could not be written. A record is
-        the source's length, its ids, and those of the target, int32 in little endian.
+      pairs: The number of pairs.
+      shapes: The widths of source and target of the buckets, as chosen by this package.
+      files: The text, two parallel files.
+      vocab_size: The size of each vocabulary.
+      max_len: The length to which sentences are truncated.
+      array_record: The records as array_record; empty if it is not installed.
+      tfrecord: The records as TFRecord.
     """
 
     pairs: int
@@ -47,15 +52,32 @@ class PreparedInput:
 
     @classmethod
     def read(cls, path: str | Path) -> "PreparedInput":
+        """Read the description from a JSON file.
+
+        Args:
+          path: The file.
+        """
         return cls(**json.loads(Path(path).read_text()))
 
     def write(self, path: str | Path) -> None:
+        """Write the description to a JSON file.
+
+        Args:
+          path: The file.
+        """
         Path(path).write_text(json.dumps(dataclasses.asdict(self)))
 
 
 def time_batches(batches: Iterator[Batch], seconds: float) -> dict[str, Any]:
-    """Tokens a second, special ones included and padding not; the median is that of stretches of a
-    quarter of a second, the mean is over all, what an epoch begins with included."""
+    """Measure tokens per second, including special tokens, without padding.
+
+    The median is over intervals of a quarter of a second; the mean is over the whole time,
+    including the start of an epoch.
+
+    Args:
+      batches: The batches.
+      seconds: The seconds of the measurement.
+    """
     started = time.perf_counter()
     first = next(batches)
     first_s = time.perf_counter() - started
@@ -88,6 +110,10 @@ def time_batches(batches: Iterator[Batch], seconds: float) -> dict[str, Any]:
 
 
 def split_record(record: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Source and target ids of a record."""
+    """Return the source and target ids of a record.
+
+    Args:
+      record: The record as int32.
+    """
     source_len = int(record[0])
     return record[1 : 1 + source_len], record[1 + source_len :]

@@ -1,4 +1,4 @@
-"""Sentences as long as people's, where it counts how well a batch's sentences fit together."""
+"""The case with the lengths of a real corpus, where bucketing by length matters."""
 
 import gzip
 from collections import Counter
@@ -7,17 +7,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.cases import Batch, Case, Pair, SpecialIds, draw_words, pad
+from benchmarks.cases import Batch, Case, Pair, SpecialIds, draw_pairs, pad
 
 Item = TypeVar("Item")
 
 
 def real_pairs(case: Case, files: Sequence[str] = ()) -> list[Pair]:
-    """The pairs of two parallel files, split at blanks, each plain or .gz; without any, 29,000
-    pairs whose lengths are distributed as those of Multi30k.
+    """Read the pairs of two parallel files, or draw 29,000 pairs with the lengths of Multi30k.
 
-    Of a file the most frequent words that the case's vocabulary holds have numbers of their own;
-    all others are one word. Pairs with an empty side, or one longer than the case's, are left out.
+    Words outside the case's vocabulary become one token. Pairs with an empty side, or with one that
+    is longer than the case allows, are dropped.
+
+    Args:
+      case: The case.
+      files: The two files, plain or .gz, with words separated by spaces; or none.
     """
     if not files:
         return _like_multi30k(case)
@@ -30,23 +33,35 @@ def real_pairs(case: Case, files: Sequence[str] = ()) -> list[Pair]:
 
 
 def sorted_batches(case: Case, pairs: Sequence[Pair], ids: SpecialIds) -> list[Batch]:
-    """Some batches of an epoch that sorts all pairs by length, as fairseq does: no order pads less,
-    and those of the other toolkits, which sort a pool or nothing, pad more."""
+    """Return some batches of an epoch that is sorted by length, as fairseq does.
+
+    This order pads least; the other toolkits sort a pool or nothing, and pad more.
+
+    Args:
+      case: The case.
+      pairs: The corpus.
+      ids: The ids of the toolkit.
+    """
     ordered = sorted(pairs, key=lambda pair: (len(pair[0]), len(pair[1])))
     starts = range(0, len(ordered) - case.batch_size + 1, case.batch_size)
-    chosen = evenly(starts, case.batches)
+    chosen = pick_evenly(starts, case.batches)
     return [pad(ordered[start : start + case.batch_size], ids) for start in chosen]
 
 
-def evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """So many of the items, equally far from each other."""
+def pick_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Return a number of evenly spaced items.
+
+    Args:
+      items: The items.
+      count: The number.
+    """
     places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[place] for place in places]
 
 
 def _like_multi30k(case: Case, count: int = 29_000, seed: int = 30) -> list[Pair]:
-    """Log-normal lengths; mean, spread and correlation are those of its English and German words,
-    measured on its 29,000 training pairs (means 13.0 and 12.4, correlation 0.85)."""
+    """Draw log-normal lengths with the mean, deviation and correlation of English and German
+    sentences in the 29,000 training pairs of Multi30k (means 13.0 and 12.4, correlation 0.85)."""
     generator = np.random.default_rng(seed)
     sources = generator.normal(2.522, 0.296, count)
     targets = 0.114 + 0.934 * sources + generator.normal(0, 0.1695, count)
@@ -54,7 +69,7 @@ def _like_multi30k(case: Case, count: int = 29_000, seed: int = 30) -> list[Pair
         np.clip(np.rint(np.exp(side)), case.shortest, case.longest).astype(int)
         for side in (sources, targets)
     )
-    return draw_words(generator, source_len, target_len, case.vocab_size - 4)
+    return draw_pairs(generator, source_len, target_len, case.vocab_size - 4)
 
 
 def _numbered(file: str, words: int) -> list[np.ndarray]:

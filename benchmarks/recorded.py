@@ -1,9 +1,9 @@
-"""The train step of google/seq2seq at fixed shapes against ours.
+"""The training step of google/seq2seq at fixed shapes, compared with ours.
 
-Its times were recorded once, for it needs TensorFlow 1.0: medians of its unmodified train step on a
-quiet machine with two cores of an AMD EPYC (Zen 4), on TensorFlow's published wheel, which does not
-use AVX. Batches of 32 rows, all of full length, dropout of inputs on. Ratios hold on a machine like
-that alone.
+The times of google/seq2seq were recorded once, because it needs TensorFlow 1.0. They are medians of
+its unmodified training step on an idle machine with two cores of an AMD EPYC (Zen 4), with the
+published wheel of TensorFlow, which does not use AVX. Batches have 32 rows, all of full length;
+input dropout is on. The ratios are valid only on a similar machine.
 
     python -m benchmarks.recorded nmt_small:step:32
 """
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.cases import Case, draw_words, our_ids, pad
+from benchmarks.cases import Case, draw_pairs, our_ids, pad
 from benchmarks.training import make_model, time_steps
 from benchmarks.work import Work, measure_one, usable_processors
 from seq2seq_jax.devices.malloc_tuning import tune_malloc
@@ -22,10 +22,11 @@ BATCH_SIZE = 32
 
 
 class Recorded(NamedTuple):
-    """
+    """The recorded times of a model.
+
     Attributes:
-      case: `shortest` and `longest` are the steps of both sides, SEQUENCE_END included.
-      step_s: seconds of a train step of google/seq2seq, by threads.
+      case: The model; all sentences have the same length, including SEQUENCE_END.
+      step_s: Number of threads -> seconds of a training step of google/seq2seq.
     """
 
     case: Case
@@ -49,7 +50,7 @@ def measure(work: Work) -> dict[str, Any]:
     case, step_s = RECORDED[work.case]
     steps = np.full(case.batch_size, case.longest)
     # The targets' SEQUENCE_END is added.
-    pairs = draw_words(np.random.default_rng(0), steps, steps - 1, case.vocab_size - 4)
+    pairs = draw_pairs(np.random.default_rng(0), steps, steps - 1, case.vocab_size - 4)
     runs = time_steps(make_model(case), [pad(pairs, our_ids(case))], work.seconds)
     median, threads = statistics.median(runs.wall), len(usable_processors())
     results = {

@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def write_report(files: Sequence[str], folder: str | Path) -> tuple[Path, Path]:
-    """Writes FOLDER/speed.md and FOLDER/figures/speed.png, or neither of them.
+    """Writes DIRECTORY/speed.md and DIRECTORY/figures/speed.png, or neither of them.
 
     Args:
       files: of JSON lines.
@@ -48,7 +48,7 @@ def write_report(files: Sequence[str], folder: str | Path) -> tuple[Path, Path]:
     figure = plot(rows, Path(folder) / "figures" / "speed.png")
     table = Path(folder) / "speed.md"
     with atomic_replace(table) as partial:
-        partial.write_text(describe(lines, rows), encoding="utf-8")
+        partial.write_text(to_markdown(lines, rows), encoding="utf-8")
     return table, figure
 
 
@@ -93,7 +93,7 @@ def make_rows(lines: Iterable[Line]) -> list[Row]:
     return rows
 
 
-def describe(lines: Sequence[Line], rows: Sequence[Row]) -> str:
+def to_markdown(lines: Sequence[Line], rows: Sequence[Row]) -> str:
     """Markdown."""
     text = [
         "# Speed",

@@ -1,7 +1,7 @@
-"""What each device does when several train together, as read from the compiled train step.
+"""The work of each device in data-parallel training, as read from the compiled training step.
 
-Devices that are pretended share the same processors, so that their speed says nothing; but the
-program of each tells how much work it has, and how often it waits for the others.
+Simulated devices share the same processors, so their speed has no meaning. But the program of each
+device shows how many operations it has, and how often it waits for the others.
 """
 
 import math
@@ -22,14 +22,15 @@ COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "collective-permute
 
 
 class Program(NamedTuple):
-    """
+    """The compiled training step of one device.
+
     Attributes:
-      devices: that run it at once.
-      rows: of the batch that each of them works on.
-      gflop: of each device's program; of a loop over time, those of one turn.
-      collectives, in_loops: places where all devices exchange numbers; those that a loop over time
-        comes to at every word.
-      exchanged_mb: what they exchange in a step, loops apart.
+      devices: The number of devices.
+      rows: The rows of the batch on each device.
+      gflop: 1e9 operations of the program; a loop over time counts once.
+      collectives: The number of collective operations.
+      in_loops: The number of those in loops over time, which run for every token.
+      exchanged_mb: The MB that they exchange in a step, without those in loops.
     """
 
     devices: int
@@ -40,13 +41,18 @@ class Program(NamedTuple):
     exchanged_mb: float
 
 
-def pretend_devices() -> None:
-    """Makes the processors look like as many devices as are needed; before JAX has any."""
+def simulate_devices() -> None:
+    """Simulate the devices on the CPU; call this before JAX initializes its devices."""
     jax.config.update("jax_num_cpu_devices", max(COUNTS))
 
 
 def compile_for(name: str, count: int) -> Program:
-    """The train step of a case, compiled for so many devices."""
+    """Compile the training step of a case for a number of devices.
+
+    Args:
+      name: The name of the case.
+      count: The number of devices.
+    """
     case = CASES[name]
     all_devices, available = devices.Devices("jit"), devices.available
     batch = make_batches(case, our_ids(case))[0]
@@ -71,15 +77,21 @@ def compile_for(name: str, count: int) -> Program:
 
 
 def collectives(program: str) -> list[tuple[int, bool]]:
-    """Of an optimised HLO program, of each exchange between devices: the bytes that each device
-    gets, and whether it is in a loop."""
+    """Find the collective operations of an optimized HLO program.
+
+    Args:
+      program: The text of the program.
+
+    Returns:
+      For each operation, the bytes that each device receives, and whether it is in a loop.
+    """
     parts = {}
     for part in program.split("\n\n"):
         if header := re.match(r"\s*(?:ENTRY )?%([\w.-]+) \(", part):
             parts[header[1]] = part
     in_loops: set[str] = set()
     called = set(re.findall(r"body=%([\w.-]+)", program))
-    while called:  # bodies, and all that they call
+    while called:  # Bodies of loops, and all that they call.
         in_loops |= called
         names = (re.findall(r"%([\w.-]+)", parts[name]) for name in called)
         called = {name for found in names for name in found if name in parts} - in_loops
@@ -91,10 +103,14 @@ def collectives(program: str) -> list[tuple[int, bool]]:
     ]
 
 
-def table(programs: list[Program]) -> str:
-    """Markdown."""
+def to_markdown(programs: list[Program]) -> str:
+    """Return the table as Markdown.
+
+    Args:
+      programs: One program for each number of devices.
+    """
     text = [
-        "| devices | rows of each | GFLOP of each program | exchanges a step | a word | MB |",
+        "| devices | rows per device | GFLOP per device | collectives per step | per token | MB |",
         "|---|---|---|---|---|---|",
     ]
     for program in programs:

@@ -1,4 +1,4 @@
-"""How runs are timed, and what is said about them; Python alone."""
+"""How runs are timed and summarized; needs Python only."""
 
 import math
 import resource
@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 
 class Runs(NamedTuple):
-    """
+    """Timed runs.
+
     Attributes:
-      outputs: what the runs returned, that of the first included.
-      warm_s: seconds of the first.
-      wall, cpu: of each other run the seconds that passed, and those of CPU time that this process
-        used.
+      outputs: What the runs returned, including the first one.
+      warm_s: The seconds of the first run.
+      wall: The seconds of each other run.
+      cpu: The CPU seconds of this process in each other run.
     """
 
     outputs: list[Any]
@@ -24,8 +25,14 @@ class Runs(NamedTuple):
     cpu: list[float]
 
 
-def timed(run: Callable[[], Any], seconds: float, most: int = 1000) -> Runs:
-    """Runs once to warm up, then at least twice, until the seconds or the most runs are over."""
+def time_runs(run: Callable[[], Any], seconds: float, most: int = 1000) -> Runs:
+    """Run once to warm up, then at least twice, until the time or the number of runs is reached.
+
+    Args:
+      run: What is timed.
+      seconds: The time.
+      most: The largest number of runs.
+    """
     started = time.perf_counter()
     outputs = [run()]
     runs = Runs(outputs, time.perf_counter() - started, [], [])
@@ -39,7 +46,13 @@ def timed(run: Callable[[], Any], seconds: float, most: int = 1000) -> Runs:
 
 
 def rates(what: str, count: int, runs: Runs) -> dict[str, float]:
-    """`count` a second, and a CPU second: the best run and the median one."""
+    """Return the rates per second and per CPU second, of the best and the median run.
+
+    Args:
+      what: The name of what is counted.
+      count: The count of each run.
+      runs: The timed runs.
+    """
     return {
         f"{what}_s_best": round(count / min(runs.wall), 3),
         f"{what}_s_median": round(count / statistics.median(runs.wall), 3),
@@ -51,7 +64,11 @@ def rates(what: str, count: int, runs: Runs) -> dict[str, float]:
 
 
 def latencies(runs: Runs) -> dict[str, float]:
-    """Milliseconds of a run: the median, and what 99 of 100 stay below."""
+    """Return the median and the 99th percentile of a run, in milliseconds.
+
+    Args:
+      runs: The timed runs.
+    """
     wall = sorted(runs.wall)
     return {
         "run_ms_median": round(1e3 * statistics.median(wall), 3),
@@ -60,6 +77,6 @@ def latencies(runs: Runs) -> dict[str, float]:
 
 
 def peak_rss_mb() -> int:
-    """The most memory that this process has had."""
+    """Return the peak memory of this process in MB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)

@@ -21,8 +21,8 @@ from benchmarks.cases import (
     our_ids,
     target_tokens,
 )
-from benchmarks.real_lengths import evenly, real_pairs
-from benchmarks.timing import Runs, rates, timed
+from benchmarks.real_lengths import pick_evenly, real_pairs
+from benchmarks.timing import Runs, rates, time_runs
 from benchmarks.work import Work, training_work
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.data.batches import TrainBatches
@@ -36,7 +36,11 @@ from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
 
 def measure_training(work: Work) -> dict[str, Any]:
-    """Target tokens a second, SEQUENCE_END counted, padding not."""
+    """Measure target tokens per second, including SEQUENCE_END, without padding.
+
+    Args:
+      work: The measurement.
+    """
     case = CASES[work.case]
     is_real = work.case == REAL
     batches = bucketed_batches(case, work.data) if is_real else make_batches(case, our_ids(case))
@@ -55,7 +59,13 @@ def measure_training(work: Work) -> dict[str, Any]:
 
 
 def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Runs:
-    """Times runs over all the batches; each gives the losses, means over tokens."""
+    """Time passes over all batches; each returns the losses, which are means over tokens.
+
+    Args:
+      model: The model.
+      batches: The batches.
+      seconds: The seconds of the measurement.
+    """
     settings = OptimizerConfig(learning_rate=LEARNING_RATE, params={"eps": 8e-7})
     optimizer = make_optimizer(settings)
     step = Devices().compile_step(make_train_step(model, optimizer))
@@ -69,18 +79,26 @@ def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Ru
             metrics.append(step_metrics)
         return [float(m["loss"] / m["target_tokens"]) for m in jax.device_get(metrics)]
 
-    return timed(one_pass, seconds)
+    return time_runs(one_pass, seconds)
 
 
 def make_model(case: Case) -> nn.Module:
-    """Built as from a config file."""
+    """Build the model of a case from its configuration.
+
+    Args:
+      case: The case.
+    """
     return build_model(resolve(case_config(case)), case.vocab_size, case.vocab_size)
 
 
 def case_config(case: Case) -> ConfigDict:
-    """That of configs/nmt_small.py, _medium.py or _large.py; of its data nothing is read."""
+    """Return the configuration of a case, a size of configs/nmt.py; its data are not read.
+
+    Args:
+      case: The case.
+    """
     config = default_config("AttentionSeq2Seq")
-    # A configuration without data is not valid.
+    # A configuration needs data to be valid.
     config.input_pipeline_train.params = {"builtin": "toy_copy"}
     config.input_pipeline_dev.params = {"builtin": "toy_copy"}
     config.source.reverse = False
@@ -102,7 +120,12 @@ def case_config(case: Case) -> ConfigDict:
 
 
 def bucketed_batches(case: Case, files: Sequence[str] = ()) -> list[Batch]:
-    """Some batches of an epoch, in buckets that are chosen as for any corpus."""
+    """Return some batches of an epoch, in buckets that are chosen as in training.
+
+    Args:
+      case: The case.
+      files: Two parallel files, or none.
+    """
     corpus = _corpus(case, real_pairs(case, files))
     lengths = corpus.source.lengths, corpus.target.lengths
     buckets = choose_buckets(*lengths, BatchRows(case.batch_size))
@@ -110,7 +133,7 @@ def bucketed_batches(case: Case, files: Sequence[str] = ()) -> list[Batch]:
         TrainBatches(corpus, buckets, seed=0, num_epochs=1),
         key=lambda batch: (batch["source_ids"].shape, batch["target_ids"].shape),
     )
-    return evenly(batches, case.batches)
+    return pick_evenly(batches, case.batches)
 
 
 def _corpus(case: Case, pairs: Sequence[Pair]) -> Corpus:

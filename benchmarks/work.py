@@ -1,7 +1,7 @@
-"""One measurement by its name, in a process of its own, so that its peak of memory is its own.
+"""One measurement by name, in its own process, so that its peak memory can be measured.
 
-The processes that measure, ours and those of other frameworks, all begin with `measure_one`, which
-prints one JSON line; `run_in_process` starts them. Python and numpy alone.
+The main programs of all toolkits call `measure_one`, which prints one JSON line; `run_in_process`
+starts them. This module needs Python and numpy only.
 """
 
 import argparse
@@ -18,15 +18,18 @@ from benchmarks.real_lengths import real_pairs, sorted_batches
 from benchmarks.timing import peak_rss_mb
 
 MODES = {"train": 0, "greedy": 1, "beam5": 5}
-"""Width of the beam by name."""
+"""Mode -> beam width."""
 
 
 class Work(NamedTuple):
-    """
+    """A measurement.
+
     Attributes:
-      case: its name.
-      seconds: about how long it is timed.
-      data: parallel files, for the case of real lengths.
+      case: The name of the case.
+      mode: A key of `MODES`.
+      batch_size: The number of sentences at a time.
+      seconds: The approximate time of the measurement.
+      data: Two parallel files for the case of real lengths, or none.
     """
 
     case: str
@@ -39,7 +42,14 @@ class Work(NamedTuple):
 def all_work(
     cases: Sequence[str], modes: Sequence[str], seconds: float = 15, data: tuple[str, ...] = ()
 ) -> list[Work]:
-    """Training at the batch size of each case, decoding one sentence and 32 at once."""
+    """List the measurements: training at each case's batch size, decoding at 1 and 32 sentences.
+
+    Args:
+      cases: The names of cases.
+      modes: The modes.
+      seconds: The seconds for each.
+      data: Two parallel files for the case of real lengths, or none.
+    """
     return [
         Work(case, mode, batch_size, seconds, data)
         for case in cases
@@ -50,7 +60,12 @@ def all_work(
 
 
 def train_batches(work: Work, ids: SpecialIds) -> list[Batch]:
-    """What a toolkit trains on: with real lengths, sentences of one length together."""
+    """Return the training batches of a toolkit; those of real lengths are sorted by length.
+
+    Args:
+      work: The measurement.
+      ids: The ids of the toolkit.
+    """
     case = CASES[work.case]
     if work.case == REAL:
         return sorted_batches(case, real_pairs(case, work.data), ids)
@@ -58,12 +73,22 @@ def train_batches(work: Work, ids: SpecialIds) -> list[Batch]:
 
 
 def training_work(work: Work, batches: Sequence[Batch]) -> dict[str, float]:
-    """How much there is to compute in a step, padding included."""
+    """Return the operations of a training step, including padding.
+
+    Args:
+      work: The measurement.
+      batches: Its batches.
+    """
     return {"step_gflop": round(train_flops(CASES[work.case], batches) / 1e9, 4)}
 
 
 def measure_one(peer: str, measure: Callable[[Work], Mapping[str, Any]]) -> None:
-    """The main program of a process that measures: `CASE:MODE:BATCH [--seconds N] [--data S T]`."""
+    """Run the main program of a toolkit: `CASE:MODE:BATCH [--seconds N] [--data S T]`.
+
+    Args:
+      peer: The name of the toolkit.
+      measure: Makes the measurement.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("work", help="CASE:MODE:BATCH")
     parser.add_argument("--seconds", type=float, default=15)
@@ -71,11 +96,17 @@ def measure_one(peer: str, measure: Callable[[Work], Mapping[str, Any]]) -> None
     arguments = parser.parse_args()
     case, mode, batch_size = arguments.work.split(":")
     work = Work(case, mode, int(batch_size), arguments.seconds, tuple(arguments.data))
-    print(json.dumps(described(peer, work, measure(work))))
+    print(json.dumps(measurement_line(peer, work, measure(work))))
 
 
-def described(peer: str, work: Work, results: Mapping[str, Any]) -> dict[str, Any]:
-    """The line of a measurement that was made in this process."""
+def measurement_line(peer: str, work: Work, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the line of a measurement that was made in this process.
+
+    Args:
+      peer: The name of the toolkit.
+      work: The measurement.
+      results: Its results.
+    """
     return {
         "peer": peer,
         "case": work.case,
@@ -92,14 +123,18 @@ def described(peer: str, work: Work, results: Mapping[str, Any]) -> dict[str, An
 def run_in_process(
     peer: str, python: str, module: str, work: Work, threads: int, paths: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Runs `module` of another process, kept to so many processors.
+    """Run a main program in another process that is limited to a number of processors.
 
     Args:
-      python: the interpreter.
-      paths: where it finds this package, if it is not installed there.
+      peer: The name of the toolkit.
+      python: The interpreter.
+      module: The main program.
+      work: The measurement.
+      threads: The number of processors.
+      paths: Where the interpreter finds the package `benchmarks`.
 
     Returns:
-      the line that it printed; or, if it failed, one that says so in `error`.
+      The line that it printed or, if it failed, a line with `error`.
     """
     command = [python, "-W", "ignore", "-m", module, f"{work.case}:{work.mode}:{work.batch_size}"]
     command += ["--seconds", str(work.seconds)]
@@ -110,8 +145,17 @@ def run_in_process(
 
 
 def run_json(command: Sequence[str], threads: int, paths: Sequence[str] = ()) -> dict[str, Any]:
-    """The JSON object in the last line that a command prints; or `error`, its last complaint."""
-    with kept_to(threads):
+    """Return the JSON object in the last line of a command's output.
+
+    Args:
+      command: The command.
+      threads: The number of processors.
+      paths: Entries of PYTHONPATH, if any.
+
+    Returns:
+      The object or, if the command failed, `error` with its last line on standard error.
+    """
+    with limit_processors(threads):
         process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -119,24 +163,33 @@ def run_json(command: Sequence[str], threads: int, paths: Sequence[str] = ()) ->
             text=True,
             env=environment(threads, paths),
         )
-    output, complaints = process.communicate()
+    output, errors = process.communicate()
     try:
         return json.loads(output.strip().rpartition("\n")[2])
     except ValueError:
-        lines = complaints.strip().splitlines() or [f"exit status {process.returncode}"]
+        lines = errors.strip().splitlines() or [f"exit status {process.returncode}"]
         return {"error": lines[-1]}
 
 
 def environment(threads: int, paths: Sequence[str] = ()) -> dict[str, str]:
-    """Of a process that measures: so many threads in libraries that do not look at processors."""
+    """Return the environment of a measurement, which sets the thread counts of libraries.
+
+    Args:
+      threads: The number of threads.
+      paths: Entries of PYTHONPATH, if any.
+    """
     counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     given = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
     return {**os.environ, **dict.fromkeys(counts, str(threads)), **given}
 
 
 @contextmanager
-def kept_to(threads: int) -> Iterator[None]:
-    """Processes that are started meanwhile have so many processors for good (on Linux)."""
+def limit_processors(threads: int) -> Iterator[None]:
+    """Limit the processors of the processes that are started in this context (on Linux).
+
+    Args:
+      threads: The number of processors.
+    """
     processors = usable_processors()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, processors[:threads])
@@ -148,11 +201,16 @@ def kept_to(threads: int) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Prints on stderr: stdout is for results alone."""
+    """Print to standard error; standard output is for results.
+
+    Args:
+      text: The line.
+    """
     print(text, file=sys.stderr, flush=True)
 
 
 def usable_processors() -> list[int]:
+    """Return the numbers of the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

@@ -1,4 +1,4 @@
-"""The same work in what people use otherwise, each in an environment of its own.
+"""The same measurements in other toolkits, each in its own environment.
 
-Each module but `environments` and `torch_work` is a main program that makes one measurement.
+Each module except `environments` and `torch_work` is a main program for one measurement.
 """

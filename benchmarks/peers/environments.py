@@ -1,7 +1,7 @@
-"""Environments for what is compared with, each in a folder of its own: FOLDER/NAME.
+"""The environments of the other toolkits, each in its own directory: DIRECTORY/NAME.
 
-All use a build of PyTorch for the CPU. What a toolkit asks for is given by hand where its own
-wishes do not go together with that.
+All use a CPU build of PyTorch. Dependencies are listed explicitly where a toolkit's own ones
+conflict with it.
 """
 
 import shutil
@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 from benchmarks.work import say
 
-FOLDER = ".peers"
+DIRECTORY = ".peers"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 _TORCH = "torch==2.13.0+cpu"
 
 
 class Peer(NamedTuple):
-    """
+    """A toolkit.
+
     Attributes:
-      module: in this package, which makes the measurements.
-      steps: arguments of one `pip install` after the other.
+      module: The main program in this package.
+      steps: The arguments of consecutive `pip install` commands.
     """
 
     module: str
@@ -48,7 +49,7 @@ TOOLKITS = {
             (_TORCH, "numpy"),
             ("hydra-core", "omegaconf", "sacrebleu", "bitarray", "cffi", "cython", "regex"),
             ("tqdm", "scikit-learn", "setuptools", "wheel"),
-            # The original does not build any more; this is the same, mended.
+            # The original no longer builds; this package is the same with fixes.
             ("--no-deps", "--no-build-isolation", "fairseq-fixed==0.12.3.1"),
         ),
     ),
@@ -57,49 +58,56 @@ INPUTS = {
     "grain": Peer("grain_input", (("grain==0.2.18", "array_record", "numpy"),)),
     "tf_data": Peer("tf_data_input", (("tensorflow-cpu==2.21.0", "numpy"),)),
 }
-PICTURES = {"keras": Peer("keras_inception", (("tensorflow-cpu==2.21.0", "keras", "numpy"),))}
-PEERS = TOOLKITS | INPUTS | PICTURES
+IMAGE_NETWORKS = {"keras": Peer("keras_inception", (("tensorflow-cpu==2.21.0", "keras", "numpy"),))}
+PEERS = TOOLKITS | INPUTS | IMAGE_NETWORKS
 
 
-def python_of(folder: str | Path, name: str) -> Path | None:
-    """The interpreter of an environment that was made; None if it was not."""
-    home = Path(folder) / name
-    return home / "bin" / "python" if (home / _MADE).exists() else None
-
-
-def make_environments(
-    names: Sequence[str], folder: str | Path, torch_index: str = TORCH_INDEX
-) -> None:
-    """Makes those that are missing. One that cannot be made is reported in a line.
+def find_python(folder: str | Path, name: str) -> Path | None:
+    """Return the interpreter of an environment; None if it does not exist.
 
     Args:
-      torch_index: where builds of PyTorch for the CPU are found; "": where pip looks anyway.
+      folder: The directory of the environments.
+      name: The name of the toolkit.
+    """
+    home = Path(folder) / name
+    return home / "bin" / "python" if (home / _COMPLETE).exists() else None
+
+
+def create_environments(
+    names: Sequence[str], folder: str | Path, torch_index: str = TORCH_INDEX
+) -> None:
+    """Create the environments that are missing, and report each failure in a line.
+
+    Args:
+      names: The names of toolkits.
+      folder: The directory of the environments.
+      torch_index: The index of CPU builds of PyTorch; empty for pip's own.
     """
     for name in names:
         home = Path(folder) / name
-        if python_of(folder, name):
+        if find_python(folder, name):
             continue
         shutil.rmtree(home, ignore_errors=True)
-        say(f"{name}: making {home}")
-        complaint = _run([sys.executable, "-m", "venv", str(home)])
+        say(f"{name}: creating {home}")
+        failure = _run([sys.executable, "-m", "venv", str(home)])
         for step in PEERS[name].steps:
-            if not complaint:
+            if not failure:
                 index = ["--extra-index-url", torch_index] if torch_index and _TORCH in step else []
                 pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-                complaint = _run([*pip, *index, *step])
-        if complaint:
+                failure = _run([*pip, *index, *step])
+        if failure:
             shutil.rmtree(home, ignore_errors=True)
-            say(f"{name}: left out, for it cannot be installed: {complaint}")
+            say(f"{name}: skipped, because the installation failed: {failure}")
         else:
-            (home / _MADE).touch()
+            (home / _COMPLETE).touch()
 
 
-_MADE = ".made"
+_COMPLETE = ".complete"
 
 
 def _run(command: Sequence[str]) -> str:
-    """The last complaint of a command that failed; nothing if it did not."""
-    # fairseq asks for this before it leaves its compiled parts alone, which are not used here.
+    """Return the last line on standard error of a command that failed; empty if it succeeded."""
+    # With this variable fairseq does not build its compiled parts, which are not used here.
     done = subprocess.run(
         ["env", "READTHEDOCS=1", *command],
         stdout=subprocess.DEVNULL,

@@ -1,5 +1,7 @@
-"""fairseq: its LSTM model, with LSTM cells in all cases for it has no others. Each layer of the
-decoder begins with the encoder's last state."""
+"""fairseq: its LSTM model, in all cases with LSTM cells, because it has no others.
+
+Each layer of the decoder starts from the encoder's final state.
+"""
 
 import logging
 from importlib.metadata import version
@@ -78,7 +80,7 @@ def measure(work: Work) -> dict[str, Any]:
 
     def search(sources: Tensor, lengths: Tensor) -> list[Tensor]:
         sample = {"net_input": {"src_tokens": sources, "src_lengths": lengths}}
-        # The last token is an END that is forced.
+        # The last token is a forced END.
         return [found[0]["tokens"][:-1] for found in generator.generate([model], sample)]
 
     return measure_search(work, model, search, ids=IDS)

@@ -1,8 +1,8 @@
 """grain over array_record: `python -m ...grain_input WORK.json --seconds 10`.
 
-grain has no bucketing; it is written as its guide says, an iterator of one's own. It is tried
-without threads, with its default of 16, and in as many processes as there are processors; the best
-counts. Their memory is that of the first process.
+grain has no bucketing; as its guide recommends, a custom iterator does it. The pipeline is measured
+without threads, with grain's default of 16 threads, and with one process per processor; the best
+result counts. The peak memory is that of the main process.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class _Bucketed(grain.IterDataset):
 
 
 class _BucketedIterator(grain.DatasetIterator):
-    """Collects pairs by bucket; a bucket that is full is a batch."""
+    """Collects pairs by bucket; a full bucket is a batch."""
 
     def __init__(self, parent: Any, shapes: list[tuple[int, int]]):
         super().__init__(parent)
@@ -71,7 +71,7 @@ class _BucketedIterator(grain.DatasetIterator):
                 return _padded(waiting, self._shapes[bucket])
 
     def get_state(self) -> dict[str, Any]:
-        return {"parent": self._parent.get_state()}  # enough to be timed
+        return {"parent": self._parent.get_state()}  # enough to be time_runs
 
     def set_state(self, state: dict[str, Any]) -> None:
         self._parent.set_state(state["parent"])

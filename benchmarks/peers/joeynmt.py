@@ -1,5 +1,7 @@
-"""JoeyNMT: its recurrent encoder and decoder, with input feeding and a bridge. Its attention
-"luong" has a matrix between query and keys, as ours has."""
+"""JoeyNMT: its recurrent encoder and decoder, with input feeding and a bridge.
+
+Its attention "luong" has a matrix between query and keys, as ours has.
+"""
 
 from importlib.metadata import version
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""As `benchmarks.inception`, of Keras on TensorFlow."""
+"""Keras on TensorFlow: the same measurements as `benchmarks.inception`."""
 
 import os
 from typing import Any
@@ -8,8 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from benchmarks.inception_work import drawn_images, image_size
-from benchmarks.timing import rates, timed
+from benchmarks.inception_work import image_size, random_images
+from benchmarks.timing import rates, time_runs
 from benchmarks.work import Work, measure_one, usable_processors
 
 LEARNING_RATE = 1e-3
@@ -21,7 +21,7 @@ def measure(work: Work) -> dict[str, Any]:
     network = keras.applications.InceptionV3(
         include_top=False, weights=None, input_shape=(size, size, 3)
     )
-    images = tf.constant(drawn_images(size, work.batch_size))
+    images = tf.constant(random_images(size, work.batch_size))
     optimizer = keras.optimizers.SGD(LEARNING_RATE)
     optimizer.build(network.trainable_variables)
 
@@ -38,7 +38,7 @@ def measure(work: Work) -> dict[str, Any]:
         return loss
 
     step = train if work.mode == "train" else infer
-    results = rates("images", work.batch_size, timed(lambda: step().numpy(), work.seconds))
+    results = rates("images", work.batch_size, time_runs(lambda: step().numpy(), work.seconds))
     milliseconds = round(1e3 * work.batch_size / results["images_s_median"], 1)
     return {**results, "step_ms_median": milliseconds, "version": keras.__version__}
 

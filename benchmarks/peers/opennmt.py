@@ -1,8 +1,8 @@
 """OpenNMT-py: its recurrent encoder and its decoder with input feeding.
 
-It wants an encoder as wide as the decoder, both directions together, and as many layers; a thin
-adapter projects the outputs of the encoder that is wanted, and gives each layer of the decoder its
-last state.
+It requires an encoder with as many units, over both directions, and as many layers as the decoder.
+A thin adapter projects the outputs of our encoder, and initializes each layer of the decoder with
+its final state.
 """
 
 from importlib.metadata import version

@@ -1,6 +1,6 @@
 """tf.data over TFRecord: `python -m ...tf_data_input WORK.json --seconds 10`.
 
-Its buckets go by one length, that of the longer side; both sides are padded to the bucket's.
+Its buckets have one length, that of the longer side; both sides are padded to it.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from benchmarks.timing import peak_rss_mb
 from benchmarks.work import usable_processors
 
 SHUFFLED = 100_000
-"""Records that are shuffled among each other: all of them would have to be held."""
+"""Size of the shuffle buffer, which tf.data holds in memory."""
 
 
 def make_dataset(prepared: PreparedInput) -> Any:

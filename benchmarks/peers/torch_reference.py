@@ -1,8 +1,8 @@
-"""What PyTorch can do where the model is written for speed by hand.
+"""A PyTorch model that is optimized for speed by hand.
 
-Time comes first; inputs are projected for all steps at once, also the decoder's embeddings; the
-weight gradients of what runs once a step are one product after the way back (`_Deferred`); the
-vocabulary's product is made where there are words; Adam is fused.
+It is time-major; inputs and target embeddings are projected for all steps at once; the weight
+gradients of a step's products are one product after the backward pass (`_Deferred`); logits are
+computed only at real tokens; Adam is fused.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from benchmarks.peers.torch_work import IDS, measure_search, measure_steps
 from benchmarks.work import MODES, Work, measure_one
 
 State = list[tuple[Tensor, Tensor]]
-"""Of each layer h and c, [B, D]; a GRU leaves c alone."""
+"""For each layer h and c, [B, D]; a GRU does not use c."""
 
 
 class Memory:
-    """What the decoder attends to: values [B, S, 2D], keys [B, S, D], mask [B, 1, S]."""
+    """Attention memory: values [B, S, 2D], keys [B, S, D], mask [B, 1, S]."""
 
     def __init__(self, values: Tensor, keys: Tensor, mask: Tensor):
         self.values, self.keys, self.mask = values, keys, mask
@@ -49,20 +49,20 @@ class Reference(nn.Module):
             return nn.Parameter(torch.empty(*shape).uniform_(-0.1, 0.1))
 
         layers = range(case.decoder_layers)
-        self.of_input = nn.ParameterList(weights(gates * units, units) for _ in layers)
-        self.of_state = nn.ParameterList(weights(gates * units, units) for _ in layers)
+        self.input_weights = nn.ParameterList(weights(gates * units, units) for _ in layers)
+        self.state_weights = nn.ParameterList(weights(gates * units, units) for _ in layers)
         self.bias = nn.ParameterList(weights(gates * units) for _ in layers)
         self.reset_bias = nn.ParameterList(weights(units) for _ in layers)
-        self.of_context = weights(gates * units, 2 * units)
-        self.of_query, self.energy = weights(units, units), weights(units)
+        self.context_weights = weights(gates * units, 2 * units)
+        self.query_weights, self.energy = weights(units, units), weights(units)
         self.mix, self.logits = nn.Linear(3 * units, units), nn.Linear(units, words)
         self._deferred: dict[int, tuple[Tensor, list[tuple[Tensor, Tensor]]]] = {}
 
     def loss(self, sources: Tensor, source_len: Tensor, targets: Tensor) -> Tensor:
-        """The mean over words. Sources [B, S], targets [B, T]."""
+        """Return the mean loss over tokens. Sources [B, S], targets [B, T]."""
         memory, state = self._encode(sources, source_len)
-        embedded = self._dropped(self.embed_target(targets[:, :-1].t()))
-        inputs = F.linear(embedded, self.of_input[0], self.bias[0]).unbind(0)
+        embedded = self._dropout(self.embed_target(targets[:, :-1].t()))
+        inputs = F.linear(embedded, self.input_weights[0], self.bias[0]).unbind(0)
         context = memory.values.new_zeros(memory.values[:, 0].shape)
         outputs, contexts = [], []
         for projected in inputs:
@@ -74,15 +74,15 @@ class Reference(nn.Module):
         features = torch.cat([torch.stack(contexts), torch.stack(outputs)], 2)[words]
         return F.cross_entropy(self._logits(features), wanted[words])
 
-    def make_deferred_gradients(self) -> None:
-        """To be called after `backward`."""
+    def compute_deferred_gradients(self) -> None:
+        """Compute the deferred weight gradients; call this after `backward`."""
         for weight, uses in self._deferred.values():
             inputs, grads = (torch.cat(parts) for parts in zip(*uses, strict=True))
             weight.grad = grads.t() @ inputs
         self._deferred = {}
 
     def search(self, sources: Tensor, source_len: Tensor, beams: int) -> Tensor:
-        """[B, DECODE_LENGTH] words: the best of so many hypotheses, or greedily (1)."""
+        """Return the best hypotheses, [B, DECODE_LENGTH]; one beam is greedy search."""
         memory, state = self._encode(sources, source_len)
         rows = len(sources)
         memory = memory.repeated(beams)
@@ -94,7 +94,7 @@ class Reference(nn.Module):
         first = torch.arange(rows)[:, None] * beams
         steps: list[tuple[Tensor, Tensor]] = []
         for _ in range(DECODE_LENGTH):
-            projected = F.linear(self.embed_target(words), self.of_input[0], self.bias[0])
+            projected = F.linear(self.embed_target(words), self.input_weights[0], self.bias[0])
             output, state, context = self._step(projected, state, context, memory)
             logits = self._logits(torch.cat([context, output], 1))
             logits[:, : IDS.first_word] = float("-inf")
@@ -110,33 +110,33 @@ class Reference(nn.Module):
             steps.append((parents, words))
             state = [(h[parents], c[parents] if self.is_lstm else c) for h, c in state]
             context = context[parents]
-        return torch.stack(list(_followed_back(steps, first[:, 0]))[::-1], 1)
+        return torch.stack(list(_backtrace(steps, first[:, 0]))[::-1], 1)
 
     def _encode(self, sources: Tensor, source_len: Tensor) -> tuple[Memory, State]:
-        outputs, last = self.encoder(self._dropped(self.embed_source(sources.t())))
+        outputs, last = self.encoder(self._dropout(self.embed_source(sources.t())))
         last = last[0] if self.is_lstm else last
         values = outputs.transpose(0, 1).contiguous()
         beyond = torch.arange(sources.shape[1])[None] >= source_len[:, None]
         mask = values.new_zeros(sources.shape).masked_fill(beyond, float("-inf"))[:, None]
         state = torch.tanh(self.bridge(torch.cat([last[-2], last[-1]], 1)))
-        layers = [(state, torch.zeros_like(state)) for _ in self.of_state]
+        layers = [(state, torch.zeros_like(state)) for _ in self.state_weights]
         return Memory(values, self.keys(values), mask), layers
 
     def _step(
         self, projected: Tensor, state: State, context: Tensor, memory: Memory
     ) -> tuple[Tensor, State, Tensor]:
-        """One word, whose embedding is projected already."""
-        projected = projected + self._product(context, self.of_context)
+        """Run one step, given the projected embedding of its input token."""
+        projected = projected + self._product(context, self.context_weights)
         new: State = []
-        for layer in range(len(self.of_state)):
+        for layer in range(len(self.state_weights)):
             if layer:
-                inputs = self._dropped(new[-1][0])
-                projected = self._product(inputs, self.of_input[layer]) + self.bias[layer]
+                inputs = self._dropout(new[-1][0])
+                projected = self._product(inputs, self.input_weights[layer]) + self.bias[layer]
             new.append(self._cell(layer, projected, *state[layer]))
         output = new[-1][0]
         query = output[:, None]
         if self.is_additive:
-            query = self._product(output, self.of_query)[:, None]
+            query = self._product(output, self.query_weights)[:, None]
             scores = (torch.tanh(memory.keys + query) @ self.energy)[:, None]
         else:
             scores = torch.bmm(query, memory.keys.transpose(1, 2))
@@ -144,7 +144,7 @@ class Reference(nn.Module):
         return output, new, attended[:, 0]
 
     def _cell(self, layer: int, projected: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        recurrent = self._product(h, self.of_state[layer])
+        recurrent = self._product(h, self.state_weights[layer])
         if self.is_lstm:
             i, f, g, o = (projected + recurrent).chunk(4, 1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
@@ -165,12 +165,12 @@ class Reference(nn.Module):
         uses = self._deferred.setdefault(id(weight), (weight, []))[1]
         return _Deferred.apply(x, weight, uses)
 
-    def _dropped(self, x: Tensor) -> Tensor:
+    def _dropout(self, x: Tensor) -> Tensor:
         return F.dropout(x, DROPOUT, self.training)
 
 
 class _Deferred(torch.autograd.Function):
-    """x @ weight.t(); notes what the weight's gradient is made of, and does not make it."""
+    """x @ weight.t(), which records the factors of the weight's gradient for later."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, uses: list) -> Tensor:
@@ -183,8 +183,8 @@ class _Deferred(torch.autograd.Function):
         return grad @ ctx.weight, None, None
 
 
-def _followed_back(steps: list[tuple[Tensor, Tensor]], best: Tensor) -> Iterator[Tensor]:
-    """The words of the best hypotheses, the last ones first."""
+def _backtrace(steps: list[tuple[Tensor, Tensor]], best: Tensor) -> Iterator[Tensor]:
+    """Yield the tokens of the best hypotheses, from the last to the first."""
     for parents, words in reversed(steps):
         yield words[best]
         best = parents[best] if len(parents) > len(best) else best
@@ -198,7 +198,7 @@ def measure(work: Work) -> dict[str, Any]:
             work,
             model,
             lambda b: model.loss(b["source_ids"], b["source_len"], b["target_ids"]),
-            before_update=model.make_deferred_gradients,
+            before_update=model.compute_deferred_gradients,
             fused=True,
         )
     beams = MODES[work.mode]

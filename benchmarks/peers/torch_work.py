@@ -1,4 +1,4 @@
-"""What the measurements of frameworks on PyTorch share."""
+"""Measurements that the toolkits on PyTorch share."""
 
 import statistics
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from benchmarks.cases import (
     make_sources,
     target_tokens,
 )
-from benchmarks.timing import latencies, rates, timed
+from benchmarks.timing import latencies, rates, time_runs
 from benchmarks.work import Work, train_batches, training_work
 
 IDS = SpecialIds(first_word=4, start=2, end=3, padding=1)
-"""Unknown words have id 0."""
+"""UNK has id 0."""
 
 TorchBatch = dict[str, torch.Tensor]
 
@@ -32,13 +32,15 @@ def measure_steps(
     ids: SpecialIds = IDS,
     fused: bool = False,
 ) -> dict[str, Any]:
-    """Times updates by Adam.
+    """Time training steps with Adam.
 
     Args:
-      token_mean: the loss of a batch: sum(loss) / sum(tokens).
-      before_update: called when the gradients are there.
-      ids: of the framework.
-      fused: whether Adam updates all parameters at once.
+      work: The measurement.
+      model: The model.
+      token_mean: Computes the loss of a batch: sum(loss) / sum(tokens).
+      before_update: Called after the backward pass.
+      ids: The ids of the toolkit.
+      fused: Whether Adam updates all parameters at once.
     """
     batches = train_batches(work, ids)
     tensors = [{name: _long(array) for name, array in batch.items()} for batch in batches]
@@ -53,7 +55,7 @@ def measure_steps(
         optimizer.step()
         return loss.item()
 
-    runs = timed(lambda: [step(batch) for batch in tensors], work.seconds)
+    runs = time_runs(lambda: [step(batch) for batch in tensors], work.seconds)
     losses = [loss for output in runs.outputs for loss in output]
     return {
         **rates("tok", target_tokens(batches), runs),
@@ -74,12 +76,19 @@ def measure_search(
     *,
     ids: SpecialIds = IDS,
 ) -> dict[str, Any]:
-    """Times search(source_ids [B, S], source_len [B]), which gives B sequences of words."""
+    """Time a search.
+
+    Args:
+      work: The measurement.
+      model: The model.
+      search: Maps source_ids [B, S] and source_len [B] to B sequences of tokens.
+      ids: The ids of the toolkit.
+    """
     ids_array, lengths = make_sources(CASES[work.case], work.batch_size, ids)
     sources, source_len = _long(ids_array), _long(lengths)
     model.eval()
     with torch.inference_mode():
-        runs = timed(lambda: search(sources, source_len), work.seconds)
+        runs = time_runs(lambda: search(sources, source_len), work.seconds)
     return {
         **rates("sent", work.batch_size, runs),
         **latencies(runs),
@@ -89,6 +98,11 @@ def measure_search(
 
 
 def count(model: torch.nn.Module) -> int:
+    """Count the parameters of a model.
+
+    Args:
+      model: The model.
+    """
     return sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -1,6 +1,8 @@
 """Measurements: one process each, one line each, and no failure is silent."""
 
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -9,12 +11,12 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import loop, ours, recorded, scaling
 from benchmarks.cases import CASES, Case
-from benchmarks.in_turn import Competitor, installed, measure_in_turn
 from benchmarks.input_pipeline import our_batches, prepare_input
+from benchmarks.interleaved import Competitor, find_competitors, isolated_path, run_interleaved
 from benchmarks.matmul import matmul_gflops
 from benchmarks.prepared_input import PreparedInput, time_batches
 from benchmarks.timing import Runs
-from benchmarks.work import Work, all_work, described
+from benchmarks.work import Work, all_work, measurement_line
 from seq2seq_jax.data.readers.tfrecord import read_tfrecords
 
 TINY = Case("GRUCell", "AttentionLayerDot", 8, 1, 1, 12, 3, 5, False, 4, 2)
@@ -43,7 +45,7 @@ def test_the_limit_is_the_fastest_product():
 def test_a_measurement_is_one_json_object(tiny, monkeypatch, mode, batch_size, rate):
     monkeypatch.setattr(ours, "matmul_gflops", lambda: 1000.0)
     work = Work("tiny", mode, batch_size, seconds=0.1)
-    line = json.loads(json.dumps(described("seq2seq_jax", work, ours.measure(work))))
+    line = json.loads(json.dumps(measurement_line("seq2seq_jax", work, ours.measure(work))))
 
     named = (line["case"], line["mode"], line["batch"], line["feed"])
     assert named == ("tiny", mode, batch_size, 1)
@@ -81,7 +83,7 @@ def test_competitors_take_turns_and_share_one_limit(tmp_path):
     ]
     works = [*all_work(["A"], ["train"]), Work("A", "beam5", 32)]
 
-    lines = list(measure_in_turn(competitors, works, [1], rounds=2))
+    lines = list(run_interleaved(competitors, works, [1], rounds=2))
 
     assert [line["round"] for line in lines] == [1] * 4 + [2] * 4
     good, failed = lines[:2], lines[2:4]
@@ -94,10 +96,24 @@ def test_competitors_take_turns_and_share_one_limit(tmp_path):
 
 
 def test_what_is_not_installed_is_left_out_with_a_line(tmp_path, capsys):
-    assert installed(["joeynmt"], tmp_path) == []
+    assert find_competitors(["joeynmt"], tmp_path) == []
 
     message = capsys.readouterr().err
-    assert message.startswith("joeynmt: left out") and message.count("\n") == 1
+    assert message.startswith("joeynmt: skipped") and message.count("\n") == 1
+
+
+def test_another_interpreter_finds_the_benchmarks_without_seq2seq_jax(tmp_path):
+    """What the programs of other toolkits import needs numpy only."""
+    program = (
+        "import sys\n"
+        "from benchmarks import cases, inception_work, prepared_input, timing, work\n"
+        "assert not {'seq2seq_jax', 'jax'} & set(sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": isolated_path(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_corpus_is_prepared_for_all_input_pipelines(tmp_path):
@@ -117,7 +133,7 @@ def test_one_corpus_is_prepared_for_all_input_pipelines(tmp_path):
 
 def test_what_several_devices_do_is_a_table():
     programs = [scaling.Program(1, 32, 1.284, 0, 0, 0.0), scaling.Program(8, 4, 0.17, 22, 20, 2.0)]
-    assert scaling.table(programs).splitlines()[2:] == [
+    assert scaling.to_markdown(programs).splitlines()[2:] == [
         "| 1 | 32 | 1.28 | 0 | 0 | 0.00 |",
         "| 8 | 4 | 0.17 | 2 | 20 | 2.00 |",
     ]
@@ -135,8 +151,8 @@ def test_the_loop_is_timed_as_a_user_runs_it(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["speed", "--cases", "Z"], "error: --cases: unknown 'Z'; there are A, B, C, R, or all"),
-        (["speed", "--threads", "0"], "error: --threads: '0' is not a number from 1 to "),
+        (["speed", "--cases", "Z"], "error: --cases: must be any of A, B, C, R, or all; got Z"),
+        (["speed", "--threads", "0"], "error: --threads: must be numbers from 1 to "),
         (["report", "nowhere"], "error: nowhere: cannot be read (No such file or directory)"),
     ],
 )
