@@ -198,7 +198,7 @@ def _config_file(path):
 
 def _check_paths(words):
     for word in words:
-        path = word.rpartition("=")[2]
+        path = word.rpartition("=")[2].partition(":")[0]
         if path.startswith(REPOSITORY_PATHS):
             assert list(ROOT.glob(path)) or path == "docs/", word
 
