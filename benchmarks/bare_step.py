@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import jax
 
 from seq2seq_jax.config import load_config, resolve
-from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import build_model, init_params
 from seq2seq_jax.problems.protocol import problem_of

@@ -18,7 +18,7 @@ from benchmarks.ours import NAME, utilisation
 from benchmarks.timing import peak_rss_mb, rates, time_runs
 from benchmarks.work import Work, measure_one
 from seq2seq_jax.captioning.models.inception_v3 import InceptionV3
-from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.memory import tune_malloc
 
 LEARNING_RATE = 1e-3
 

@@ -14,7 +14,7 @@ from benchmarks.matmul import matmul_gflops
 from benchmarks.timing import peak_rss_mb
 from benchmarks.training import make_model, measure_training
 from benchmarks.work import Work, measure_one
-from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.models.build import init_params
 
 NAME = "seq2seq_jax"

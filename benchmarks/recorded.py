@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.cases import Case, draw_pairs, our_ids, pad
 from benchmarks.training import make_model, time_steps
 from benchmarks.work import Work, measure_one, usable_processors
-from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.memory import tune_malloc
 
 BATCH_SIZE = 32
 

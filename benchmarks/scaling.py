@@ -62,7 +62,7 @@ def compile_for(name: str, count: int) -> Program:
     try:
         step: Any = all_devices.compile_step(make_train_step(model, optimizer))
         state = all_devices.replicate(create_train_state(init_params(model, seed=0), optimizer))
-        compiled = step.lower(state, all_devices.spread(batch)).compile()
+        compiled = step.lower(state, all_devices.shard_batch(batch)).compile()
     finally:
         devices.available = available
     found = collectives(compiled.as_text())

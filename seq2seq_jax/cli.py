@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from seq2seq_jax.config.overrides import Overrides, split_overrides
-from seq2seq_jax.devices.malloc_tuning import tune_malloc
+from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.errors import UserError
 

@@ -193,13 +193,13 @@ def test_a_killed_run_continues_bit_for_bit(trained, files, tmp_path, capsys):
     status, log = stop_after_a_checkpoint(arguments, workdir, signal.SIGTERM)
     stopped_at = max(checkpoints_of(workdir))
     assert status == 0
-    assert f"going on from step {killed_at}\n" in log
-    assert f"stopped at step {stopped_at}; the same command goes on from there\n" in log
+    assert f"Resuming from step {killed_at}\n" in log
+    assert f"Stopped at step {stopped_at}; run the same command to resume\n" in log
     assert killed_at < stopped_at
 
     last = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE)
     assert last.returncode == 0, last.stderr
-    assert f"going on from step {stopped_at}\n" in last.stderr
+    assert f"Resuming from step {stopped_at}\n" in last.stderr
 
     assert digest_of(workdir, capsys) == digest_of(whole, capsys)
     assert comparable(workdir) == comparable(whole)

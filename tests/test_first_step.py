@@ -84,7 +84,7 @@ def test_every_recipe_builds_at_its_full_size(path, own_files):
     ("path", "cells", "channels"),
     [("configs/image_captioning.py", 64, 2048), ("experiments/emoji/config.py", 25, 768)],
 )
-def test_recipes_for_pictures_build_at_their_full_size(path, cells, channels):
+def test_recipes_for_images_build_at_their_full_size(path, cells, channels):
     config = resolve(load_config(ROOT / path))
     model = build_model(config, 0, 10_000)
     images, _ = model.dummy_inputs()

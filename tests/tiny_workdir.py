@@ -17,7 +17,7 @@ def tiny_run(
     path: Path,
     seeds: dict[int, int],
     *,
-    averaged: int | None = None,
+    ema_params: int | None = None,
     metrics: dict[int, float] | None = None,
     vocabularies: Vocabularies = VOCABULARIES,
     **overrides: Any,
@@ -25,7 +25,7 @@ def tiny_run(
     """
     Args:
       seeds: of the random parameters, by the checkpoint's step.
-      averaged: seed of the parameters' moving average, in all checkpoints.
+      ema_params: seed of the parameters' moving average, in all checkpoints.
       metrics: the log perplexity at a step.
       overrides: as in `tiny_config`.
     """
@@ -43,8 +43,8 @@ def tiny_run(
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     for step, seed in seeds.items():
         state = {"params": tiny_run_params(model, seed)}
-        if averaged is not None:
-            state["averaged"] = tiny_run_params(model, averaged)
+        if ema_params is not None:
+            state["ema_params"] = tiny_run_params(model, ema_params)
         measured = {"log_perplexity": (metrics or {})[step]} if step in (metrics or {}) else {}
         data = {"vocabulary_sizes": vocabulary_sizes(vocabularies)}
         workdir.checkpoints(config).save(step, state, data, measured)

@@ -65,7 +65,7 @@ def encoder_variables(
     if workdir.checkpoints(config).latest_step() is not None:
         shapes = jax.eval_shape(init)
         template = {name: {"encoder": tree} for name, tree in shapes.items() if name != "params"}
-        stored = workdir.collections(template)
+        stored = workdir.non_trainable(template)
         return {name: tree["encoder"] for name, tree in stored.items()}
     if isinstance(encoder, InceptionV3Encoder) and config.encoder.params.weights:
         return inception_variables(encoder, read_inception_weights(config.encoder.params.weights))

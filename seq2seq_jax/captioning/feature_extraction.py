@@ -12,7 +12,7 @@ from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.feature_cache import CachedFeatures, cached_features
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.captioning.models.inception_encoder import CellReader
-from seq2seq_jax.storage.checkpoints import digest
+from seq2seq_jax.storage.arrays import digest
 from seq2seq_jax.utils.cache_dir import cache_dir
 
 

@@ -85,16 +85,16 @@ class PicturePredictor:
         """
         images = self.decoded(pictures)
         batch_size = 1 if len(pictures) == 1 else self.config.inference.batch_size
-        batch_size = self._devices.whole(batch_size)
+        batch_size = self._devices.round_up(batch_size)
         predictions = [Prediction(picture.name, [], []) for picture in pictures]
         seeds = text_seeds(
             self.config.inference.sampling.seed, [picture.name for picture in pictures]
         )
         for batch, indices in image_batches(images, batch_size):
-            batch = self._devices.spread_whole(batch)
+            batch = self._devices.shard_global_batch(batch)
             featured = self._precompute(self._params, self._collections, batch)
             drawn = {"seeds": seeds[indices]} if self._samples else {}
-            result = self._devices.fetch(
+            result = self._devices.to_host(
                 self._decode[attention](
                     self._params, *self._model.encoder_inputs(featured), **drawn
                 )

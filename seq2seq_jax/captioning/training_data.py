@@ -75,7 +75,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
         variants=variants,
-        shard=devices.share,
+        shard=devices.shard,
     )
     report = [
         f"vocabulary {vocabularies.target.size:,} target tokens, special ones included",
@@ -117,7 +117,7 @@ def _dev_data(
     checked = _look_at_pictures(config, "input_pipeline_dev")
     corpus = _corpus(config, checked, tokenizers, vocabularies)
     images = _images(config, "input_pipeline_dev", checked, build_encoder(config), variables)
-    size = devices.whole(max(config.batch_size, config.inference.batch_size))
+    size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     widths = choose_target_widths(corpus.targets.lengths, size)
     return DevData(
         pairs=lambda: (batch for batch, _ in caption_dev_batches(corpus, images, widths, size)),

@@ -130,7 +130,7 @@ def _search(
     arguments: argparse.Namespace, file: "SweepFile", folder: Path
 ) -> "Callable[[], Plan] | None":
     """What makes the plan of a search; None if its factors were only to be listed."""
-    from seq2seq_jax.config.validation import result_names
+    from seq2seq_jax.config.metric_results import metric_results
     from seq2seq_jax.sweeps.optuna_search import OptunaPlan
     from seq2seq_jax.sweeps.run_sweep import check_before
     from seq2seq_jax.sweeps.trials import corners
@@ -138,8 +138,8 @@ def _search(
     trainings = corners(file)
     config = trainings[0].config
     metric = arguments.metric or config.best_metric
-    names = result_names(config.metrics)
-    if names and metric not in names:
+    names, complete = metric_results(config.metrics)
+    if complete and names and metric not in names:
         what = f"must be a result of metrics, one of: {', '.join(names)}; got {metric}"
         raise UserError("--metric", what)
     if arguments.dry_run:
@@ -148,7 +148,9 @@ def _search(
         print(f"{arguments.trials} points with seeds {[*file.sweep.seeds]}, after {metric}")
         return None
     check_before(trainings[:1], folder)
-    return lambda: OptunaPlan(file, folder, arguments.search, arguments.trials, metric)
+    return lambda: OptunaPlan(
+        file, folder, arguments.search, arguments.trials, metric, names.get(metric, False)
+    )
 
 
 def _list(trainings: "Sequence[Training]", folder: Path) -> None:

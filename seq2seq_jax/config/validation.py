@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from seq2seq_jax.config.classes import built_in_classes, resolve_class
+from seq2seq_jax.config.metric_results import metric_results
 from seq2seq_jax.schema.names import did_you_mean, format_choices
 from seq2seq_jax.utils.errors import UserError
 
@@ -40,28 +41,6 @@ def check_training(config: Mapping[str, Any]) -> None:
     """
     _check_input(config)
     _check_best_metric(config)
-
-
-def result_names(metrics: Mapping[str, Any]) -> list[str] | None:
-    """Return the names of the results of all metrics.
-
-    Args:
-      metrics: The group `metrics` of a resolved configuration.
-
-    Returns:
-      The names, or None if one of the metrics does not say the names of its results.
-
-    Raises:
-      UserError: The class of a metric cannot be imported.
-    """
-    names: list[str] = []
-    for label, spec in metrics.items():
-        metric_class = resolve_class("metric", spec["class"], f"metrics.{label}.class")
-        own = getattr(metric_class(**spec["params"]), "result_names", None)
-        if own is None:
-            return None
-        names += own
-    return names
 
 
 def _move_decode_length(config: dict[str, Any], written: set[str]) -> None:
@@ -213,9 +192,9 @@ def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:
 
 
 def _check_best_metric(config: Mapping[str, Any]) -> None:
-    names = result_names(config["metrics"])
+    names, complete = metric_results(config["metrics"])
     best = config["best_metric"]
-    if config["eval_every_n_steps"] and names and best not in names:
+    if config["eval_every_n_steps"] and complete and names and best not in names:
         hint = did_you_mean(best, names)
         what = f'must be a result of metrics, one of: {format_choices(names)}; got "{best}"{hint}'
         raise UserError("best_metric", what)

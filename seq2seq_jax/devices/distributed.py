@@ -1,4 +1,4 @@
-"""Several hosts that train together: one process on each, started with the same command."""
+"""Training on several hosts: one process on each, started with the same command."""
 
 import argparse
 import logging
@@ -15,6 +15,11 @@ _VARIABLES = {
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for several hosts to a command.
+
+    Args:
+      parser: The command's parser.
+    """
     group = parser.add_argument_group(
         "several hosts",
         "Run the same command on each host, with the same files and a workdir that all of them see."
@@ -37,30 +42,34 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def initialize_distributed(arguments: argparse.Namespace) -> None:
-    """Connects this process to the others, if there are others; before any device is touched.
+    """Connect this process to the others, if there are others.
 
-    Only the first process speaks; the others give warnings alone.
+    It must be called before any device is used. Only the first process logs its progress; the
+    others log only warnings.
+
+    Args:
+      arguments: Parsed flags of `add_host_arguments`.
 
     Raises:
-      UserError: some of what is needed is missing, or the others are not found.
+      UserError: A setting is missing, or the other processes cannot be reached.
     """
-    given: dict[str, Any] = {name: _given(arguments, name) for name in _VARIABLES}
-    if not arguments.distributed and all(value is None for value in given.values()):
+    settings: dict[str, Any] = {name: _read_setting(arguments, name) for name in _VARIABLES}
+    if not arguments.distributed and all(value is None for value in settings.values()):
         return
-    missing = [name for name, value in given.items() if value is None]
+    missing = [name for name, value in settings.items() if value is None]
     if missing and not arguments.distributed:
         raise UserError(
             f"--{missing[0].replace('_', '-')}",
             "is missing: several hosts need --coordinator-address, --num-processes and"
-            " --process-id, or --distributed where JAX can find them out",
+            " --process-id, or --distributed where JAX can detect them",
         )
     import jax
 
     from seq2seq_jax.utils.logging import set_up_logging
 
-    _let_cpus_meet()
+    _configure_cpus()
     try:
-        jax.distributed.initialize(**given)
+        jax.distributed.initialize(**settings)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError("--coordinator-address", f"cannot join the others: {reason}") from error
@@ -68,19 +77,21 @@ def initialize_distributed(arguments: argparse.Namespace) -> None:
         set_up_logging(logging.WARNING)
 
 
-def _let_cpus_meet() -> None:
-    """On CPUs a device that waits for other hosts holds a thread, and meets them in the order in
-    which it gets to it. With too few threads none goes on; with several programs in flight the
-    hosts can add up different things.
+def _configure_cpus() -> None:
+    """Make collective operations between CPU hosts safe.
+
+    A CPU device that waits for other hosts occupies a thread. With too few threads all of them
+    wait, and with several programs in flight the hosts may sum different things.
     """
     import jax
 
-    os.environ.setdefault("NPROC", str(max(8, os.cpu_count() or 1)))  # how many threads XLA makes
+    os.environ.setdefault("NPROC", str(max(8, os.cpu_count() or 1)))  # number of XLA's threads
     jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
-def _given(arguments: argparse.Namespace, name: str) -> str | int | None:
-    value = getattr(arguments, name)
+def _read_setting(arguments: argparse.Namespace, name: str) -> str | int | None:
+    """Return the value of a flag or of its environment variable."""
+    value: str | int | None = getattr(arguments, name)
     if value is not None or _VARIABLES[name] not in os.environ:
         return value
     text = os.environ[_VARIABLES[name]]

@@ -1,8 +1,8 @@
-"""One small interface to one device, several, or several hosts: data parallelism.
+"""Data parallelism behind one interface: one device, several devices, or several hosts.
 
-Every device holds the whole state and works on its part of the rows of a batch. The loss and the
-number of tokens are summed over all devices before the one is divided by the other, so that a step
-is the same whatever the number of devices and however unequal their parts.
+Every device holds the whole state and processes its part of the rows of a batch. The loss and the
+number of tokens are summed over all devices before one is divided by the other. A step is therefore
+the same for any number of devices, however unequal their parts are.
 """
 
 import dataclasses
@@ -23,89 +23,125 @@ _AXIS = "data"
 
 
 def available() -> list[jax.Device]:
-    """All devices of all processes."""
+    """Return all devices of all processes."""
     return jax.devices()
 
 
 @dataclasses.dataclass(frozen=True)
 class ParallelContext:
-    """What a step can ask about the devices that run it at once, each on rows of its own.
+    """The view that a training step has of the devices that run it at the same time.
 
     Attributes:
-      total: sums a tree of arrays over them.
-      index: tells which of them this is, an integer.
-      is_local: whether the rows that the step sees are all on one device.
+      psum: Sums a tree of arrays over the devices.
+      axis_index: Returns the index of the device that executes the step.
+      is_local: Whether all rows that the step sees are on one device.
     """
 
-    total: Callable[[Any], Any]
-    index: Callable[[], Any]
+    psum: Callable[[Any], Any]
+    axis_index: Callable[[], Any]
     is_local: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """All devices of all processes, and how a step is spread over them.
+    """All devices of all processes, and how a step is distributed over them.
 
-    `kind` is one of
+    Attributes:
+      kind: The value of the key `parallel`. With `jit`, the compiler distributes the step: arrays
+        carry their placement (`NamedSharding` over a mesh), and the compiler inserts the sums.
+        Dropout then does not depend on the number of devices. With `pmap`, each device runs the
+        step on its rows, and the step sums explicitly (`lax.psum`). This is the older way, which
+        JAX maintains but no longer develops; `jit` starts steps faster.
 
-      jit   the compiler partitions the step: arrays say where they are (`NamedSharding` over a
-            mesh), and it adds the sums over devices. Dropout does not depend on the number of
-            devices. Steps start several times faster than with pmap, and over several hosts an
-            array can be one array.
-      pmap  each device runs the step on its rows, and the sums are explicit (`lax.psum`). JAX
-            keeps it, but no longer develops it.
+    Example:
+      >>> devices = Devices()
+      >>> batch = devices.shard_batch({"x": np.zeros((8, 2))})
+      >>> devices.to_host(batch)["x"].shape
+      (8, 2)
     """
 
     kind: str = "jit"
 
     @cached_property
     def count(self) -> int:
-        """Devices of all processes."""
+        """Number of devices of all processes."""
         return len(available())
 
     @cached_property
-    def share(self) -> Shard:
-        """The part of every training batch that this process makes."""
+    def shard(self) -> Shard:
+        """The part of every training batch that this process produces."""
         return Shard(jax.process_index(), jax.process_count())
 
     @property
+    def num_processes(self) -> int:
+        """Number of processes, one on each host."""
+        return jax.process_count()
+
+    @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes and speaks for all."""
+        """Whether this is the process that writes files and logs."""
         return jax.process_index() == 0
 
-    def whole(self, rows: int) -> int:
-        """The least number of rows from `rows` on that every device gets an equal part of."""
-        return -(-rows // self.count) * self.count
+    def round_up(self, num_rows: int) -> int:
+        """Round a number of rows up to a multiple of the number of devices.
+
+        Args:
+          num_rows: At least 0.
+        """
+        return -(-num_rows // self.count) * self.count
 
     def replicate(self, tree: Any) -> Any:
-        """The whole tree on every device."""
+        """Place a whole tree on every device.
+
+        Args:
+          tree: A pytree of arrays that every process has.
+        """
         if self.count == 1:
             return jax.tree.map(jnp.asarray, tree)
-        return jax.device_put(tree, self._whole)
+        return jax.device_put(tree, self._replicated)
 
-    def spread(self, batch: Batch) -> Any:
-        """Rows of a training batch over the devices; each process gives its share of them."""
+    def shard_batch(self, batch: Batch) -> Any:
+        """Distribute the rows of a training batch over the devices.
+
+        Args:
+          batch: The part of the batch that this process produced (see `shard`).
+
+        Returns:
+          The batch in the form that a function from `compile_step` expects.
+        """
         if self.count == 1:
             return batch
         if self.kind == "pmap":
-            local = self.count // jax.process_count()
+            local = self.count // self.num_processes
             return jax.tree.map(lambda x: x.reshape(local, -1, *x.shape[1:]), batch)
         return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(self._rows, x), dict(batch)
+            lambda x: jax.make_array_from_process_local_data(self._sharded, x), dict(batch)
         )
 
-    def spread_whole(self, batch: Batch) -> Any:
-        """As `spread`, of a batch that every process has whole; if its rows do not divide, every
-        device works on all of them."""
+    def shard_global_batch(self, batch: Batch) -> Any:
+        """Distribute the rows of a batch that every process has completely.
+
+        If the number of rows is not divisible by the number of devices, the batch is replicated.
+
+        Args:
+          batch: A batch for evaluation or inference.
+        """
         if self.count == 1:
             return batch
-        rows = len(next(iter(batch.values())))
-        sharding = self._whole if rows % self.count else self._rows
+        num_rows = len(next(iter(batch.values())))
+        sharding = self._replicated if num_rows % self.count else self._sharded
         return jax.device_put(dict(batch), sharding)
 
-    def fetch(self, tree: Any) -> Any:
-        """Arrays of the devices as numpy arrays, whole in every process."""
-        if jax.process_count() > 1:
+    def to_host(self, tree: Any) -> Any:
+        """Copy arrays from the devices; every process receives all rows.
+
+        Args:
+          tree: A pytree of arrays, sharded or replicated.
+
+        Returns:
+          The tree with numpy arrays.
+        """
+        if self.num_processes > 1:
             tree = jax.tree.map(
                 lambda x: (
                     x if x.is_fully_replicated else multihost_utils.process_allgather(x, tiled=True)
@@ -115,23 +151,47 @@ class Devices:
         return jax.device_get(tree)
 
     def sync_preemption(self, step: int, signalled: Callable[[], bool]) -> bool:
-        """Whether all processes stop after this step, because one of them got a signal."""
-        if jax.process_count() == 1:
+        """Return whether all processes stop after this step, because one received a signal.
+
+        All processes must call this after every step.
+
+        Args:
+          step: Number of steps done.
+          signalled: Returns whether this process received a signal.
+        """
+        if self.num_processes == 1:
             return signalled()
         return bool(multihost_utils.reached_preemption_sync_point(step))
+
+    def sync_flag(self, flag: bool) -> bool:
+        """Return the main process's value of a flag, so that all processes act alike.
+
+        All processes must call this.
+
+        Args:
+          flag: This process's value, which may depend on its clock.
+        """
+        if self.num_processes == 1:
+            return flag
+        return bool(multihost_utils.broadcast_one_to_all(flag))
 
     def compile_step(
         self, step: Callable[[Any, Any, ParallelContext], Any]
     ) -> Callable[[Any, Any], Any]:
-        """Compiles step(state, batch, across), which gives the new state and sums of the batch.
+        """Compile a training step.
 
-        The state is replicated and is consumed; the batch comes from `spread`.
+        Args:
+          step: A function of the state, the batch and the parallel context that returns the new
+            state and sums over the batch.
+
+        Returns:
+          A function of the replicated state, which it consumes, and of a batch from `shard_batch`.
         """
         if self.kind != "pmap" or self.count == 1:
-            across = _ALONE if self.count == 1 else _TOGETHER
-            return jax.jit(lambda state, batch: step(state, batch, across), donate_argnums=0)
+            context = _ONE_DEVICE if self.count == 1 else _COMPILER_SHARDED
+            return jax.jit(lambda state, batch: step(state, batch, context), donate_argnums=0)
         return jax.pmap(
-            lambda state, batch: step(state, batch, _EACH),
+            lambda state, batch: step(state, batch, _PER_DEVICE),
             _AXIS,
             in_axes=(None, 0),
             out_axes=None,
@@ -144,15 +204,15 @@ class Devices:
         return Mesh(np.array(available()), (_AXIS,))
 
     @cached_property
-    def _whole(self) -> NamedSharding:
+    def _replicated(self) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec())
 
     @cached_property
-    def _rows(self) -> NamedSharding:
+    def _sharded(self) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(_AXIS))
 
 
-_ALONE = ParallelContext(lambda tree: tree, lambda: 0)
-# The compiler's view of all devices as one.
-_TOGETHER = ParallelContext(lambda tree: tree, lambda: 0, is_local=False)
-_EACH = ParallelContext(lambda tree: lax.psum(tree, _AXIS), lambda: lax.axis_index(_AXIS))
+_ONE_DEVICE = ParallelContext(lambda tree: tree, lambda: 0)
+# The program sees all devices as one, and the compiler inserts the sums.
+_COMPILER_SHARDED = ParallelContext(lambda tree: tree, lambda: 0, is_local=False)
+_PER_DEVICE = ParallelContext(lambda tree: lax.psum(tree, _AXIS), lambda: lax.axis_index(_AXIS))

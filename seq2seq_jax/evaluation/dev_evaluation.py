@@ -95,9 +95,10 @@ def make_evaluate(
 
     def total_loss(params: Any, collections: Collections) -> tuple[float, float]:
         batches = (
-            precompute(params, collections, devices.spread_whole(batch)) for batch in dev.pairs()
+            precompute(params, collections, devices.shard_global_batch(batch))
+            for batch in dev.pairs()
         )
-        totals = devices.fetch([sums(params, batch) for batch in batches])
+        totals = devices.to_host([sums(params, batch) for batch in batches])
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
     def decode_all(params: Any, collections: Collections) -> list[str]:
@@ -105,9 +106,9 @@ def make_evaluate(
         for batch, indices in dev.sources():
             if seeds is not None:
                 batch["seeds"] = seeds[indices]
-            spread = precompute(params, collections, devices.spread_whole(batch))
+            spread = precompute(params, collections, devices.shard_global_batch(batch))
             result = decode(params, *first.encoder_inputs(spread), seeds=spread.get("seeds"))
-            ids, lengths = devices.fetch((result.ids[:, 0], result.lengths[:, 0]))
+            ids, lengths = devices.to_host((result.ids[:, 0], result.lengths[:, 0]))
             for index, row, length in zip(indices, ids, lengths, strict=True):
                 if index >= 0:
                     tokens = target_vocabulary.decode(row[:length])

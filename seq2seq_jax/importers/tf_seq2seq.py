@@ -63,8 +63,8 @@ def import_tf(
         state.saved,
         {
             "batches": None,
-            "window": {},
-            "plateaus": [],
+            "metrics": {},
+            "counters": {},
             "vocabulary_sizes": vocabulary_sizes(vocabularies),
         },
     )

@@ -13,7 +13,8 @@ from seq2seq_jax.config import resolve
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.models.batch_inputs import Collections
 from seq2seq_jax.models.build import build_model, variable_shapes
-from seq2seq_jax.storage.checkpoints import Checkpoints, into_template
+from seq2seq_jax.storage.arrays import into_template
+from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, check_vocabularies_fit
 from seq2seq_jax.utils.errors import UserError
 
@@ -115,7 +116,7 @@ def _collections(
 ) -> Collections:
     """As the run began with, but for statistics of batches, which are in the checkpoint."""
     template = {name: tree for name, tree in shapes.items() if name != "params"}
-    found = workdir.collections(template, data.get("collections", ""))
+    found = workdir.non_trainable(template, data.get("non_trainable", ""))
     if "batch_stats" in found:
         found |= into_template({"batch_stats": template["batch_stats"]}, arrays, where)
     return found
@@ -123,8 +124,8 @@ def _collections(
 
 def _evaluated_params(shapes: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
     kind = "params"
-    if any(name.startswith("averaged.") for name in arrays):
-        kind = "averaged"
+    if any(name.startswith("ema_params.") for name in arrays):
+        kind = "ema_params"
     return into_template({kind: shapes}, arrays, where)[kind]
 
 

@@ -132,11 +132,11 @@ class Predictor:
             for batch, places in source_batches(encoded, batch_size, there):
                 indices = there[places[places >= 0]]
                 batch |= constraint_arrays(indices, batch_size, **conditions)
-                yield indices, search(self._params, self._devices.spread_whole(batch))
+                yield indices, search(self._params, self._devices.shard_global_batch(batch))
 
         predictions = [Prediction(text, [], []) for text in texts]
         for indices, result in _with_the_next_started(started()):
-            result = self._devices.fetch(result)
+            result = self._devices.to_host(result)
             for row, index in enumerate(indices):
                 predictions[index] = self._read(texts[index], seen[index], result, row)
         return predictions
@@ -170,7 +170,9 @@ class Predictor:
                 "target_ids": target_ids,
                 "target_len": target_len,
             }
-            scores = self._devices.fetch(run(self._params, self._devices.spread_whole(batch)))
+            scores = self._devices.to_host(
+                run(self._params, self._devices.shard_global_batch(batch))
+            )
             for row, index in enumerate(indices):
                 length = target_len[row] - 1
                 weights = None
@@ -206,12 +208,12 @@ class Predictor:
                     "source_len": np.zeros(rows, np.int32),
                 }
                 batch |= constraint_arrays(np.zeros(0, int), rows, **self._conditions([]))
-                jax.block_until_ready(search(self._params, self._devices.spread_whole(batch)))
+                jax.block_until_ready(search(self._params, self._devices.shard_global_batch(batch)))
 
     def _search_as(self, config: ConfigDict) -> None:
         self.config = config
         self._options = search_options(config.inference)
-        self._batch_size = self._devices.whole(config.inference.batch_size)
+        self._batch_size = self._devices.round_up(config.inference.batch_size)
 
     def _compiled(self, key: Any, make: Callable[[], Any]) -> Any:
         """The function of that key, made once, whichever thread comes first."""

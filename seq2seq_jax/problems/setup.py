@@ -46,7 +46,7 @@ def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> 
         raise UserError(
             "batch_size",
             f"must be divisible by {unit} ({devices} device{'s' * (devices > 1)}{steps});"
-            f" got {batch_size}; use {-(-batch_size // unit) * unit}",
+            f" got {batch_size}. Use {-(-batch_size // unit) * unit}.",
         )
 
 

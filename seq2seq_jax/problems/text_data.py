@@ -48,7 +48,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         seed=config.seed,
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
-        shard=devices.share,
+        shard=devices.shard,
     )
     report = [
         report_line(
@@ -93,7 +93,7 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
 
 def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
     """Divide a dev set into batches that divide by the devices."""
-    batch_size = devices.whole(max(config.batch_size, config.inference.batch_size))
+    batch_size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     corpus = dev_set.corpus
     buckets = make_buckets(
         config.buckets, corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size)

@@ -1,15 +1,14 @@
-"""Checkpoints on disk: saved whole or not at all, and never restored with a wrong byte.
+"""Checkpoints on disk: saved completely or not at all, and verified before they are read.
 
 `DIRECTORY/<step>` holds
 
   state/           the arrays, written by Orbax
-  checkpoint.json  what goes with them: the position in the data, the metrics, the time
-  SHA256SUMS       of all those files; `sha256sum -c SHA256SUMS` checks them by hand
+  checkpoint.json  the position in the data, the metrics and the time
+  SHA256SUMS       checksums of all these files; `sha256sum -c SHA256SUMS` checks them by hand
 
-It is written under another name and renamed when complete, so that a process killed in between
-leaves nothing that looks like a checkpoint. The sums are there because Orbax does not notice when a
-byte of the arrays changed on disk: it restores wrong numbers without a word. They are compared
-before Orbax reads anything.
+A checkpoint is written under another name and renamed when it is complete, so that a killed process
+leaves nothing that looks like a checkpoint. Orbax does not notice a changed byte of the arrays and
+restores wrong numbers. Therefore the checksums are compared before Orbax reads anything.
 """
 
 import hashlib
@@ -28,6 +27,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from seq2seq_jax.storage.arrays import named_arrays
 from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -36,15 +36,8 @@ _log = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run.
 
-    Reading changes nothing on disk, so that a run in progress can be read from beside it. What a
-    killed process left unfinished (`*.partial`) is removed by the next save.
-
-    Args:
-      directory: where they are, one directory a step.
-      keep_max: how many of the latest are kept; 0 keeps all.
-      keep_every_n_hours: besides those, one every so many hours is kept, counted from the first
-        one; 0 keeps none for its age.
-      best_metric: besides those, the best one by this metric is kept (see `lower_is_better`).
+    Reading changes nothing on disk, so a run in progress can be read from another process. The next
+    save removes what a killed process left unfinished (`*.partial`).
     """
 
     def __init__(
@@ -53,28 +46,44 @@ class Checkpoints:
         keep_max: int = 5,
         keep_every_n_hours: float = 4,
         best_metric: str = "log_perplexity",
+        lower_is_better: bool = True,
     ):
+        """Describe where the checkpoints are and which of them are kept.
+
+        Args:
+          directory: Has one subdirectory for each step.
+          keep_max: Number of latest checkpoints that are kept; 0 keeps all.
+          keep_every_n_hours: In addition, keep one checkpoint every n hours, counted from the first
+            one; 0 keeps none for its age.
+          best_metric: In addition, keep the best checkpoint by this metric.
+          lower_is_better: Whether lower values of `best_metric` are better.
+        """
         self.directory = Path(directory).absolute()
         self.keep_max = keep_max
         self.keep_every_n_hours = keep_every_n_hours
         self.best_metric = best_metric
+        self.lower_is_better = lower_is_better
 
     def save(
-        self, step: int, state: Any, data: Mapping, metrics: Mapping[str, float | str] | None = None
+        self,
+        step: int,
+        state: Any,
+        data: Mapping[str, Any],
+        metrics: Mapping[str, float | str] | None = None,
     ) -> None:
-        """Writes one checkpoint and returns when it is complete; then drops those not to be kept.
+        """Write one checkpoint, then delete those that are no longer kept.
 
-        Of several processes all have to call this: Orbax makes them wait for each other. The first
-        one writes, for every process holds the whole state; so any number of them can read it.
+        All processes must call this; Orbax makes them wait for each other. Every process holds the
+        whole state, and the first one writes it, so any number of processes can read it.
 
-        Steps from `step` on that are already there are removed first: they are of a history that
-        this run does not continue (it fell back to an earlier step), or are replaced.
+        Existing checkpoints of this and of later steps are deleted first: they belong to a history
+        that this run does not continue, because it fell back to an earlier step.
 
         Args:
-          step: steps done.
-          state: a pytree of arrays and numbers.
-          data: what goes with it and JSON can hold, such as the position in the training data.
-          metrics: results on the dev set at this step (texts among them are left out). Without
+          step: Number of steps done.
+          state: A pytree of arrays and numbers.
+          data: What else belongs to the checkpoint, as JSON, such as the position in the data.
+          metrics: Results on the dev set at this step; texts among them are left out. Without
             `best_metric` among them the checkpoint cannot become the best one.
         """
         entry = {
@@ -104,19 +113,18 @@ class Checkpoints:
                 self._delete(earlier)
         _wait_for_all("checkpoint complete")
 
-    def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict]:
-        """Reads a checkpoint.
+    def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
+        """Read a checkpoint.
 
         Args:
-          step: which one; without it the latest whole one: those that are damaged are passed over
-            with a warning.
+          step: Which one; None reads the latest undamaged one and warns about damaged ones.
 
         Returns:
-          The step, the arrays by their dotted names, bit for bit as saved (see `into_template`),
-          and the data.
+          The step, the arrays by their dotted names, bit for bit as saved (see
+          `arrays.into_template`), and the data.
 
         Raises:
-          UserError: none is there, or none is whole.
+          UserError: There is no checkpoint, or all are damaged.
         """
         steps = self.all_steps()
         if not steps:
@@ -129,35 +137,35 @@ class Checkpoints:
             steps = [step]
         for candidate in reversed(steps):
             try:
-                return candidate, *self._read_whole(candidate)
-            # Whatever a damaged file makes the readers raise, the answer is the same.
+                return candidate, *self._read_verified(candidate)
+            # A damaged file can make the readers raise anything.
             except Exception as error:
                 reason = str(error).partition("\n")[0][:200] or type(error).__name__
-                _log.warning("checkpoint %d is damaged and passed over: %s", candidate, reason)
+                _log.warning("skipping checkpoint %d, which is damaged: %s", candidate, reason)
         others = self.all_steps() if step is not None else []
-        remedy = "inference.checkpoint=latest" if len(others) > 1 else "a copy, or a new training,"
+        remedy = "use inference.checkpoint=latest" if len(others) > 1 else "restore a copy"
         raise UserError(
-            str(self.directory), f"no whole checkpoint: {_listed(steps)} damaged; {remedy} would do"
+            str(self.directory), f"no undamaged checkpoint: {_listed(steps)} damaged; {remedy}"
         )
 
     def all_steps(self) -> list[int]:
-        """The steps that have a complete checkpoint, ascending."""
+        """Return the steps that have a complete checkpoint, in ascending order."""
         if not self.directory.is_dir():
             return []
-        # What is being written or deleted carries a suffix.
+        # Checkpoints that are being written or deleted have a suffix.
         return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdecimal())
 
     def latest_step(self) -> int | None:
-        """The last step that has a complete checkpoint."""
+        """Return the last step that has a complete checkpoint, or None."""
         return max(self.all_steps(), default=None)
 
     def best_step(self) -> int | None:
-        """The best step by `best_metric` (of equals the later); None without any metrics."""
+        """Return the best step by `best_metric`, the later of equals; None without any metrics."""
         return next(iter(self.best_steps()), None)
 
     def best_steps(self) -> list[int]:
-        """The steps that have `best_metric`, the best first (of equals the later)."""
-        values = {step: _rank(self.metrics(step), self.best_metric) for step in self.all_steps()}
+        """Return the steps that have `best_metric`, best first, the later of equals first."""
+        values = {step: self._rank(step) for step in self.all_steps()}
         return sorted(
             (step for step, value in values.items() if value > -math.inf),
             key=lambda step: (values[step], step),
@@ -165,7 +173,14 @@ class Checkpoints:
         )
 
     def metrics(self, step: int) -> dict[str, float]:
-        """The metrics that were saved with a step; empty if there were none or they are damaged."""
+        """Return the metrics that were saved with a step.
+
+        Args:
+          step: Step of an existing checkpoint.
+
+        Returns:
+          Numbers by name; empty if none were saved or if they are damaged.
+        """
         return self._entry(step).get("metrics", {})
 
     def _entry(self, step: int) -> dict[str, Any]:
@@ -191,13 +206,20 @@ class Checkpoints:
         return kept
 
     def _delete(self, step: int) -> None:
-        """Renames first: half a checkpoint must not look like a damaged one."""
+        """Delete a checkpoint; rename it first, so that half of it does not look damaged."""
         doomed = self.directory / f"{step}.deleted.partial"
         os.replace(self.directory / str(step), doomed)
         shutil.rmtree(doomed)
 
-    def _read_whole(self, step: int) -> tuple[dict[str, np.ndarray], dict]:
-        """Reads one step; raises anything at all if it is damaged."""
+    def _rank(self, step: int) -> float:
+        """Return the value to rank by, higher is better; missing values and NaN come last."""
+        value = float(self.metrics(step).get(self.best_metric, math.nan))
+        if math.isnan(value):
+            return -math.inf
+        return -value if self.lower_is_better else value
+
+    def _read_verified(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Read one step; raise any exception if it is damaged."""
         directory = self.directory / str(step)
         if (directory / "SHA256SUMS").read_bytes() != _sums(directory):
             raise ValueError("its bytes do not match its SHA256SUMS")
@@ -206,58 +228,14 @@ class Checkpoints:
         return dict(arrays), self._entry(step)["data"]
 
 
-def lower_is_better(metric: str) -> bool:
-    """Perplexities, losses and error rates are better when lower, all else when higher."""
-    return metric.endswith(("perplexity", "loss", "error_rate"))
-
-
-def named_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """The leaves of a pytree on the host, by their dotted names (`params.encoder.kernel`)."""
-    return {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
-
-
-def into_template(template: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
-    """Puts arrays with dotted names into the structure of `template`.
-
-    Args:
-      template: a pytree of arrays or `jax.ShapeDtypeStruct`. It may be a part of what was saved
-        (`{"params": ...}` of a train state): the rest is then left out.
-
-    Raises:
-      UserError: at `where`, for the first that does not fit.
-    """
-    filled = []
-    for name, leaf in _named_leaves(template).items():
-        if name not in arrays:
-            raise UserError(where, f"has no {name}, which this configuration's model has")
-        array, wanted = arrays[name], leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
-        if (array.shape, array.dtype) != (tuple(wanted.shape), wanted.dtype):
-            raise UserError(
-                where,
-                f"{name} is {array.dtype.name} {array.shape} here but {wanted.dtype.name} "
-                f"{tuple(wanted.shape)} in this configuration's model",
-            )
-        filled.append(array)
-    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(template), filled)
-
-
-def digest(tree: Any) -> str:
-    """SHA-256 (hex) over the names, shapes, dtypes and bytes of all leaves, by name in order."""
-    sha = hashlib.sha256()
-    for name, array in sorted(named_arrays(tree).items()):
-        sha.update(f"{name} {array.shape} {array.dtype.name}\n".encode())
-        sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return sha.hexdigest()
-
-
 def _wait_for_all(where: str) -> None:
-    """Of several processes none goes on before all have come here."""
+    """Wait until all processes have reached this point."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
 
 
 def _sums(directory: Path) -> bytes:
-    """SHA-256 of every file in a checkpoint, as sha256sum prints them, by name in order."""
+    """Return the SHA-256 of every file in a checkpoint in sha256sum's format, sorted by name."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     lines = []
     for path in files:
@@ -270,22 +248,6 @@ def _sums(directory: Path) -> bytes:
 
 def _write_sums(directory: Path) -> None:
     (directory / "SHA256SUMS").write_bytes(_sums(directory))
-
-
-def _named_leaves(tree: Any) -> dict[str, Any]:
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-    if len(named) != len(leaves):
-        raise ValueError("two leaves of the tree have the same dotted name")
-    return named
-
-
-def _rank(metrics: Mapping[str, float] | None, name: str) -> float:
-    """The value to be ranked, higher is better; a missing one or NaN comes last."""
-    value = float((metrics or {}).get(name, math.nan))
-    if math.isnan(value):
-        return -math.inf
-    return -value if lower_is_better(name) else value
 
 
 def _listed(steps: list[int]) -> str:

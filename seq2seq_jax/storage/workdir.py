@@ -1,15 +1,17 @@
-"""The folder of one run: its configuration, vocabularies, checkpoints and metrics.
+"""The directory of one run: its configuration, vocabularies, checkpoints and metrics.
 
 config.json                          the resolved configuration
-vocab.source.txt, vocab.target.txt   one token a line; vocab.source.txt of image models is empty
-subwords.source.*, subwords.target.* see `data.tokenizers`; none for words and characters
-encoder.npz                          an encoder's weights that are not trained: here once, and not
-                                     in each checkpoint; with its statistics of batches at the start
-checkpoints/<step>/                  see `checkpoints`
-metrics.jsonl, events.out.tfevents.* see `training.metric_writers`
+vocab.source.txt, vocab.target.txt   one token per line; vocab.source.txt of image models is empty
+subwords.source.*, subwords.target.* see `data.tokenizers`; absent for words and characters
+encoder.npz                          an encoder's weights that are not trained, which are stored
+                                     once instead of in each checkpoint, with its initial batch
+                                     statistics
+checkpoints/<step>/                  see `storage.checkpoints`
+metrics.jsonl, events.out.tfevents.* see `storage.metrics_log`
 """
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import differences, read_config, resolve
+from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
     WordTokenizers,
@@ -25,13 +28,19 @@ from seq2seq_jax.data.subwords import (
 )
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.storage.checkpoints import Checkpoints, digest, into_template, named_arrays
+from seq2seq_jax.storage.arrays import digest, into_template, named_arrays
+from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 
 
 class Vocabularies(NamedTuple):
-    """That of the source is empty where sources are pictures."""
+    """The vocabularies of a model; the source vocabulary of an image model is empty.
+
+    Attributes:
+      source: The source vocabulary.
+      target: The target vocabulary.
+    """
 
     source: Vocabulary
     target: Vocabulary
@@ -41,9 +50,14 @@ EMPTY_VOCABULARY = Vocabulary(())
 
 
 class Workdir:
-    """The paths in a workdir, and what is read from them."""
+    """The paths in a workdir, and what is read from them and written to them."""
 
     def __init__(self, path: str | Path):
+        """Name the paths; nothing is read or written.
+
+        Args:
+          path: The directory, which may not exist yet.
+        """
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
@@ -54,10 +68,10 @@ class Workdir:
         )
 
     def config(self) -> ConfigDict:
-        """The configuration that the run was started with.
+        """Return the configuration that the run was started with.
 
         Raises:
-          UserError: there is none: nothing was trained here.
+          UserError: There is none, because nothing was trained here.
         """
         if not self.config_file.exists():
             raise UserError(
@@ -66,7 +80,7 @@ class Workdir:
         return read_config(self.config_file)
 
     def vocabularies(self) -> Vocabularies | None:
-        """The vocabularies of the run, None if it has not stored them yet."""
+        """Return the vocabularies of the run, or None if it has not stored them yet."""
         source, target = self._vocabulary_files
         if not (source.exists() and target.exists()):
             return None
@@ -76,18 +90,24 @@ class Workdir:
         )
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
+        """Write the vocabularies.
+
+        Args:
+          vocabularies: The source and the target vocabulary.
+        """
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
             vocabulary.write(file)
 
-    def collections(self, template: Any, saved_digest: str | None = None) -> Any:
-        """What the model has besides parameters, as it was at the start of the run.
+    def non_trainable(self, template: Any, saved_digest: str | None = None) -> Any:
+        """Return the model's non-trainable variables as they were at the start of the run.
 
         Args:
-          template: its structure (see `checkpoints.into_template`).
-          saved_digest: by which a checkpoint knows it (`collections_digest`).
+          template: Their structure (see `arrays.into_template`).
+          saved_digest: The `non_trainable_digest` in a checkpoint, to be compared; None: do not
+            compare.
 
         Raises:
-          UserError: its file is missing or damaged, or is not the one of the checkpoint.
+          UserError: The file is missing or damaged, or does not belong to the checkpoint.
         """
         if not named_arrays(template):
             return template
@@ -101,25 +121,32 @@ class Workdir:
                 where, f"has the encoder's weights, but: {reason}; restore a copy of it"
             ) from error
         tree = into_template(template, arrays, where)
-        if saved_digest is not None and collections_digest(tree) != saved_digest:
+        if saved_digest is not None and non_trainable_digest(tree) != saved_digest:
             raise UserError(
                 where, "has other weights than the checkpoint was trained with; restore a copy"
             )
         return tree
 
-    def write_collections(self, tree: Any) -> None:
-        """Writes what `collections` reads, whole or not at all; without any, no file."""
-        arrays = named_arrays(tree)
+    def write_non_trainable(self, tree: Any) -> None:
+        """Write the model's non-trainable variables, if there are any.
+
+        Args:
+          tree: The variables by collection.
+        """
+        arrays: dict[str, Any] = named_arrays(tree)
         if not arrays:
             return
         with atomic_replace(self.encoder_file) as partial, partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
 
     def tokenizers(self, config: ConfigDict) -> Tokenizers | None:
-        """The tokenizers of the run, None if it has not stored their subwords yet.
+        """Return the tokenizers of the run, or None if it has not stored their subwords yet.
+
+        Args:
+          config: The run's configuration.
 
         Raises:
-          UserError: a file of theirs cannot be used.
+          UserError: A file of subwords cannot be used.
         """
         if not self.config_file.exists():
             return None
@@ -127,14 +154,25 @@ class Workdir:
         return read_tokenizers(self.path, word_tokenizers(config), subwords)
 
     def write_tokenizers(self, tokenizers: Tokenizers) -> None:
+        """Write the files of subword tokenizers.
+
+        Args:
+          tokenizers: The source and the target tokenizer.
+        """
         write_tokenizers(self.path, tokenizers)
 
     def checkpoints(self, config: ConfigDict) -> Checkpoints:
+        """Return the checkpoints of the run.
+
+        Args:
+          config: Says which checkpoints are kept and which metric selects the best one.
+        """
         return Checkpoints(
             self.checkpoints_dir,
             keep_max=config.keep_checkpoint_max,
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             best_metric=config.best_metric,
+            lower_is_better=best_metric_is_lower(config),
         )
 
 
@@ -159,6 +197,10 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
 
     Keys that did not exist when the run was started count as having their defaults.
 
+    Args:
+      workdir: The run's directory, which may not exist yet.
+      config: A resolved configuration.
+
     Raises:
       UserError: Keys that matter to training differ from the workdir's configuration.
     """
@@ -174,11 +216,16 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
         )
 
 
-def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -> None:
-    """Compares the sizes that a checkpoint was saved with (`vocabulary_sizes`) with today's.
+def check_vocabularies_fit(data: Mapping[str, Any], vocabularies: Vocabularies, where: str) -> None:
+    """Check that vocabularies have the sizes with which a checkpoint was saved.
+
+    Args:
+      data: The checkpoint's data, with its `vocabulary_sizes`.
+      vocabularies: The vocabularies to check.
+      where: The checkpoint, for errors.
 
     Raises:
-      UserError: they differ; names both sizes.
+      UserError: A size differs.
     """
     saved = data["vocabulary_sizes"]
     for side, vocabulary in vocabularies._asdict().items():
@@ -186,15 +233,26 @@ def check_vocabularies_fit(data: dict, vocabularies: Vocabularies, where: str) -
             raise UserError(
                 f"vocab_{side}",
                 f"the {side} vocabulary has {vocabulary.size} tokens, special ones included, but"
-                f" {where} was trained with {saved[side]}; that vocabulary would do",
+                f" {where} was trained with {saved[side]}; use that vocabulary",
             )
 
 
 def vocabulary_sizes(vocabularies: Vocabularies) -> dict[str, int]:
-    """What `check_vocabularies_fit` compares; goes into each checkpoint."""
+    """Return the sizes that a checkpoint contains and `check_vocabularies_fit` compares.
+
+    Args:
+      vocabularies: The source and the target vocabulary.
+    """
     return {side: vocabulary.size for side, vocabulary in vocabularies._asdict().items()}
 
 
-def collections_digest(tree: Any) -> str:
-    """Names what a model has besides parameters; goes into each checkpoint. Empty if nothing."""
+def non_trainable_digest(tree: Any) -> str:
+    """Return the digest of non-trainable variables, which each checkpoint contains.
+
+    Args:
+      tree: The variables by collection.
+
+    Returns:
+      The digest; empty if there are no variables.
+    """
     return digest(tree) if named_arrays(tree) else ""

@@ -12,7 +12,7 @@ from seq2seq_jax.sweeps.results import Result
 from seq2seq_jax.sweeps.scheduler import Plan
 from seq2seq_jax.sweeps.trial_process import make_job, read_outcomes, start_job
 from seq2seq_jax.sweeps.trials import Training
-from seq2seq_jax.training.preemption import catch_preemption_signals
+from seq2seq_jax.training.stopping import catch_preemption_signals
 from seq2seq_jax.utils.errors import UserError
 
 Outcomes = dict[str, Result]

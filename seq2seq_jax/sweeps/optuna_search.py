@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_jax.storage.checkpoints import lower_is_better
 from seq2seq_jax.sweeps.definition import Level, Range, SweepFile
 from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result, read_results
 from seq2seq_jax.sweeps.results import FILE_NAME as RESULTS
@@ -32,14 +31,22 @@ class OptunaPlan:
 
     Args:
       sampler: `random`, or `bayes`: a tree-structured Parzen estimator (Bergstra et al. 2011).
-      metric: of the dev set, what is sought; `lower_is_better` knows which way.
+      metric: of the dev set, what is sought.
+      lower_is_better: whether lower values of it are better.
 
     Raises:
       UserError: Optuna is missing; the search in the folder is over other factors.
     """
 
     def __init__(
-        self, file: SweepFile, folder: Path, sampler: str, count: int, metric: str, seed: int = 0
+        self,
+        file: SweepFile,
+        folder: Path,
+        sampler: str,
+        count: int,
+        metric: str,
+        lower_is_better: bool,
+        seed: int = 0,
     ):
         self._optuna = _import_optuna()
         self._file, self._count, self._metric = file, count, metric
@@ -48,7 +55,7 @@ class OptunaPlan:
         self._study = self._optuna.create_study(
             storage=f"sqlite:///{(folder / FILE_NAME).resolve()}",
             study_name=file.name,
-            direction="minimize" if lower_is_better(metric) else "maximize",
+            direction="minimize" if lower_is_better else "maximize",
             load_if_exists=True,
         )
         before = self._study.get_trials(deepcopy=False)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from seq2seq_jax.storage.checkpoints import lower_is_better
+from seq2seq_jax.evaluation.metrics import lower_is_better
 from seq2seq_jax.sweeps.definition import Level
 from seq2seq_jax.sweeps.results import FINISHED, Result
 from seq2seq_jax.sweeps.trials import is_drawn

@@ -130,7 +130,7 @@ def main() -> None:
     folder = Path(job.folder)
     if job.processors:
         os.sched_setaffinity(0, job.processors)  # before XLA counts them
-    from seq2seq_jax.devices.malloc_tuning import tune_malloc
+    from seq2seq_jax.devices.memory import tune_malloc
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
     from seq2seq_jax.utils.logging import set_up_logging
 

@@ -1,119 +1,129 @@
-"""The training loop: step, log, evaluate, save; in this order, so that a checkpoint has it all."""
+"""Training: `Trainer.fit` is the training loop."""
 
 import logging
 import math
-import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import jax
-from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import check_training, write_config
+from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
 from seq2seq_jax.models.build import build_model, init_params, updated
 from seq2seq_jax.problems.protocol import problem_of
-from seq2seq_jax.storage.checkpoints import into_template
+from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import (
     Workdir,
     check_same_configuration,
     check_vocabularies_fit,
-    collections_digest,
+    non_trainable_digest,
     vocabulary_sizes,
 )
-from seq2seq_jax.training.hooks.factory import end_at_last, make_hooks
-from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
-from seq2seq_jax.training.memory import explain_out_of_memory, peak_memory
-from seq2seq_jax.training.metric_accumulator import MetricAccumulator
-from seq2seq_jax.training.metric_logging import report_evaluation, report_training
+from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
-from seq2seq_jax.training.patience import Plateau
-from seq2seq_jax.training.preemption import catch_preemption_signals
 from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.stopping import Every, Patience, catch_preemption_signals
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
+from seq2seq_jax.training.training_log import MetricAccumulator, log_evaluation, log_training
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import progress_bar
 
 _log = logging.getLogger(__name__)
 
 
-def train(config: ConfigDict, path: str | Path) -> bool:
-    """Trains up to `config.train_steps`, from the last checkpoint in the workdir `path` if any.
+def train(config: ConfigDict, workdir: str | Path) -> bool:
+    """Train up to `config.train_steps`, from the last checkpoint in the workdir if there is one.
 
-    N steps, and N/2 steps killed and run again, give the same parameters bit for bit (on CPU), the
-    same data order and the same metrics.
+    Training for N steps and training that is killed and resumed any number of times give the same
+    parameters bit for bit (on the CPU), the same order of the data and the same metrics.
 
     Args:
-      config: resolved.
+      config: A resolved configuration.
+      workdir: The run's directory; it is created if necessary.
 
     Returns:
-      Whether training is finished; False if a signal stopped it (the checkpoint is written).
+      Whether training is finished; False if a signal interrupted it after a last checkpoint.
 
     Raises:
-      UserError: before anything is compiled or written, for what is wrong with the configuration,
-        the data or the workdir; later if the loss is no longer a number, or memory is short.
+      UserError: The configuration, the data or the workdir is not usable; this is raised before
+        anything is compiled or written. Also raised later, if the loss is no longer finite or
+        memory runs out.
     """
     check_training(config)
-    workdir = Workdir(path)
+    run = Workdir(workdir)
     with explain_out_of_memory():
-        return _Run(problem_of(config).complete_config(config, workdir), workdir).fit()
+        return Trainer(problem_of(config).complete_config(config, run), run).fit()
 
 
-class _Run:
-    """A training in progress: the state and the position in the data, and what is due at a step."""
+class Trainer:
+    """A training run: its state, its position in the data, and what is counted along the way."""
 
     def __init__(self, config: ConfigDict, workdir: Workdir):
-        self.config = config
-        self.devices = devices = Devices(config.parallel)
+        """Prepare the data, the model and the optimizer, and restore the last checkpoint if any.
+
+        Args:
+          config: A resolved configuration.
+          workdir: The run's directory.
+
+        Raises:
+          UserError: The configuration, the data or the workdir is not usable.
+        """
+        self.config, self.devices = config, Devices(config.parallel)
+        # What can be wrong is checked first: nothing is compiled or written before.
         check_same_configuration(workdir, config)
         hooks = make_hooks(config)
-        self.data = data = problem_of(config).prepare_training(config, workdir, devices)
-        model = build_model(config, data.vocabularies.source.size, data.vocabularies.target.size)
+        self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
+        vocabularies, non_trainable = data.vocabularies, dict(data.collections)
+        model = build_model(config, vocabularies.source.size, vocabularies.target.size)
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
-        self.schedule = make_schedule(optimizer_config)
-        optimizer = make_optimizer(optimizer_config)
+        self.schedule, optimizer = make_schedule(optimizer_config), make_optimizer(optimizer_config)
         self.checkpoints = workdir.checkpoints(config)
-        self.step, self.window = 0, MetricAccumulator()
-        patience = config.early_stopping_patience, config.optimizer.lr_plateau_patience
-        self.plateaus = [Plateau(config.best_metric, each) for each in patience]
+        self.non_trainable_digest = non_trainable_digest(non_trainable)
         self.encoder_file = workdir.encoder_file
-        self.collections = dict(data.collections)
-        self.collections_digest = collections_digest(self.collections)
+
+        # What a checkpoint holds.
+        self.step, self.metrics = 0, MetricAccumulator()
+        metric, lower = config.best_metric, best_metric_is_lower(config)
+        self.counters = {
+            "early_stopping": Patience(metric, config.early_stopping_patience, lower),
+            "lr_plateau": Patience(metric, config.optimizer.lr_plateau_patience, lower),
+        }
         resuming = self.checkpoints.latest_step() is not None
-        given = {} if resuming else data.initial_params()
-        state = create_train_state(
-            updated(init_params(model, config.seed), given),
+        initial_params = {} if resuming else data.initial_params()
+        self.state = create_train_state(
+            updated(init_params(model, config.seed), initial_params),
             optimizer,
             ema_decay=config.ema_decay,
             seed=config.seed,
-            collections=self.collections,
+            non_trainable=non_trainable,
         )
         if resuming:
-            state = self._resume(state)
-        self.state = devices.replicate(state)
-
+            self.restore()
+        self.state = self.devices.replicate(self.state)
         _log.info("%s", data.report)
         if self.step:
-            _log.info("going on from step %d", self.step)
-        self.writer = None
+            _log.info("Resuming from step %d", self.step)
+
+        # The main process writes; the others only compute.
+        self.writer: MetricWriter | None = None
         self.hooks: list[Hook] = []
-        if devices.is_main:
+        if self.devices.is_main:
             write_config(config, workdir.config_file)
             workdir.write_tokenizers(data.tokenizers)
-            workdir.write_vocabularies(data.vocabularies)
-            workdir.write_collections(self.collections)
+            workdir.write_vocabularies(vocabularies)
+            workdir.write_non_trainable(non_trainable)
             self.writer = MetricWriter(workdir.path, self.step)
             self.hooks = hooks
-            run = TrainingRun(
-                config, workdir.path, model, data.vocabularies, self.step + 1, self.writer
+            self._run = TrainingRun(
+                config, workdir.path, model, vocabularies, self.step + 1, self.writer
             )
-            for hook in hooks:
-                hook.begin(run, self.state)
-        self.train_step = devices.compile_step(
+
+        self._train_step = self.devices.compile_step(
             make_train_step(
                 model,
                 optimizer,
@@ -123,38 +133,142 @@ class _Run:
                 ema_decay=config.ema_decay,
             )
         )
-        self.evaluate = None
+        self._evaluate = None
         if data.dev is not None:
-            self.evaluate = make_evaluate(
-                model, config, data.tokenizers.target, data.vocabularies.target, data.dev, devices
+            self._evaluate = make_evaluate(
+                model, config, data.tokenizers.target, vocabularies.target, data.dev, self.devices
             )
+        self._log_every = Every(steps=config.log_every_n_steps)
+        self._evaluate_every = Every(steps=config.eval_every_n_steps if self._evaluate else 0)
+        self._save_every = Every(config.save_checkpoints_steps, config.save_checkpoints_secs)
+        self._save_every.reset()
+        self._saved_step = self.step
         self._compiled: set[tuple[int, ...]] = set()
-        self._saved_at, self._saved_step = time.monotonic(), self.step
 
     def fit(self) -> bool:
+        """Train until the configured step, the end of the data, early stopping or a signal.
+
+        Returns:
+          Whether training is finished; False if a signal interrupted it.
+
+        Raises:
+          UserError: The loss is not finite, or there is no batch at all.
+        """
         config = self.config
         finished = self.step >= config.train_steps
         if finished:
-            _log.info("all %d steps are done; a larger train_steps goes on", config.train_steps)
+            _log.info("All %d steps are done; increase train_steps to continue", config.train_steps)
         with (
             catch_preemption_signals() as signalled,
-            progress_bar("training", config.train_steps, self.step) as show,
-            end_at_last(self.hooks),
+            progress_bar("training", config.train_steps, self.step) as show_progress,
+            end_hooks(self.hooks),
         ):
+            for hook in self.hooks:
+                hook.begin(self._run, self.state)
             interrupted = signalled() and not finished
             while not finished and not interrupted:
-                last = not self._take_step() or self.step >= config.train_steps
-                show(self.step)
+                # Take a step. It is the last one if no steps or no data are left.
+                finished = not self._take_step() or self.step >= config.train_steps
                 interrupted = self.devices.sync_preemption(self.step, signalled)
-                finished = self._after_step(last, interrupted)
+                show_progress(self.step)
+
+                # Log the training metrics.
+                log_due = finished or self._log_every.is_due(self.step)
+                if log_due:
+                    self._log_metrics()
+
+                # Evaluate on the dev set, which can end training or lower the learning rate.
+                results: dict[str, float] = {}
+                evaluation_due = self._evaluate is not None and (
+                    finished or self._evaluate_every.is_due(self.step)
+                )
+                if evaluation_due:
+                    results = self.evaluate()
+                    finished = self._react_to(results) or finished
+
+                # Save last, so that a checkpoint contains all of the above.
+                if finished or interrupted or evaluation_due or self._save_due(log_due):
+                    self.save(results)
         if self.writer:
             self.writer.close()
         if not finished:
-            _log.info("stopped at step %d; the same command goes on from there", self.step)
+            _log.info("Stopped at step %d; run the same command to resume", self.step)
         return finished
 
+    def evaluate(self) -> dict[str, float]:
+        """Evaluate the current parameters on the dev set, and log the results.
+
+        Returns:
+          The numeric results by name.
+
+        Raises:
+          UserError: There is no dev set (`eval_every_n_steps` is 0).
+        """
+        if self._evaluate is None:
+            raise UserError("eval_every_n_steps", "is 0, so there is no dev set; use 1 or more")
+        self.metrics.pause()
+        evaluation = self._evaluate(self.state.eval_params, self.state.non_trainable)
+        if self.writer:
+            log_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
+        return evaluation.numbers
+
+    def save(self, results: Mapping[str, float]) -> None:
+        """Save a checkpoint, unless the current step has one.
+
+        Args:
+          results: Results on the dev set at this step; empty if it was not evaluated.
+
+        Raises:
+          UserError: The loss is not finite.
+        """
+        if self.step <= self._saved_step:
+            return
+        self.metrics.pause()
+        sums = self.metrics.sums()
+        self._check_finite(sums.get("loss", 0.0))
+        self.checkpoints.save(
+            self.step,
+            self.state.saved,
+            {
+                "batches": self.data.batches.state(),
+                "metrics": sums,
+                "counters": {name: counter.state() for name, counter in self.counters.items()},
+                "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
+                "non_trainable": self.non_trainable_digest,
+            },
+            results,
+        )
+        self._saved_step = self.step
+        self._save_every.reset()
+
+    def restore(self) -> None:
+        """Continue from the latest undamaged checkpoint.
+
+        Raises:
+          UserError: All checkpoints are damaged, or they do not fit the configuration.
+        """
+        # 1. Read the arrays and what was saved with them, which verifies the checksums.
+        self.step, arrays, saved = self.checkpoints.read()
+        where = f"{self.checkpoints.directory}/{self.step}"
+        # 2. Check that the vocabularies and the weights outside of checkpoints are the same.
+        check_vocabularies_fit(saved, self.data.vocabularies, where)
+        if saved.get("non_trainable", "") != self.non_trainable_digest:
+            what = "has other weights than the run began with; restore a copy"
+            raise UserError(str(self.encoder_file), what)
+        # 3. Return to the position in the data, which an imported model does not have.
+        if saved["batches"] is not None:
+            self.data.batches.restore(saved["batches"])
+        # 4. Continue the sums of the metrics and the counters.
+        self.metrics = MetricAccumulator(saved["metrics"])
+        for name, counted in saved["counters"].items():
+            self.counters[name].restore(counted)
+        # 5. Take over parameters, optimizer state and step.
+        state = into_template(self.state.saved, arrays, where)
+        self.state = state.with_unsaved_of(self.state)
+
     def _take_step(self) -> bool:
-        """Returns False where the data end."""
+        """Take one step; return False, without a step, at the end of the data."""
+        self.metrics.resume()
         for hook in self.hooks:
             hook.before_step(self.step + 1, self.state)
         batch = next(self.data.batches, None)
@@ -164,125 +278,72 @@ class _Run:
                     "input_pipeline_train.params.num_epochs", "no batch in these epochs"
                 )
             return False
-        self._announce_shape(batch)
-        self.state, metrics = self.train_step(self.state, self.devices.spread(batch))
-        self.window.add(metrics)
+        self._announce_compilation(batch)
+        self.state, metrics = self._train_step(self.state, self.devices.shard_batch(batch))
+        self.metrics.add(metrics)
         self.step += 1
         for hook in self.hooks:
             hook.after_step(self.step, self.state, batch)
         return True
 
-    def _after_step(self, last: bool, interrupted: bool) -> bool:
-        """Logs, evaluates and saves what is due; returns whether training is finished."""
-        config, step = self.config, self.step
-        log_due = last or step % config.log_every_n_steps == 0
-        evaluation_due = self.evaluate is not None and (
-            last or step % config.eval_every_n_steps == 0
-        )
-        save_due = last or interrupted or evaluation_due or self._save_due(log_due)
-        if not (log_due or save_due):
-            return False
-        self.window.pause()
-        if log_due and self.window.sums():
-            self._log_metrics()
-        results = {}
-        if evaluation_due:
-            results = self._evaluate()
-            if self.plateaus[0].reached(results):
-                _log.info(
-                    "no better %s in %d evaluations: training ends early",
-                    config.best_metric, config.early_stopping_patience,
-                )  # fmt: skip
-                last = True
-        if save_due and step > self._saved_step:
-            self._save(results)
-        self.window.resume()
-        return last
-
     def _log_metrics(self) -> None:
-        scalars = self.window.scalars(self.step, self.schedule, float(self.state.lr_scale))
+        """Log the metrics since the last line, if there were steps."""
+        self.metrics.pause()
+        if not self.metrics.sums():
+            return
+        scalars = self.metrics.scalars(self.step, self.schedule, float(self.state.lr_scale))
         self._check_finite(scalars["train/loss"])
         if self.writer:
-            report_training(
+            log_training(
                 self.writer,
                 self.step,
                 self.config.train_steps,
                 scalars,
-                self.window.seconds_per_step(),
+                self.metrics.seconds_per_step(),
             )
             if self.step <= self.config.log_every_n_steps:
-                _log.info("memory so far: %s at the most", peak_memory())
-        self.window = MetricAccumulator()
+                _log.info("Peak memory: %s", peak_memory())
+        self.metrics = MetricAccumulator()
 
-    def _evaluate(self) -> dict[str, float]:
-        assert self.evaluate is not None
-        evaluation = self.evaluate(self.state.eval_params, self.state.collections)
-        if self.writer:
-            report_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
-        results = evaluation.numbers
-        if self.plateaus[1].reached(results):
-            scale = self.state.lr_scale * self.config.optimizer.lr_plateau_factor
+    def _react_to(self, results: Mapping[str, float]) -> bool:
+        """Lower the learning rate on a plateau; return whether training stops early."""
+        config = self.config
+        if self.counters["lr_plateau"].is_exhausted_by(results):
+            scale = self.state.lr_scale * config.optimizer.lr_plateau_factor
             self.state = self.state.replace(lr_scale=self.devices.replicate(scale))
-            _log.info("no better %s: the learning rate is lowered", self.config.best_metric)
-        return results
-
-    def _save(self, results: dict[str, float]) -> None:
-        sums = self.window.sums()
-        self._check_finite(sums.get("loss", 0.0))
-        self.checkpoints.save(
-            self.step,
-            self.state.saved,
-            {
-                "batches": self.data.batches.state(),
-                "window": sums,
-                "plateaus": [plateau.state() for plateau in self.plateaus],
-                "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
-                "collections": self.collections_digest,
-            },
-            results,
+            _log.info(
+                "Lowering the learning rate: %s has not improved in %d evaluations",
+                config.best_metric,
+                config.optimizer.lr_plateau_patience,
+            )
+        if not self.counters["early_stopping"].is_exhausted_by(results):
+            return False
+        _log.info(
+            "Early stopping: %s has not improved in %d evaluations",
+            config.best_metric,
+            config.early_stopping_patience,
         )
-        self._saved_at, self._saved_step = time.monotonic(), self.step
-
-    def _resume(self, state: Any) -> Any:
-        self.step, arrays, saved = self.checkpoints.read()
-        where = f"{self.checkpoints.directory}/{self.step}"
-        check_vocabularies_fit(saved, self.data.vocabularies, where)
-        if saved["batches"] is not None:  # as in an imported model, which has seen none of them
-            self.data.batches.restore(saved["batches"])
-        self.window = MetricAccumulator(saved["window"])
-        for plateau, counted in zip(self.plateaus, saved["plateaus"], strict=False):
-            plateau.restore(counted)
-        if saved.get("collections", "") != self.collections_digest:
-            what = "has other weights than the run began with; restore a copy"
-            raise UserError(str(self.encoder_file), what)
-        return into_template(state.saved, arrays, where).with_unsaved_of(state)
+        return True
 
     def _save_due(self, log_due: bool) -> bool:
-        config = self.config
-        if config.save_checkpoints_steps:
-            return self.step % config.save_checkpoints_steps == 0
-        if not config.save_checkpoints_secs or (jax.process_count() > 1 and not log_due):
-            return False
-        due = time.monotonic() - self._saved_at >= config.save_checkpoints_secs
-        if jax.process_count() > 1:  # whose clocks differ
-            due = bool(multihost_utils.broadcast_one_to_all(due))
-        return due
+        """Return whether it is time to save, which several processes decide when they log."""
+        if self.config.save_checkpoints_steps or self.devices.num_processes == 1:
+            return self._save_every.is_due(self.step)
+        return log_due and self.devices.sync_flag(self._save_every.is_due(self.step))
 
-    def _announce_shape(self, batch: Batch) -> None:
+    def _announce_compilation(self, batch: Batch) -> None:
         widths = tuple(x.shape[1] for name, x in batch.items() if name.endswith("_ids"))
         if widths not in self._compiled:
             self._compiled.add(widths)
-            _log.info(
-                "compiling bucket %s, %d of %d",
-                " x ".join(map(str, widths)), len(self._compiled), self.data.num_shapes,
-            )  # fmt: skip
+            bucket, count = " x ".join(map(str, widths)), len(self._compiled)
+            _log.info("Compiling bucket %s (%d of %d)", bucket, count, self.data.num_shapes)
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             last_saved = self.checkpoints.latest_step()
-            kept = f"; the checkpoint of step {last_saved} is whole" if last_saved else ""
+            kept = f"; the checkpoint of step {last_saved} is intact" if last_saved else ""
             raise UserError(
                 "optimizer.learning_rate",
-                f"the loss is {loss} at step {self.step}; a lower rate or a lower"
-                f" optimizer.clip_gradients would do{kept}",
+                f"the loss is {loss} at step {self.step}; use a lower learning rate or a lower"
+                f" optimizer.clip_gradients{kept}",
             )

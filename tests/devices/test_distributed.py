@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq_jax.storage.checkpoints import Checkpoints, digest
+from seq2seq_jax.storage.arrays import digest
+from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +98,7 @@ def test_one_killed_and_both_started_again_are_as_unbroken(unbroken, tmp_path):
             process.communicate()
     assert Checkpoints(workdir / "checkpoints").latest_step() < 60
     said = finish(start(workdir, "--config.train_steps=60"))
-    assert "going on from step" in said[0]
+    assert "Resuming from step" in said[0]
     assert digest(checkpoint(workdir, 60)) == digest(checkpoint(unbroken[0], 60))
 
 

@@ -36,7 +36,7 @@ def trained(model, batches, devices: Devices, **how):
     state = create_train_state(model_params(model), optimizer, how.get("ema_decay", 0.0))
     state, seen = devices.replicate(state), []
     for batch in batches:
-        state, metrics = step(state, devices.spread(batch))
+        state, metrics = step(state, devices.shard_batch(batch))
         seen.append([float(metrics[name]) for name in ("loss", "target_tokens", "grad_norm")])
     return np.array(seen), jax.device_get(state)
 
@@ -78,10 +78,10 @@ def test_the_average_moves_by_its_decay_and_faster_at_first(model, batches):
         followed = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, followed, at.params)
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
-        state.averaged,
+        state.ema_params,
         followed,
     )
-    assert state.eval_params is state.averaged
+    assert state.eval_params is state.ema_params
 
 
 def test_evaluation_sums_rows_of_all_devices(use_devices, model, batches):
@@ -90,16 +90,16 @@ def test_evaluation_sums_rows_of_all_devices(use_devices, model, batches):
     use_devices(4)
     devices = Devices()
     sums = jax.jit(lambda params, batch: loss_sums(model, params, batch))
-    batch = devices.spread_whole(batches[0])
+    batch = devices.shard_global_batch(batches[0])
     assert len(batch["source_ids"].sharding.device_set) == 4
     assert not batch["source_ids"].sharding.is_fully_replicated
-    found = devices.fetch(sums(devices.replicate(params), batch))
+    found = devices.to_host(sums(devices.replicate(params), batch))
     np.testing.assert_allclose([float(x) for x in found], expected, rtol=1e-6)
 
 
 def test_rows_that_do_not_divide_are_worked_on_by_every_device(use_devices, batches):
     use_devices(3)
-    batch = Devices().spread_whole(batches[0])
+    batch = Devices().shard_global_batch(batches[0])
     assert batch["source_ids"].sharding.is_fully_replicated
     np.testing.assert_array_equal(batch["source_ids"], batches[0]["source_ids"])
 
@@ -118,7 +118,7 @@ def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model
     optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.1))
     step = devices.compile_step(make_train_step(model, optimizer))
     state = devices.replicate(create_train_state(model_params(model), optimizer))
-    program = step.lower(state, devices.spread(batches[0])).compile().as_text()
+    program = step.lower(state, devices.shard_batch(batches[0])).compile().as_text()
     found = collectives(program)
     assert "while(" in program
     assert not any(is_in_loop for _, is_in_loop in found)
@@ -144,18 +144,21 @@ ENTRY %main (p: f32[3,2]) -> f32[3,2] {
 
 
 def test_one_process_makes_the_whole_batch():
-    assert Devices().share == Shard(0, 1)
+    assert Devices().shard == Shard(0, 1)
     assert Devices().is_main
 
 
-def test_a_batch_that_does_not_divide_is_an_error():
-    check_batch_size(32, 4, 2)
+@pytest.mark.parametrize(
+    ("batch_size", "devices", "accumulation_steps", "message"),
+    [
+        (30, 4, 1, "must be divisible by 4 (4 devices); got 30. Use 32."),
+        (10, 1, 4, "must be divisible by 4 (1 device × 4 accumulation steps); got 10. Use 12."),
+        (12, 2, 4, "must be divisible by 8 (2 devices × 4 accumulation steps); got 12. Use 16."),
+    ],
+)
+def test_a_batch_size_that_is_not_divisible_is_an_error(
+    batch_size, devices, accumulation_steps, message
+):
     with pytest.raises(UserError) as error:
-        check_batch_size(30, 4, 1)
-    assert str(error.value) == "batch_size: must divide by 4 devices; got 30; 32 would do"
-    with pytest.raises(UserError) as error:
-        check_batch_size(12, 2, 4)
-    assert str(error.value) == (
-        "batch_size: must divide by 2 devices times 4 gradient_accumulation_steps; got 12;"
-        " 16 would do"
-    )
+        check_batch_size(batch_size, devices, accumulation_steps)
+    assert str(error.value) == f"batch_size: {message}"

@@ -11,6 +11,7 @@ from seq2seq_jax.evaluation.metrics import (
     ErrorRateMetricSpec,
     LogPerplexityMetricSpec,
     RougeMetricSpec,
+    lower_is_better,
     text_metrics,
 )
 
@@ -171,6 +172,28 @@ def test_a_hypothesis_without_a_reference_is_refused():
     for hypotheses, references in (([], []), (words("a"), []), (words("a"), [[]])):
         with pytest.raises(ValueError, match="every hypothesis needs a reference"):
             text_metrics([AccuracyMetricSpec()], hypotheses, references)
+
+
+def test_lower_values_are_better_for_perplexities_and_error_rates_only():
+    lower = ["log_perplexity", "perplexity", "token_error_rate", "sequence_error_rate"]
+    assert all(map(lower_is_better, lower))
+    assert not any(map(lower_is_better, ["bleu", "rouge_1/f_score", "sequence_accuracy"]))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        BleuMetricSpec(),
+        BleuMetricSpec(max_ngram_order=2),
+        ChrfMetricSpec(),
+        RougeMetricSpec(rouge_type="rouge_l/p_score"),
+        AccuracyMetricSpec(),
+        ErrorRateMetricSpec(),
+    ],
+)
+def test_a_metric_states_the_names_of_its_results(metric):
+    results = metric(words("a b"), single("a c"))
+    assert metric.result_names == tuple(k for k, v in results.items() if not isinstance(v, str))
 
 
 sentences = st.lists(st.sampled_from("abc"), min_size=3, max_size=3)

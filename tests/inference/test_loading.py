@@ -67,7 +67,7 @@ def test_more_checkpoints_than_there_are_is_one_line(workdir, tmp_path):
 
 
 def test_the_moving_average_is_what_is_loaded_where_there_is_one(tmp_path):
-    workdir = tiny_run(tmp_path / "run", {5: 1}, averaged=7)
+    workdir = tiny_run(tmp_path / "run", {5: 1}, ema_params=7)
     (loaded,) = load(workdir)
     assert_params(loaded, 7)
 

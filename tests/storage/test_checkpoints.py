@@ -12,13 +12,8 @@ import numpy as np
 import optax
 import pytest
 
-from seq2seq_jax.storage.checkpoints import (
-    Checkpoints,
-    digest,
-    into_template,
-    lower_is_better,
-    named_arrays,
-)
+from seq2seq_jax.storage.arrays import digest, into_template
+from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -48,7 +43,7 @@ def checkpoints(tmp_path):
     return Checkpoints(tmp_path / "checkpoints")
 
 
-def test_what_is_saved_comes_back_bit_for_bit(checkpoints):
+def test_a_checkpoint_is_restored_bit_for_bit(checkpoints):
     state, data = make_state(3), {"epoch": 2, "position": 7, "order": [1, 2]}
     checkpoints.save(10, state, data)
     step, restored, data_restored = restore(checkpoints, make_state())
@@ -58,7 +53,7 @@ def test_what_is_saved_comes_back_bit_for_bit(checkpoints):
     assert restored.params["bias"].dtype == jnp.bfloat16
 
 
-def test_a_template_of_shapes_is_enough(checkpoints):
+def test_a_template_of_shapes_is_sufficient(checkpoints):
     state = make_state(3)
     checkpoints.save(10, state, {})
     _, restored, _ = restore(checkpoints, jax.eval_shape(make_state))
@@ -72,7 +67,7 @@ def test_the_parameters_can_be_restored_alone(checkpoints):
     assert digest(restored) == digest({"params": state.params})
 
 
-def test_a_state_spread_over_devices_is_restored_on_one(checkpoints):
+def test_a_state_on_several_devices_is_restored_on_one(checkpoints):
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:4]), ("batch",))
     everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     state = make_state(3)
@@ -81,25 +76,25 @@ def test_a_state_spread_over_devices_is_restored_on_one(checkpoints):
     assert digest(restore(checkpoints, make_state())[1]) == before
 
 
-def test_no_checkpoint_is_said_in_one_line(checkpoints):
+def test_reading_without_a_checkpoint_is_an_error(checkpoints):
     with pytest.raises(UserError, match="no checkpoint here"):
         restore(checkpoints, make_state())
 
 
-def test_a_step_that_is_not_there_is_said_with_those_that_are(checkpoints):
+def test_a_missing_step_is_an_error_that_lists_the_existing_steps(checkpoints):
     checkpoints.save(10, make_state(), {})
     with pytest.raises(UserError, match="no checkpoint of step 20; there are step 10"):
         restore(checkpoints, make_state(), step=20)
 
 
-def test_another_shape_is_said_with_both_shapes(checkpoints):
+def test_a_different_shape_is_an_error_with_both_shapes(checkpoints):
     checkpoints.save(10, make_state(), {})
     wanted = {"params": {"encoder": {"kernel": jnp.zeros((5, 3))}}}
     with pytest.raises(UserError, match=re.escape("float32 (2, 3) here but float32 (5, 3)")):
         restore(checkpoints, wanted)
 
 
-def test_a_parameter_that_is_not_there_is_named(checkpoints):
+def test_a_missing_parameter_is_an_error_that_names_it(checkpoints):
     checkpoints.save(10, make_state(), {})
     with pytest.raises(UserError, match=re.escape("has no params.decoder")):
         restore(checkpoints, {"params": {"decoder": jnp.zeros(1)}})
@@ -109,7 +104,7 @@ def files_of(directory):
     return [path for path in sorted(directory.rglob("*")) if path.is_file() and path.stat().st_size]
 
 
-def test_one_flipped_byte_anywhere_is_noticed(checkpoints, caplog):
+def test_one_flipped_byte_anywhere_is_detected(checkpoints, caplog):
     # On numpy arrays, so that restoring many times compiles nothing.
     states = {step: {"a": np.arange(6.0) + step, "b": np.float32(step)} for step in (10, 20)}
     for step, state in states.items():
@@ -126,10 +121,10 @@ def test_one_flipped_byte_anywhere_is_noticed(checkpoints, caplog):
             assert step == 10
         path.write_bytes(whole)
     assert restore(Checkpoints(checkpoints.directory), states[10])[0] == 20
-    assert "checkpoint 20 is damaged and passed over" in caplog.text
+    assert "skipping checkpoint 20, which is damaged" in caplog.text
 
 
-def test_a_checkpoint_cut_short_is_passed_over(checkpoints):
+def test_a_truncated_checkpoint_is_skipped(checkpoints):
     for step in (10, 20):
         checkpoints.save(step, make_state(step), {})
     for path in files_of(checkpoints.directory / "20" / "state"):
@@ -137,29 +132,29 @@ def test_a_checkpoint_cut_short_is_passed_over(checkpoints):
     assert restore(checkpoints, make_state())[0] == 10
 
 
-def test_a_checkpoint_that_lost_a_file_is_passed_over(checkpoints):
+def test_a_checkpoint_without_its_checksums_is_skipped(checkpoints):
     for step in (10, 20):
         checkpoints.save(step, make_state(step), {})
     (checkpoints.directory / "20" / "SHA256SUMS").unlink()
     assert restore(checkpoints, make_state())[0] == 10
 
 
-def test_if_none_is_whole_it_is_said(checkpoints):
+def test_reading_fails_if_all_checkpoints_are_damaged(checkpoints):
     checkpoints.save(10, make_state(), {})
     shutil.rmtree(checkpoints.directory / "10" / "state")
-    with pytest.raises(UserError, match="no whole checkpoint: step 10 damaged"):
+    with pytest.raises(UserError, match="no undamaged checkpoint: step 10 damaged"):
         restore(checkpoints, make_state())
 
 
-def test_if_the_one_asked_for_is_damaged_the_way_to_another_is_said(checkpoints):
+def test_the_error_for_a_damaged_step_suggests_the_latest_checkpoint(checkpoints):
     for step in (10, 20):
         checkpoints.save(step, make_state(step), {})
     shutil.rmtree(checkpoints.directory / "10" / "state")
-    with pytest.raises(UserError, match=r"step 10 damaged; inference\.checkpoint=latest would"):
+    with pytest.raises(UserError, match=r"step 10 damaged; use inference\.checkpoint=latest"):
         restore(checkpoints, make_state(), step=10)
 
 
-def test_a_damaged_later_step_does_not_push_out_the_new_ones(tmp_path):
+def test_saving_deletes_a_damaged_later_step_and_keeps_the_new_one(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep_max=1, keep_every_n_hours=0)
     checkpoints.save(10, make_state(1), {})
     shutil.copytree(tmp_path / "10", tmp_path / "30")
@@ -170,7 +165,7 @@ def test_a_damaged_later_step_does_not_push_out_the_new_ones(tmp_path):
     assert checkpoints.all_steps() == [20]
 
 
-def test_damaged_metrics_do_not_stop_a_run(checkpoints):
+def test_damaged_metrics_do_not_prevent_saving(checkpoints):
     checkpoints.save(10, make_state(1), {}, {"log_perplexity": 1.0})
     (checkpoints.directory / "10" / "checkpoint.json").write_text("{")
     again = Checkpoints(checkpoints.directory)
@@ -191,20 +186,22 @@ def save_all(checkpoints, values, metric):
         checkpoints.save(step, {"a": np.float32(step)}, {}, metrics)
 
 
-def test_the_latest_ones_and_the_best_one_are_kept(tmp_path):
+def test_the_latest_checkpoints_and_the_best_one_are_kept(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep_max=2, keep_every_n_hours=0)
     save_all(checkpoints, {1: 3.0, 2: 1.0, 3: 2.0, 4: None, 5: 2.0}, "log_perplexity")
     assert (checkpoints.all_steps(), checkpoints.best_step()) == ([2, 4, 5], 2)
     assert checkpoints.latest_step() == 5
 
 
-def test_of_bleu_the_highest_is_best(tmp_path):
-    checkpoints = Checkpoints(tmp_path, keep_max=1, keep_every_n_hours=0, best_metric="bleu")
+def test_the_highest_value_is_best_where_higher_is_better(tmp_path):
+    checkpoints = Checkpoints(
+        tmp_path, keep_max=1, keep_every_n_hours=0, best_metric="bleu", lower_is_better=False
+    )
     save_all(checkpoints, {1: 3.0, 2: 9.0, 3: float("nan"), 4: 8.0}, "bleu")
     assert (checkpoints.all_steps(), checkpoints.best_step()) == ([2, 4], 2)
 
 
-def test_one_every_some_hours_is_kept(tmp_path, monkeypatch):
+def test_one_checkpoint_every_n_hours_is_kept(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path, keep_max=1, keep_every_n_hours=4)
     for hour in range(11):
         monkeypatch.setattr("time.time", lambda hour=hour: 1e9 + 3600 * hour)
@@ -212,38 +209,15 @@ def test_one_every_some_hours_is_kept(tmp_path, monkeypatch):
     assert checkpoints.all_steps() == [0, 4, 8, 10]
 
 
-def test_zero_keeps_all(tmp_path):
+def test_keep_max_zero_keeps_all_checkpoints(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep_max=0, keep_every_n_hours=0)
     save_all(checkpoints, {1: None, 2: None, 3: None}, "log_perplexity")
     assert checkpoints.all_steps() == [1, 2, 3]
 
 
-def test_without_any_metrics_none_is_best(checkpoints):
+def test_without_metrics_no_checkpoint_is_best(checkpoints):
     checkpoints.save(1, {"a": np.float32(1)}, {})
     assert checkpoints.best_step() is None
-
-
-def test_which_metrics_are_better_lower():
-    lower = ["log_perplexity", "perplexity", "loss", "token_error_rate", "sequence_error_rate"]
-    assert all(map(lower_is_better, lower))
-    assert not any(map(lower_is_better, ["bleu", "rouge_1/f_score", "sequence_accuracy"]))
-
-
-def test_a_digest_tells_names_shapes_dtypes_and_bytes_apart():
-    zeros = np.zeros((2, 3), np.float32)
-    trees = [
-        {"a": zeros},
-        {"b": zeros},
-        {"a": zeros.reshape(3, 2)},
-        {"a": zeros.astype(np.int32)},
-        {"a": -zeros},
-    ]
-    assert len({digest(tree) for tree in trees}) == len(trees)
-    assert digest({"a": jnp.asarray(zeros)}) == digest(trees[0])
-
-
-def test_arrays_are_named_by_their_path():
-    assert sorted(named_arrays(make_state().params)) == ["bias", "encoder.kernel"]
 
 
 SAVE_FOREVER = """
@@ -256,7 +230,7 @@ for step in range(1, 10**6):
 """
 
 
-def test_a_save_that_is_killed_leaves_the_one_before(tmp_path):
+def test_killing_a_process_while_it_saves_leaves_the_previous_checkpoint(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", SAVE_FOREVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -142,7 +142,7 @@ def test_trials_that_train_are_evaluated_and_go_on_where_they_were_killed(sweep,
     results = read_results(tmp_path / "run")
     assert [result["step"] for result in results] == [8, 8]
     assert results[0]["metrics"].keys() == {"log_perplexity", "perplexity", "bleu"}
-    assert "going on from step 4" in (tmp_path / "run" / "seed=0" / "log.txt").read_text()
+    assert "Resuming from step 4" in (tmp_path / "run" / "seed=0" / "log.txt").read_text()
     outputs = tmp_path / "run" / "seed=0" / results[1]["outputs"]
     assert len(outputs.read_text().splitlines()) == 2
     assert (outputs.parents[1] / "references.txt").read_text() == "c b a\nc b\n"

@@ -12,8 +12,8 @@ from seq2seq_jax.config import resolve
 from seq2seq_jax.devices import parallel as devices
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir
-from seq2seq_jax.training.hooks.factory import TrainSampleHook, make_hooks
-from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
+from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, make_hooks
+from seq2seq_jax.training.hooks.train_sample import TrainSampleHook
 from seq2seq_jax.training.train_step import create_train_state
 from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.errors import UserError
@@ -124,16 +124,6 @@ def test_a_sample_is_the_likeliest_word_at_each_place_of_the_target(tmp_path, us
                 "",
             ]
     assert lines.texts == dict.fromkeys((1, 1000), "\n".join(expected[:-1]))
-
-
-def test_samples_by_the_clock_take_the_place_of_those_by_steps(monkeypatch):
-    hook, now = TrainSampleHook(every_n_secs=10, every_n_steps=1), [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    hook.begin(TrainingRun(None, None, None, None, 1, None), None)
-    due = []
-    for step, now[0] in enumerate((100.0, 105.0, 111.0, 120.0, 121.0), start=1):
-        due.append(hook._due(step))
-    assert due == [True, False, True, False, True]
 
 
 class Recorder(Hook):

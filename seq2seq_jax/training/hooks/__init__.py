@@ -1,1 +1,1 @@
-"""What else happens during training, one file a hook: they look at it and do not change it."""
+"""Hooks observe training without changing it; one file for each."""

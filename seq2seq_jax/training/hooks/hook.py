@@ -1,27 +1,32 @@
-"""What all hooks are."""
+"""The base class of all hooks."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import Vocabularies
 from seq2seq_jax.training.train_step import TrainState
-
-__all__ = ["Hook", "TrainingRun"]
+from seq2seq_jax.utils.errors import UserError
 
 
 class TrainingRun(NamedTuple):
-    """What stays the same while training.
+    """What stays the same during training.
 
     Attributes:
-      config: resolved.
-      workdir: the run's folder.
-      first_step: the number of the first step to be taken: 1, or more if the run goes on.
-      writer: puts numbers and texts into `metrics.jsonl` and TensorBoard's events.
+      config: The resolved configuration.
+      workdir: The run's directory.
+      model: The model.
+      vocabularies: The source and the target vocabulary.
+      first_step: Number of the first step: 1, or more if the run resumes.
+      writer: Writes numbers and texts to `metrics.jsonl` and to TensorBoard's events.
     """
 
     config: ConfigDict
@@ -33,30 +38,74 @@ class TrainingRun(NamedTuple):
 
 
 class Hook:
-    """The base of all hooks; one of your own overrides what it needs.
+    """The base class of hooks, whose methods do nothing. A hook must not change training.
 
-    Where several processes train together, hooks are in the main one alone: they must not call for
-    a computation in which the others would have to take part. Steps are counted from 1. A state is
-    consumed by the next step: whoever needs something of it later copies that.
+    With several processes, only the main one has hooks. They must not start a computation in which
+    the other processes would have to take part. Steps count from 1. The next step consumes a state,
+    so a hook that needs a part of it later must copy it.
     """
 
     def begin(self, run: TrainingRun, state: TrainState) -> None:
-        """Called before the first step of this process."""
-
-    def before_step(self, step: int, state: TrainState) -> None:
-        """Called before the batch of a step is read.
+        """Prepare for the first step of this process.
 
         Args:
-          state: the device may be at work on it still.
+          run: What stays the same during training.
+          state: The state before that step.
+        """
+
+    def before_step(self, step: int, state: TrainState) -> None:
+        """Act before the batch of a step is read.
+
+        Args:
+          step: Number of the step.
+          state: The state before the step; the device may still be computing it.
         """
 
     def after_step(self, step: int, state: TrainState, batch: Batch) -> None:
-        """Called when a step has been started, before it is logged, evaluated or saved.
+        """Act when a step has been started, before it is logged, evaluated or saved.
 
         Args:
-          state: what the step makes; the device may be at work on it still.
-          batch: what this process gave to the step, in numpy arrays.
+          step: Number of the step.
+          state: The state after the step; the device may still be computing it.
+          batch: The part of the batch that this process produced, as numpy arrays.
         """
 
     def end(self) -> None:
-        """Called when training has ended or was stopped, also where an error was the reason."""
+        """Act when training has ended, was interrupted or failed."""
+
+
+def make_hooks(config: ConfigDict) -> list[Hook]:
+    """Instantiate the hooks of a configuration, in their order.
+
+    Args:
+      config: A resolved configuration.
+
+    Returns:
+      The hooks.
+
+    Raises:
+      UserError: A class cannot be imported or does not derive from `Hook`.
+    """
+    hooks = []
+    for label, entry in config.hooks.items():
+        key = f"hooks.{label}"
+        hook_class = resolve_class("hook", entry["class"], f"{key}.class")
+        hook = construct(hook_class, entry["params"], resolve_class, f"{key}.params")
+        if not isinstance(hook, Hook):
+            base = f"{Hook.__module__}.{Hook.__name__}"
+            raise UserError(f"{key}.class", f"{entry['class']} must derive from {base}")
+        hooks.append(hook)
+    return hooks
+
+
+@contextmanager
+def end_hooks(hooks: Sequence[Hook]) -> Iterator[None]:
+    """End all hooks when the block is left, also after an exception.
+
+    Args:
+      hooks: The hooks.
+    """
+    with ExitStack() as stack:
+        for hook in hooks:
+            stack.callback(hook.end)
+        yield

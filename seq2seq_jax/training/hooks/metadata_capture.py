@@ -1,7 +1,8 @@
-"""The hook that shows where the time of a step goes."""
+"""The hook that profiles training steps."""
 
 import logging
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import jax
 
@@ -10,17 +11,15 @@ from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 
-__all__ = ["MetadataCaptureHook"]
-
 _log = logging.getLogger(__name__)
 
 
 class MetadataCaptureHook(Hook):
     """Writes a profiler's trace of chosen steps to `WORKDIR/profile`.
 
-    It holds what host and device do from the reading of the first batch to the end of the last
-    step: the device is waited for on either side. `plugins/profile/TIME/*.trace.json.gz` in there
-    opens in Perfetto (ui.perfetto.dev); TensorBoard with its profile plugin reads the folder.
+    The trace covers host and device from the reading of the first batch to the end of the last
+    step; the device is synchronized at both ends. Perfetto (ui.perfetto.dev) opens the file
+    `plugins/profile/TIME/*.trace.json.gz`. TensorBoard reads the directory with its profile plugin.
     """
 
     def __init__(
@@ -30,22 +29,42 @@ class MetadataCaptureHook(Hook):
     ):
         self._steps = range(step, step + num_steps)
         self._tracing = False
-        self._annotation: Any = None
+        self._annotation: jax.profiler.StepTraceAnnotation | None = None
+        self._directory = Path()
 
     def begin(self, run: TrainingRun, state: TrainState) -> None:
-        self._folder = run.workdir / "profile"
+        """Remember where the trace is written.
+
+        Args:
+          run: Has the workdir.
+          state: The state before the first step.
+        """
+        self._directory = run.workdir / "profile"
 
     def before_step(self, step: int, state: TrainState) -> None:
+        """Start the trace before the first chosen step.
+
+        Args:
+          step: Number of the step.
+          state: The state before the step.
+        """
         if step not in self._steps:
             return
         if not self._tracing:
             jax.block_until_ready(state)
-            jax.profiler.start_trace(self._folder)
+            jax.profiler.start_trace(self._directory)
             self._tracing = True
         self._annotation = jax.profiler.StepTraceAnnotation("train", step_num=step)
         self._annotation.__enter__()
 
     def after_step(self, step: int, state: TrainState, batch: Batch) -> None:
+        """Stop the trace after the last chosen step.
+
+        Args:
+          step: Number of the step.
+          state: The state after the step.
+          batch: The batch of the step.
+        """
         if not self._tracing:
             return
         last = step == self._steps[-1]
@@ -56,7 +75,8 @@ class MetadataCaptureHook(Hook):
             self._stop()
 
     def end(self) -> None:
-        if self._tracing:  # the data, or patience, ended first
+        """Stop the trace if training ended before the last chosen step."""
+        if self._tracing:
             self._leave_step()
             self._stop()
 
@@ -68,4 +88,4 @@ class MetadataCaptureHook(Hook):
     def _stop(self) -> None:
         jax.profiler.stop_trace()
         self._tracing = False
-        _log.info("a trace of steps from %d on is in %s", self._steps[0], self._folder)
+        _log.info("wrote a trace of steps from %d on to %s", self._steps[0], self._directory)

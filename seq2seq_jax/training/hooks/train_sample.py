@@ -1,7 +1,6 @@
-"""The hook that shows what the model would say to the examples that it learns from."""
+"""The hook that shows predictions for training examples."""
 
 import logging
-import time
 from typing import Annotated, Any
 
 import jax
@@ -12,21 +11,20 @@ from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
+from seq2seq_jax.training.stopping import Every
 from seq2seq_jax.training.train_step import TrainState
 
-__all__ = ["TrainSampleHook"]
-
-_EXAMPLES = 5
+_NUM_EXAMPLES = 5
 _log = logging.getLogger(__name__)
 
 
 class TrainSampleHook(Hook):
-    """Logs the first few examples of a batch: source, prediction, target.
+    """Logs the first few examples of a batch: source, prediction and target.
 
-    The prediction is the likeliest word at each position, given the target's own words before it
-    (teacher forcing), from the parameters after the step and without dropout. Both it and the
-    target end where the target does, with SEQUENCE_END if the model saw the end coming. As
-    `train/samples` they go into the metrics too.
+    The prediction is the most likely token at each position given the preceding tokens of the
+    target (teacher forcing), computed without dropout from the parameters after the step. The
+    prediction and the target end where the target does, with SEQUENCE_END if the model predicted
+    the end. They are also written to the metrics, as `train/samples`.
     """
 
     def __init__(
@@ -40,16 +38,21 @@ class TrainSampleHook(Hook):
         source_delimiter: Annotated[str, "Joins the source tokens that are shown."] = " ",
         target_delimiter: Annotated[str, "Joins the target tokens that are shown."] = " ",
     ):
-        self._every_n_secs, self._every_n_steps = every_n_secs, every_n_steps
+        self._every = Every(steps=0 if every_n_secs else every_n_steps, seconds=every_n_secs)
         self._source_delimiter, self._target_delimiter = source_delimiter, target_delimiter
 
     def begin(self, run: TrainingRun, state: TrainState) -> None:
+        """Prepare the prediction.
+
+        Args:
+          run: What stays the same during training.
+          state: The state before the first step.
+        """
         self._run = run
-        self._last = float("-inf")
         model = run.model
 
         @jax.jit
-        def predict(variables: dict, batch: Batch) -> jax.Array:
+        def predict(variables: dict[str, Any], batch: Batch) -> jax.Array:
             inputs = batch["target_ids"][:, :-1]
             output: Any = model.apply(variables, *model.encoder_inputs(batch), inputs)
             return jnp.argmax(output.logits, axis=-1)
@@ -57,41 +60,40 @@ class TrainSampleHook(Hook):
         self._predict = predict
 
     def after_step(self, step: int, state: TrainState, batch: Batch) -> None:
-        if not self._due(step):
+        """Log samples if they are due.
+
+        Args:
+          step: Number of the step.
+          state: The state after the step.
+          batch: The batch, from which the samples are taken.
+        """
+        if step > 1 and not self._every.is_due(step):
             return
-        # From the host's copies, so that it is this process's affair alone.
-        variables = jax.device_get({"params": state.params, **state.collections})
-        examples = {name: np.asarray(array)[:_EXAMPLES] for name, array in batch.items()}
+        self._every.reset()
+        # Computed from copies on the host, so that no other process takes part.
+        variables = jax.device_get({"params": state.params, **state.non_trainable})
+        examples = {name: np.asarray(array)[:_NUM_EXAMPLES] for name, array in batch.items()}
         predicted = np.asarray(self._predict(variables, examples))
-        text = self._described(examples, predicted)
-        _log.info("predictions, given the words before, at step %d\n%s", step, text)
+        text = self._describe(examples, predicted)
+        _log.info("predictions by teacher forcing at step %d\n%s", step, text)
         self._run.writer.write_texts(step, {"train/samples": text})
 
-    def _due(self, step: int) -> bool:
-        if not self._every_n_secs:
-            return step == 1 or step % self._every_n_steps == 0
-        now = time.monotonic()
-        due = now - self._last >= self._every_n_secs
-        if due:
-            self._last = now
-        return due
-
-    def _described(self, examples: Batch, predicted: np.ndarray) -> str:
-        """Args: predicted: [B, T - 1] i32 for targets [B, T]."""
+    def _describe(self, examples: Batch, predicted: np.ndarray) -> str:
+        """Return the samples as text; `predicted` is [B, T - 1] for targets [B, T]."""
         sources, targets = self._run.vocabularies
         lines = []
         for row, length in enumerate(examples["target_len"]):
-            if length == 0:  # it fills the batch
+            if length == 0:  # a row that pads the batch
                 continue
             if "source_ids" in examples:
                 ids = examples["source_ids"][row, : examples["source_len"][row]]
-                words = [word for word in sources.decode(ids.tolist()) if word != SEQUENCE_END]
-                lines.append(f"  source      {self._source_delimiter.join(words)}")
+                tokens = [token for token in sources.decode(ids.tolist()) if token != SEQUENCE_END]
+                lines.append(f"  source      {self._source_delimiter.join(tokens)}")
             for name, ids in (
                 ("prediction", predicted[row, : length - 1]),
                 ("target", examples["target_ids"][row, 1:length]),
             ):
-                words = targets.decode(ids.tolist())
-                lines.append(f"  {name:<10}  {self._target_delimiter.join(words)}")
+                tokens = targets.decode(ids.tolist())
+                lines.append(f"  {name:<10}  {self._target_delimiter.join(tokens)}")
             lines.append("")
         return "\n".join(lines[:-1])

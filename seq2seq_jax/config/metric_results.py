@@ -1,0 +1,58 @@
+"""What the metrics of a configuration measure: the names of their results and which are better."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.schema.parameters import construct
+
+
+class MetricResults(NamedTuple):
+    """The numeric results of the metrics of a configuration.
+
+    Attributes:
+      lower_is_better: Result name -> whether lower values are better.
+      complete: Whether all metrics state the names of their results. A class of the user's own need
+        not do so.
+    """
+
+    lower_is_better: dict[str, bool]
+    complete: bool
+
+
+def metric_results(metrics: Mapping[str, Any]) -> MetricResults:
+    """Return what the metrics of a configuration measure.
+
+    Args:
+      metrics: The group `metrics` of a resolved configuration.
+
+    Returns:
+      The names of the results that the metric classes state, and which way is better.
+
+    Raises:
+      UserError: A class cannot be imported.
+    """
+    lower_is_better: dict[str, bool] = {}
+    complete = True
+    for label, entry in metrics.items():
+        where = f"metrics.{label}"
+        metric = construct(
+            resolve_class("metric", entry["class"], f"{where}.class"),
+            entry["params"],
+            resolve_class,
+            f"{where}.params",
+        )
+        names = getattr(metric, "result_names", None)
+        complete = complete and names is not None
+        lower = bool(getattr(metric, "lower_is_better", False))
+        lower_is_better.update(dict.fromkeys(names or (), lower))
+    return MetricResults(lower_is_better, complete)
+
+
+def best_metric_is_lower(config: Mapping[str, Any]) -> bool:
+    """Return whether lower values of `best_metric` are better.
+
+    Args:
+      config: A resolved configuration.
+    """
+    return metric_results(config["metrics"]).lower_is_better.get(config["best_metric"], False)

@@ -1,0 +1,191 @@
+"""Training metrics between two log lines, and the lines themselves."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+
+import jax
+
+from seq2seq_jax.evaluation.dev_evaluation import Evaluation, describe_samples
+from seq2seq_jax.storage.metrics_log import MetricWriter
+from seq2seq_jax.training.schedules import Schedule
+
+MAX_PENDING_STEPS = 8
+"""Steps that may be in flight at once: enough that the device never waits for the next one, few
+enough that a signal is handled soon."""
+
+_log = logging.getLogger(__name__)
+
+
+class MetricAccumulator:
+    """Sums of the metrics of all steps since the last log line.
+
+    The numbers are copied from the device only when they are needed. The sums are part of
+    checkpoints, so that a resumed run logs the same values as an uninterrupted one, except for the
+    speed.
+    """
+
+    def __init__(self, saved: Mapping[str, float] | None = None):
+        """Start with the sums of a checkpoint, or with nothing.
+
+        Args:
+          saved: What `sums` returned when the checkpoint was written.
+        """
+        self._sums: dict[str, float] = dict(saved or {})
+        self._pending: list[Mapping[str, jax.Array]] = []
+        self._steps_here = 0
+        self._source_tokens_here = 0.0
+        self._target_tokens_here = 0.0
+        self._seconds = 0.0
+        self._started: float | None = time.perf_counter()
+
+    def add(self, metrics: Mapping[str, jax.Array]) -> None:
+        """Add the metrics of one step, and wait for the step `MAX_PENDING_STEPS` before.
+
+        Args:
+          metrics: What the train step returned; the device may still be computing it.
+        """
+        self._pending.append(metrics)
+        if len(self._pending) > MAX_PENDING_STEPS:
+            jax.block_until_ready(self._pending[-1 - MAX_PENDING_STEPS])
+
+    def pause(self) -> None:
+        """Wait for the last step and stop the clock, if it is running."""
+        if self._started is not None:
+            self.sums()
+            self._seconds += time.perf_counter() - self._started
+            self._started = None
+
+    def resume(self) -> None:
+        """Start the clock, if it is not running."""
+        if self._started is None:
+            self._started = time.perf_counter()
+
+    def sums(self) -> dict[str, float]:
+        """Return all sums since the last log line, as JSON can hold them."""
+        for metrics in jax.device_get(self._pending):
+            self._steps_here += 1
+            self._source_tokens_here += float(metrics["source_tokens"])
+            self._target_tokens_here += float(metrics["target_tokens"])
+            for name, value in {"steps": 1, **metrics}.items():
+                self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        self._pending = []
+        return self._sums
+
+    def seconds_per_step(self) -> float:
+        """Return the mean duration of the steps taken by this process."""
+        return self._seconds / max(self._steps_here, 1)
+
+    def scalars(self, step: int, schedule: Schedule, lr_scale: float = 1.0) -> dict[str, float]:
+        """Return the metrics for the log: means, the learning rate and the speed.
+
+        The clock must be paused.
+
+        Args:
+          step: Number of steps done.
+          schedule: The learning rate schedule; the learning rate is that of the last update.
+          lr_scale: Factor of the learning rate.
+
+        Returns:
+          The metrics by their names in `metrics.jsonl`. `train/cpu_seconds` is the CPU time that
+          this process has used so far.
+        """
+        sums = self.sums()
+        loss = sums["loss"] / sums["target_tokens"]
+        seconds = max(self._seconds, 1e-9)
+        return {
+            "train/loss": loss,
+            "train/perplexity": math.exp(min(loss, 700)),
+            "train/grad_norm": sums["grad_norm"] / sums["steps"],
+            "train/learning_rate": lr_scale * float(schedule(step - 1)),
+            "train/cpu_seconds": time.process_time(),
+            "train/source_tokens_per_second": self._source_tokens_here / seconds,
+            "train/target_tokens_per_second": self._target_tokens_here / seconds,
+        }
+
+
+def log_training(
+    writer: MetricWriter,
+    step: int,
+    train_steps: int,
+    scalars: Mapping[str, float],
+    seconds_per_step: float,
+) -> None:
+    """Write training metrics to disk and to the log.
+
+    The speed in the log line is in target tokens per second.
+
+    Args:
+      writer: Writes the metrics to disk.
+      step: Number of steps done.
+      train_steps: Number of steps of the whole training.
+      scalars: What `MetricAccumulator.scalars` returned.
+      seconds_per_step: From which the remaining time is estimated.
+    """
+    writer.write_scalars(step, scalars)
+    _log.info(
+        "step %d/%d | loss %.3g | lr %.3g | %s tok/s | ETA %s | ppl %.3g | grad norm %.3g",
+        step,
+        train_steps,
+        scalars["train/loss"],
+        scalars["train/learning_rate"],
+        format_count(scalars["train/target_tokens_per_second"]),
+        format_duration(seconds_per_step * (train_steps - step)),
+        scalars["train/perplexity"],
+        scalars["train/grad_norm"],
+    )
+
+
+def log_evaluation(
+    writer: MetricWriter, step: int, train_steps: int, evaluation: Evaluation
+) -> None:
+    """Write the results on the dev set and samples to disk and to the log.
+
+    Args:
+      writer: Writes the results to disk.
+      step: Number of steps done.
+      train_steps: Number of steps of the whole training.
+      evaluation: The results.
+    """
+    numbers = evaluation.numbers
+    texts = {name: text for name, text in evaluation.results.items() if isinstance(text, str)}
+    if evaluation.samples:
+        texts["samples"] = describe_samples(evaluation.samples)
+        _log.info("%s", texts["samples"])
+    writer.write_scalars(step, {f"dev/{name}": value for name, value in numbers.items()})
+    if texts:
+        writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
+    results = " | ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    _log.info("step %d/%d | dev | %s", step, train_steps, results)
+
+
+def format_count(number: float) -> str:
+    """Return a number with a unit prefix for thousands and millions.
+
+    Args:
+      number: At least 0.
+
+    Example:
+      >>> format_count(950), format_count(3_649), format_count(1_200_000)
+      ('950', '3.6k', '1.2M')
+    """
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{suffix}"
+    return f"{number:.0f}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds.
+
+    Args:
+      seconds: At least 0.
+
+    Example:
+      >>> format_duration(190), format_duration(3_661)
+      ('3:10', '1:01:01')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
