@@ -1,23 +1,19 @@
-"""From text to padded batches, in plain numpy.
+"""From text to padded batches, in numpy.
 
-  text_lines      lines of UTF-8 files, plain or gzipped
-  toy, cmudict    the built-in corpora, as lines of text
-  parallel_text   pairs of lines of two files
-  tabular_text    pairs of columns of a TSV or CSV file
-  tfds_folder, tfds_info, tfds_pipeline    pairs of what tensorflow-datasets has prepared
-  tfds_builder    pairs of any kind, prepared as a dataset of tensorflow-datasets
-  tokenizers      text to tokens and back: words, characters or subwords
-  bpe, sentencepiece_model    subwords, learnt from text
-  vocabulary      tokens to ids and back
-  ragged          rows of unequal length in one flat array
-  corpus          a whole training set as ids
-  dev_set         sources with all their references, and the pairs as a corpus
-  buckets         the few (source, target) widths that batches are padded to
-  epoch_order     which examples each batch of an epoch holds
-  batches         epochs of batches, and where one is in them
-  report          what the data look like, told before anything is compiled
-  postprocessing  decoded tokens to text
-  pictures        the same for pictures and their captions
+  readers             sources of text pairs: files, tables, records, built-in corpora
+  vocabulary          tokens and their ids
+  tokenizers          text to tokens and back: words, characters or subwords
+  bpe                 subwords by byte-pair encoding
+  sentencepiece_model subwords by SentencePiece
+  subwords            learns, reads and stores the subwords of a run
+  ragged              rows of different lengths in one flat array
+  tokenized_cache     tokenized corpora in memory-mapped files
+  corpus              tokenized text as ids
+  dev_set             sources with all their references
+  buckets             the few shapes that batches have
+  sampler             which examples each batch holds
+  batches             padded batches, and the position in an epoch
+  report              a description of the training data
 
-Nothing in here knows of the configuration or of JAX.
+Nothing in this package imports the configuration or JAX.
 """

@@ -87,7 +87,7 @@ class TrainBatches:
         shuffle: bool = True,
         num_epochs: int = 0,
         shard: Shard = WHOLE_BATCH,
-    ):
+    ) -> None:
         """Start before the first batch.
 
         Args:

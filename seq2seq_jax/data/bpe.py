@@ -142,7 +142,7 @@ def learn_bpe(
     Example:
       >>> codes = learn_bpe({"low": 5, "lower": 2, "lowest": 3}, num_merges=3)
       >>> codes.merges
-      (('l', 'o'), ('lo', 'w</w>'), ('lo', 'w'))
+      (('l', 'o'), ('w', 'e'), ('lo', 'we'))
     """
     words = [
         (_symbols(word), count)

@@ -112,7 +112,7 @@ class BatchRows:
         """
         if not self.batch_tokens:
             return np.full_like(source_width, self.batch_size)
-        rows = self.batch_tokens // np.maximum(source_width, target_width)
+        rows: np.ndarray = self.batch_tokens // np.maximum(source_width, target_width)
         coarse = math.lcm(8, self.multiple_of)
         fine = np.maximum(rows // self.multiple_of, 1) * self.multiple_of
         return np.where(rows >= coarse, rows // coarse * coarse, fine)
@@ -224,7 +224,7 @@ class _Grid:
         target_widths: np.ndarray,
         source_lengths: np.ndarray,
         target_lengths: np.ndarray,
-    ):
+    ) -> None:
         a = np.searchsorted(source_widths, source_lengths)
         b = np.searchsorted(target_widths, target_lengths)
         shape = len(source_widths), len(target_widths)
@@ -242,7 +242,7 @@ class _Plan:
     holds and q does not.
     """
 
-    def __init__(self, grid: _Grid, rows: BatchRows):
+    def __init__(self, grid: _Grid, rows: BatchRows) -> None:
         self._grid = grid
         self._rows = rows.num_rows(grid.sources, grid.targets)  # [P]
         inside = (grid.sources[None] <= grid.sources[:, None]) & (
@@ -287,7 +287,7 @@ class _Plan:
 
 
 def _whole_batches(pairs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return -(-pairs // rows) * rows
+    return np.asarray(-(-pairs // rows) * rows)
 
 
 def _widths(lengths: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ class TokenRows:
     @cached_property
     def lengths(self) -> np.ndarray:
         """[N] int32, the length of each row."""
-        return np.minimum(self.full_lengths, self.max_len).astype(np.int32)
+        return np.asarray(np.minimum(self.full_lengths, self.max_len), np.int32)
 
     @property
     def full_lengths(self) -> np.ndarray:

@@ -88,7 +88,7 @@ def load_sentencepiece(model: bytes, where: str) -> "SentencePieceProcessor":
     Raises:
       UserError: It is not a model, or sentencepiece is not installed.
     """
-    processor = _library().SentencePieceProcessor()
+    processor: SentencePieceProcessor = _library().SentencePieceProcessor()
     try:
         processor.LoadFromSerializedProto(model)
     except RuntimeError as error:

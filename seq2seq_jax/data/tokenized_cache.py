@@ -147,7 +147,7 @@ def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, directory: Path) -
 class _SideWriter:
     """Writes the files of one side, row after row."""
 
-    def __init__(self, directory: Path, side: str):
+    def __init__(self, directory: Path, side: str) -> None:
         self._directory, self._side = directory, side
         self._numbers: defaultdict[str, int] = defaultdict()
         self._numbers.default_factory = self._numbers.__len__  # a new token gets the next number

@@ -81,12 +81,14 @@ class DelimiterTokenizer:
 
 
 class BPETokenizer:
-    """Subwords of the words that another tokenizer finds: "nikitin ." becomes `ni@@ ki@@ tin .`
+    """BPE subwords of the words that another tokenizer finds.
+
+    "nikitin ." becomes `ni@@ ki@@ tin .`, for example.
 
     The subwords are those of subword-nmt, with one exception. If the last piece of a word itself
-    ends in `@@`, which would join it to the next word, its last character becomes a piece of its
-    own: the word "@@" becomes `@@@ @`, not `@@`. The same happens if the last piece is the name of
-    a special token: "UNK" becomes `UN@@ K`. Therefore joining restores the words of every text.
+    ends in `@@`, which would join it to the next word, its last character becomes a separate piece:
+    the word "@@" becomes `@@@ @`, not `@@`. The same happens if the last piece is the name of a
+    special token: "UNK" becomes `UN@@ K`. Therefore joining restores the words of every text.
 
     Example:
       >>> codes = BPECodes((("n", "i"), ("t", "i"), ("ti", "n</w>")))
@@ -97,7 +99,7 @@ class BPETokenizer:
       'nikitin'
     """
 
-    def __init__(self, words: DelimiterTokenizer, codes: BPECodes):
+    def __init__(self, words: DelimiterTokenizer, codes: BPECodes) -> None:
         """Combine a tokenizer and codes.
 
         Args:
@@ -140,13 +142,15 @@ class BPETokenizer:
 
 
 class SentencePieceTokenizer:
-    """Pieces of raw text by a SentencePiece model: "Hello world." may be `▁Hello ▁wor ld .`
+    """The pieces of raw text that a SentencePiece model finds.
+
+    "Hello world." becomes `▁Hello ▁wor ld .`, for example.
 
     Joining restores the text as the model normalizes it: Unicode's NFKC and single spaces, unless
     it was trained otherwise. The character `▁` (U+2581) becomes a space.
     """
 
-    def __init__(self, model: bytes, lowercase: bool = False, *, where: str = "subwords"):
+    def __init__(self, model: bytes, lowercase: bool = False, *, where: str = "subwords") -> None:
         """Load a model.
 
         Args:

@@ -40,7 +40,7 @@ class Vocabulary:
     _names: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
     _ids: dict[str, int] = dataclasses.field(init=False, repr=False, compare=False)
 
-    def __init__(self, tokens: Iterable[str]):
+    def __init__(self, tokens: Iterable[str]) -> None:
         """Number the tokens.
 
         Args:

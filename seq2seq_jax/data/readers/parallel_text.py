@@ -55,7 +55,7 @@ class ParallelTextInputPipeline:
         split: Annotated[str, one_of(*SPLITS), "Split of the built-in corpus."] = "train",
         *,
         key: str,
-    ):
+    ) -> None:
         """Check that the files can be read.
 
         Args:

@@ -141,7 +141,8 @@ def _read_array_records(name: str) -> Iterator[Record]:
 def _read_array_record_at(name: str, index: int, number: int) -> bytes:
     reader = _array_record_reader(name, "readahead_buffer_size:0,max_parallelism:0")
     try:
-        return reader.read([index])[0]
+        data: bytes = reader.read([index])[0]
+        return data
     except (RuntimeError, IndexError) as error:
         raise _damaged(f"{name} record {number}", error) from error
     finally:

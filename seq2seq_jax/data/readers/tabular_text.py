@@ -49,7 +49,7 @@ class TSVInputPipeline:
         ] = True,
         *,
         key: str,
-    ):
+    ) -> None:
         """Check the files and find the columns.
 
         Args:

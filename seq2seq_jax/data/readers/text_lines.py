@@ -137,7 +137,7 @@ class _File(io.FileIO):
     A file that is still being written would differ between passes, and its last line is incomplete.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         super().__init__(name)
         status = os.fstat(self.fileno())
         self.size = status.st_size
@@ -183,7 +183,7 @@ def _open_bytes(name: str, single_pass: bool) -> io.BufferedReader:
 class _Decompressed(io.BufferedReader):
     """A reader that also closes the compressed file, which GzipFile leaves open."""
 
-    def __init__(self, decompressed: io.RawIOBase, compressed: BinaryIO):
+    def __init__(self, decompressed: io.RawIOBase, compressed: BinaryIO) -> None:
         super().__init__(decompressed, 1 << 16)
         self._compressed = compressed
 

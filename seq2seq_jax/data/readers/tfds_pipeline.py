@@ -43,7 +43,7 @@ class TFDSInputPipeline:
         ] = "",
         *,
         key: str,
-    ):
+    ) -> None:
         """Find the dataset, its split and its features.
 
         Args:

@@ -4,6 +4,7 @@ They are found by their files alone. The library itself would first import the c
 dataset and, with it, often TensorFlow.
 """
 
+import importlib
 import os
 import re
 from fnmatch import fnmatchcase
@@ -99,11 +100,10 @@ def import_tfds(key: str) -> ModuleType:
       UserError: It is not installed.
     """
     try:
-        import tensorflow_datasets
+        return importlib.import_module("tensorflow_datasets")
     except ImportError as error:
         what = "needs tensorflow-datasets: pip install 'seq2seq-jax[tfds]'"
         raise UserError(key, what) from error
-    return tensorflow_datasets
 
 
 def _find_directory(name: str, data_dir: str, key: str) -> Path:

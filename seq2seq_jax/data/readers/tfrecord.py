@@ -108,7 +108,7 @@ def is_tfrecord(start: bytes) -> bool:
     """
     if len(start) < _HEADER.size:
         return False
-    _, checksum = _HEADER.unpack_from(start)
+    checksum: int = _HEADER.unpack_from(start)[1]
     return masked_crc32c(start[:8]) == checksum
 
 
@@ -123,7 +123,7 @@ def masked_crc32c(data: bytes) -> int:
     Returns:
       32 bits.
     """
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 

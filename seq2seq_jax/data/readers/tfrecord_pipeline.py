@@ -31,7 +31,7 @@ class TFRecordInputPipeline:
         target_field: Annotated[str, NON_EMPTY, "Feature that holds the target text."] = "target",
         *,
         key: str,
-    ):
+    ) -> None:
         """Check the files and their first records.
 
         Args:
