@@ -41,6 +41,12 @@ COMMANDS = {
 
 PROGRAM = "seq2seq-jax"
 
+_CONFIG_HELP = """\
+keys of the configuration:
+  --config.KEY=VALUE sets a key, as in --config.optimizer.learning_rate=1e-3.
+  --config.help lists all keys with their values, rules and meanings;
+  --config.encoder.help lists those below encoder."""
+
 
 class Command(Protocol):
     """What a module of a command defines.
@@ -85,10 +91,16 @@ def main(argv: Sequence[str]) -> int:
     Returns:
       The exit status: 0, 2 for an error that the user can correct, or 130 after an interrupt.
     """
+    # Imported here, so that an import of this module stays fast.
+    from seq2seq_jax.config.key_listing import KeyListing
+
     try:
         arguments, overrides = parse_arguments(argv)
         _set_up()
         arguments.run(arguments, overrides)
+    except KeyListing as listing:
+        print(listing)
+        return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -159,6 +171,9 @@ def make_parser(name: str, command: Command) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    options = {option for action in parser._actions for option in action.option_strings}
+    if options & {"--config", "--workdir"} and not hasattr(command, "refuse_overrides"):
+        parser.epilog = f"{parser.epilog}\n\n{_CONFIG_HELP}"
     return parser
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from seq2seq_jax.commands.run_arguments import refuse_overrides
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.data.readers.toy import (
     MAX_LENGTH,
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    refuse_overrides(overrides, "toy reads no configuration; leave it out")
     from seq2seq_jax.commands.text_files import write_lines
     from seq2seq_jax.data.vocabulary import build_vocabulary
     from seq2seq_jax.utils.logging import say

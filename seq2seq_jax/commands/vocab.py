@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from seq2seq_jax.commands.run_arguments import refuse_overrides
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    refuse_overrides(overrides, "vocab reads no configuration; leave it out")
     from collections import Counter
 
     from seq2seq_jax.commands.text_files import STANDARD_INPUT, input_lines, write_lines

@@ -1,4 +1,4 @@
-"""Overrides on the command line: `--config.optimizer.learning_rate=1e-3`."""
+"""Overrides on the command line, such as `--config.optimizer.learning_rate=1e-3`."""
 
 import ast
 from collections.abc import Sequence
@@ -10,22 +10,29 @@ from seq2seq_jax.utils.errors import UserError
 Overrides = Sequence[tuple[str, str]]
 """(dotted key, text) pairs."""
 
+HELP = "help"
+"""The last part of an override that asks for a list of keys: `--config.encoder.help`."""
+
 _PREFIX = "--config."
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Takes the overrides out of a command line.
+    """Separate the overrides of the configuration from the rest of a command line.
 
     Args:
-      argv: arguments, without the program's name. `--config.KEY=VALUE` and `--config.KEY VALUE` are
-        overrides; all else, `--config=FILE` too, is left as it is.
+      argv: Arguments, without the program's name. `--config.KEY=VALUE` and `--config.KEY VALUE` are
+        overrides. Everything else, `--config=FILE` too, is left as it is.
 
     Returns:
       The overrides as pairs (dotted key, text) in their order, and the other arguments.
 
     Raises:
-      UserError: an override has no value.
+      UserError: An override has no value.
+
+    Example:
+      >>> split_overrides(["--config=configs/g2p.py", "--config.batch_size=64"])
+      ([('batch_size', '64')], ['--config=configs/g2p.py'])
     """
     overrides, rest = [], []
     arguments = iter(argv)
@@ -34,7 +41,9 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[st
             rest.append(argument)
             continue
         key, equals, text = argument.removeprefix(_PREFIX).partition("=")
-        if not equals:
+        if key.split(".")[-1] == HELP:
+            text = HELP
+        elif not equals:
             following = next(arguments, "--")
             if following.startswith("--"):
                 raise UserError(key, f"has no value; write {_PREFIX}{key}=VALUE")
@@ -44,7 +53,15 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[st
 
 
 def parse(key: Key, text: str) -> Any:
-    """The text as a value of the key's type; text that is none of that type comes back as it is."""
+    """Convert the text of an override to a value of the key's type.
+
+    Args:
+      key: The declaration of the key.
+      text: The text.
+
+    Returns:
+      The value; the text itself, if it is none of that type.
+    """
     if key.default is UNSET or key.default is REQUIRED:
         return _literal(text)
     kind = type(key.default)

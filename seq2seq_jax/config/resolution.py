@@ -19,6 +19,8 @@ from seq2seq_jax.config.class_pass import (
     label_classes,
 )
 from seq2seq_jax.config.classes import class_parameters
+from seq2seq_jax.config.key_listing import KeyListing, list_keys
+from seq2seq_jax.config.overrides import HELP
 from seq2seq_jax.config.run_config import RunConfig
 from seq2seq_jax.config.value_pass import fill_values, keep_written
 from seq2seq_jax.config.written import WrittenConfig, written_keys
@@ -69,6 +71,7 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
 
     Raises:
       UserError: At the dotted key that is wrong.
+      KeyListing: An override asks for a list of keys: `help`, or `encoder.params.help`.
     """
     flags: Flags = {}
     for key, text in overrides:
@@ -82,7 +85,11 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
     # No class changes the defaults of lists, so they can count as written in any case.
     file = keep_written(values, old_keys, written_keys(config) | lists)
     keys = choose_classes(model, file, flags)
-    filled, written = fill_values(keys, old_keys, file, flags)
+    groups = [key.removesuffix(HELP).rstrip(".") for key in flags if key.split(".")[-1] == HELP]
+    others = {key: text for key, text in flags.items() if key.split(".")[-1] != HELP}
+    filled, written = fill_values(keys, old_keys, file, others)
+    if groups:
+        raise KeyListing("\n".join(list_keys(keys, filled, group) for group in groups))
     validation.check(filled, written)
     return WrittenConfig.of(filled, written.__contains__)
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 from ml_collections import ConfigDict
 
 
-class WrittenConfig(ConfigDict):
+class WrittenConfig(ConfigDict):  # type: ignore[misc]
     """A ConfigDict that records assignments to it and to its groups.
 
     A plain ConfigDict, or a group that was assigned as a whole, counts as written in all its keys.
@@ -40,16 +40,19 @@ class WrittenConfig(ConfigDict):
         values: Mapping[str, Any],
         is_written: Callable[[str], bool] = lambda key: False,
         type_safe: bool = True,
-    ) -> Self:
+    ) -> "WrittenConfig":
         """Create a configuration in which only some keys count as written.
 
         Args:
           values: The keys and values; a mapping becomes a group.
           is_written: Tells for the dotted key of a leaf whether it counts as written.
           type_safe: As for ConfigDict.
+
+        Returns:
+          The configuration; its groups record assignments too.
         """
 
-        def group(values: Mapping[str, Any], where: str) -> Self:
+        def group(values: Mapping[str, Any], where: str) -> "WrittenConfig":
             config = cls(type_safe=type_safe)
             for name, value in values.items():
                 key = f"{where}{name}"
