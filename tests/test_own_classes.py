@@ -124,7 +124,7 @@ def test_an_encoder_a_cell_and_an_optimizer_of_ones_own_train(tmp_path):
         ("encoder.params.num_units", 0, "must be a whole number, at least 1; got 0"),
         ("encoder.params.side", "bot", 'must be one of: left, both; got "bot", did you mean both?'),
         ("encoder.params.width", 3, "unknown key width; valid: num_units, decay, side"),
-        (f"{CELL}.cell_params.leak", 0, "must be a number, above 0; got 0.0"),
+        (f"{CELL}.cell_params.leak", 0, "must be a number, above 0; got 0"),
         ("optimizer.params.share", "half", 'must be a number, above 0; got "half"'),
         ("optimizer.params.learning_rate", 1, "unknown key learning_rate; valid: share"),
     ],
