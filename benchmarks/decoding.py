@@ -12,6 +12,7 @@ from benchmarks.work import MODES, Work
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.build import init_params
 from seq2seq_jax.search.decoding import make_decode
+from seq2seq_jax.search.search_config import SearchConfig
 
 
 def measure_decoding(work: Work) -> dict[str, Any]:
@@ -24,7 +25,8 @@ def measure_decoding(work: Work) -> dict[str, Any]:
     model = make_model(case)
     params = init_params(model, seed=0)
     vocabulary = Vocabulary(map(str, range(case.vocab_size - 3)))
-    decode = make_decode(model, vocabulary, beam_width=MODES[work.mode], max_length=DECODE_LENGTH)
+    search = SearchConfig(beam_width=MODES[work.mode], max_length=DECODE_LENGTH)
+    decode = make_decode(model, vocabulary, search)
     # Exclude UNK, SEQUENCE_START and SEQUENCE_END, so that all sentences have the same length.
     bias = params["decoder"]["project_logits"]["bias"]
     params["decoder"]["project_logits"]["bias"] = bias.at[vocabulary.unk_id :].set(-1e9)

@@ -13,8 +13,8 @@ from seq2seq_jax.captioning.data.images import image_files
 from seq2seq_jax.captioning.predictor import PicturePredictor
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.inference.json_lines import prediction_line
-from seq2seq_jax.inference.line_reader import answer_lines, in_windows, input_windows
-from seq2seq_jax.inference.prediction import Prediction
+from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
+from seq2seq_jax.inference.predictions import Prediction
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
 
@@ -29,26 +29,26 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
     if arguments.images and arguments.input:
         raise UserError("--input", "has paths of pictures, but some are given already")
     predictor = PicturePredictor.from_workdir(str(workdir.path), overrides)
-    window = 16 * predictor.config.inference.batch_size
+    limit = BATCHES_PER_CHUNK * predictor.config.inference.batch_size
     if arguments.images:
         files = [file for path in arguments.images for file in image_files(path)]
-        windows: Iterator[list[str]] = in_windows(files, window)
+        chunks: Iterator[list[str]] = chunked(files, limit)
     else:
-        windows = input_windows(arguments.input, window)
+        chunks = line_chunks(arguments.input, limit)
     gallery = _Gallery(arguments, predictor)
 
-    def answer(paths: Sequence[str]) -> list[str]:
+    for paths in chunks:
         if "" in paths:
             raise UserError(arguments.input or "<stdin>", "has an empty line, which is no path")
         pictures = [picture_file(path) for path in paths]
         predictions = predictor.predict(pictures, attention=gallery.wanted or arguments.attention)
         gallery.add(pictures, predictions)
-        if arguments.json:
-            return [prediction_line(one, attention=arguments.attention) for one in predictions]
-        named = bool(arguments.images)
-        return [f"{one.source}\t{one.text}" if named else one.text for one in predictions]
-
-    answer_lines(answer, windows, sys.stdout)
+        for one in predictions:
+            if arguments.json:
+                print(prediction_line(one, attention=arguments.attention))
+            else:
+                print(f"{one.source}\t{one.text}" if arguments.images else one.text)
+        sys.stdout.flush()
     gallery.write()
 
 

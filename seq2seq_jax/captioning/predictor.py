@@ -1,5 +1,6 @@
 """A loaded model of pictures: pictures in, captions out."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +13,12 @@ from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.models.image2seq import image_size, make_precompute
 from seq2seq_jax.config import resolve
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.inference.hypotheses import to_hypotheses
 from seq2seq_jax.inference.loading import LoadedModel, load_model
-from seq2seq_jax.inference.prediction import Prediction
-from seq2seq_jax.inference.predictor import text_seeds
-from seq2seq_jax.inference.search_overrides import with_options
+from seq2seq_jax.inference.predictions import Prediction, to_hypotheses
+from seq2seq_jax.inference.search_overrides import override_search
+from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
-from seq2seq_jax.search.search_config import search_options
+from seq2seq_jax.search.search_config import make_inference_config, make_search_config
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
 
@@ -52,11 +52,14 @@ class PicturePredictor:
         self._params = self._devices.replicate(loaded.params)
         self._collections = self._devices.replicate(dict(loaded.collections))
         self._model, self._precompute = loaded.model, make_precompute(loaded.model)
-        options = search_options(config.inference)
-        self._samples = bool(options.get("sampling"))
+        inference = make_inference_config(config.inference)
+        search = make_search_config(inference)
+        self._samples = inference.sampling.enable
         self._decode = {
             attention: make_decode(
-                loaded.model, self.vocabulary, **options, return_attention=attention
+                loaded.model,
+                self.vocabulary,
+                dataclasses.replace(search, return_attention=attention),
             )
             for attention in (False, True)
         }
@@ -67,7 +70,7 @@ class PicturePredictor:
     ) -> "PicturePredictor":
         """As `Predictor.from_workdir`."""
         opened = Workdir(workdir)
-        config = resolve(with_options(resolve(opened.config()), options), overrides)
+        config = resolve(override_search(resolve(opened.config()), options), overrides)
         return cls(load_model(opened, config), config)
 
     def predict(
@@ -87,7 +90,7 @@ class PicturePredictor:
         batch_size = 1 if len(pictures) == 1 else self.config.inference.batch_size
         batch_size = self._devices.round_up(batch_size)
         predictions = [Prediction(picture.name, [], []) for picture in pictures]
-        seeds = text_seeds(
+        seeds = per_example_seeds(
             self.config.inference.sampling.seed, [picture.name for picture in pictures]
         )
         for batch, indices in image_batches(images, batch_size):

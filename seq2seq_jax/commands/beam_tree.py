@@ -21,13 +21,27 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_source_lines(parser, "the pages 00000.html, 00001.html, ...")
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Draw a tree for each source line.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument or a configuration key is wrong.
+    """
     from seq2seq_jax.inference.tasks.beam_trees import BeamTrees
 
-    folder = required_output(arguments)
+    directory = required_output(arguments)
     workdir, config = open_text_run(arguments, overrides)
     search = config.inference
     if search.sampling.enable:
@@ -38,4 +52,4 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if width <= 1:
         key = "inference.beam_search.beam_width"
         raise UserError(key, f"must be at least 2; got {width}; use --config.{key}=5")
-    run_task_on_lines(arguments, workdir, config, BeamTrees(folder))
+    run_task_on_lines(arguments, workdir, config, BeamTrees(directory))

@@ -16,6 +16,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
     parser.add_argument("--input", metavar="FILE", help="Read this file instead of standard input.")
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each line.")
@@ -27,10 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Check the arguments and let the problem of the model answer the input.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a line of the input is wrong.
+    """
     from seq2seq_jax.storage.workdir import Workdir
 
     if arguments.attention and not arguments.json:
-        what = "goes into JSON; add --json, or --tasks=DumpAttention, which writes files"
+        what = "needs --json; or use --tasks=DumpAttention, which writes files"
         raise UserError("--attention", what)
     workdir = Workdir(required_workdir(arguments))
     problem = problem_of(workdir.config())

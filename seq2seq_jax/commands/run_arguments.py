@@ -126,23 +126,28 @@ def run_task_on_lines(
     Raises:
       UserError: The task needs attention, and the model has none.
     """
-    from seq2seq_jax.inference.line_reader import in_windows, input_windows
+    from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
+    from seq2seq_jax.inference.tasks.inference_task import run_tasks
 
-    limit = 16 * config.inference.batch_size
+    limit = BATCHES_PER_CHUNK * config.inference.batch_size
     if arguments.lines:
-        windows = in_windows(arguments.lines, limit)
+        chunks = chunked(arguments.lines, limit)
     else:
-        windows = input_windows(arguments.input, limit)
+        chunks = line_chunks(arguments.input, limit)
     predictor = Predictor(load_ensemble(workdir, config), config)
-    if task.attention and not predictor.has_attention:
+    if task.needs_attention and not predictor.has_attention:
         raise UserError("model", f"{config.model} has no attention")
     task.begin(predictor)
-    number = 0
-    for texts in windows:
-        for prediction in predictor.predict(texts, attention=task.attention, history=task.history):
-            task.run(number, prediction)
-            number += 1
+    count = 0
+    for texts in chunks:
+        predictions = predictor.predict(
+            texts,
+            return_attention=task.needs_attention,
+            return_beam_trace=task.needs_beam_trace,
+        )
+        run_tasks([task], count, predictions)
+        count += len(texts)
     task.end()
     print(arguments.output)

@@ -22,6 +22,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
     parser.add_argument(
         "--input",
@@ -44,24 +49,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Score pairs in chunks and print a line for each, and the totals.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a line of the input is wrong.
+    """
     from seq2seq_jax.data.vocabulary import UNK
     from seq2seq_jax.inference.json_lines import score_line
+    from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
     from seq2seq_jax.utils.logging import say
 
     if arguments.attention and not arguments.json:
-        raise UserError("--attention", "goes into JSON; add --json")
+        raise UserError("--attention", "needs --json")
     workdir, config = open_text_run(arguments, overrides)
-    windows = _windows(arguments, 16 * config.inference.batch_size)
+    chunks = _pair_chunks(arguments, BATCHES_PER_CHUNK * config.inference.batch_size)
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:
-        raise UserError("--attention", f"{config.model} has none; leave it out")
+        raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     totals = {"pairs": 0, "tokens": 0, "unknown": 0, "log_prob": 0.0}
-    for pairs in windows:
+    for pairs in chunks:
         sources, targets = zip(*pairs, strict=True)
-        for score in predictor.score(sources, targets, attention=arguments.attention):
+        for score in predictor.score(sources, targets, return_attention=arguments.attention):
             totals["pairs"] += 1
             totals["tokens"] += len(score.tokens)
             totals["unknown"] += score.tokens.count(UNK)
@@ -69,32 +84,32 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
             if arguments.json and not arguments.total:
                 print(score_line(score))
             elif not arguments.total:
-                each = " ".join(f"{value:.4f}" for value in score.token_log_probs)
-                print(f"{score.log_prob:.4f}\t{each}")
+                log_probs = " ".join(f"{value:.4f}" for value in score.token_log_probs)
+                print(f"{score.log_prob:.4f}\t{log_probs}")
         sys.stdout.flush()
     totals["perplexity"] = math.exp(-totals["log_prob"] / max(1, totals["tokens"]))
     if arguments.total:
-        print(json.dumps(totals) if arguments.json else _described(totals))
+        print(json.dumps(totals) if arguments.json else _describe(totals))
     else:
-        say(_described(totals))
+        say(_describe(totals))
 
 
-def _described(totals: dict[str, float]) -> str:
+def _describe(totals: dict[str, float]) -> str:
     return (
         f"{totals['pairs']:,} pairs, {totals['tokens']:,} target tokens with SEQUENCE_END,"
-        f" {totals['unknown']:,} of them unknown; log probability {totals['log_prob']:.4f},"
+        f" {totals['unknown']:,} of them UNK; log probability {totals['log_prob']:.4f},"
         f" perplexity {totals['perplexity']:.4f}"
     )
 
 
-def _windows(arguments: argparse.Namespace, limit: int) -> "Iterator[list[TextPair]]":
-    from seq2seq_jax.inference.pair_stream import column_windows, file_windows
+def _pair_chunks(arguments: argparse.Namespace, limit: int) -> "Iterator[list[TextPair]]":
+    from seq2seq_jax.inference.lines import pair_chunks, parallel_chunks
 
     if arguments.source is None and arguments.target is None:
-        return column_windows(arguments.input, limit)
+        return pair_chunks(arguments.input, limit)
     for flag, other in (("source", "target"), ("target", "source")):
         if getattr(arguments, flag) is None:
-            raise UserError(f"--{other}", f"is given, which needs --{flag} as well")
+            raise UserError(f"--{other}", f"needs --{flag} as well")
     if arguments.input is not None:
         raise UserError("--input", "is given, but so are --source and --target; leave it out")
-    return file_windows(arguments.source, arguments.target, limit)
+    return parallel_chunks(arguments.source, arguments.target, limit)

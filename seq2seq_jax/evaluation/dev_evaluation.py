@@ -15,14 +15,14 @@ from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
-from seq2seq_jax.inference.predictor import text_seeds
 from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.problems.protocol import DevData, problem_of
 from seq2seq_jax.schema.parameters import construct
+from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
-from seq2seq_jax.search.search_config import search_options
+from seq2seq_jax.search.search_config import make_inference_config, make_search_config
 
 
 class Sample(NamedTuple):
@@ -71,12 +71,12 @@ def make_evaluate(
     source is decoded once, however many references it has.
     """
     specs = make_metrics(config.metrics)
-    options = search_options(config.inference)
-    sums = _make_loss_sums(models, options["ensemble_mean"])
-    decode = make_decode(models, target_vocabulary, **options)
+    inference = make_inference_config(config.inference)
+    sums = _make_loss_sums(models, inference.ensemble_mean)
+    decode = make_decode(models, target_vocabulary, make_search_config(inference))
     seeds = None
-    if options.get("sampling"):
-        seeds = text_seeds(config.inference.sampling.seed, dev.names)
+    if inference.sampling.enable:
+        seeds = per_example_seeds(inference.sampling.seed, dev.names)
     first = models if isinstance(models, nn.Module) else models[0]
     precompute = problem_of(config).make_precompute(first)
     readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)

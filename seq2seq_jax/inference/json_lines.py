@@ -5,15 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_jax.inference.prediction import Hypothesis, Prediction, TargetScore
-
-__all__ = ["prediction_line", "score_line"]
+from seq2seq_jax.inference.predictions import Hypothesis, Prediction, TargetScore
 
 
 def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
-    """One object: `source`, `text`, `tokens`, `score`, `log_prob`, with `attention` that too, and
-    `n_best`, a list of the same without `source`, the best first. Of an empty source there are only
-    `source`, `text`, `tokens` and `n_best`, and nothing in them but for the source."""
+    """Format a prediction as a JSON object on one line.
+
+    The object has the keys `source`, `text`, `tokens`, `score`, `log_prob` and `n_best`, a list of
+    objects with the same keys except `source` and `n_best`, best first. For an empty source it has
+    only `source`, `text`, `tokens` and `n_best`, all but the first of them empty.
+
+    Args:
+      prediction: The prediction.
+      attention: Add the key `attention`.
+
+    Returns:
+      The line, without a line feed.
+
+    Example:
+      >>> prediction_line(Prediction("", [], []))
+      '{"source": "", "text": "", "tokens": [], "n_best": []}'
+    """
     if not prediction.n_best:
         return _line({"source": prediction.source, "text": "", "tokens": [], "n_best": []})
     n_best = [_hypothesis(one, attention) for one in prediction.n_best]
@@ -21,14 +33,23 @@ def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
 
 
 def score_line(score: TargetScore) -> str:
-    """One object: `source`, `target`, `log_prob`, `tokens` and `token_log_probs`, which end with
-    SEQUENCE_END, and `attention` where the score has it."""
+    """Format the score of a target as a JSON object on one line.
+
+    The object has the keys `source`, `target`, `log_prob`, `tokens` and `token_log_probs` (both
+    including SEQUENCE_END), and `attention` if the score has it.
+
+    Args:
+      score: The score.
+
+    Returns:
+      The line, without a line feed.
+    """
     values = {
         "source": score.source,
         "target": score.target,
-        "log_prob": _short(score.log_prob),
+        "log_prob": _round(score.log_prob),
         "tokens": score.tokens,
-        "token_log_probs": [_short(value) for value in score.token_log_probs.tolist()],
+        "token_log_probs": [_round(value) for value in score.token_log_probs.tolist()],
     }
     return _line(values | _attention(score.attention))
 
@@ -37,8 +58,8 @@ def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, Any]:
     values = {
         "text": hypothesis.text,
         "tokens": hypothesis.tokens,
-        "score": _short(hypothesis.score),
-        "log_prob": _short(hypothesis.log_prob),
+        "score": _round(hypothesis.score),
+        "log_prob": _round(hypothesis.log_prob),
     }
     return values | _attention(hypothesis.attention if attention else None)
 
@@ -47,8 +68,8 @@ def _attention(weights: np.ndarray | None) -> dict[str, Any]:
     return {} if weights is None else {"attention": np.round(weights.astype(float), 6).tolist()}
 
 
-def _short(value: float) -> float:
-    """Without digits that a float32 does not have."""
+def _round(value: float) -> float:
+    """Remove the digits that a float32 does not have."""
     return float(str(np.float32(value)))
 
 

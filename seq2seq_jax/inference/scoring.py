@@ -1,4 +1,4 @@
-"""How likely a model thinks given targets are."""
+"""Scoring: the log-probabilities of given targets under teacher forcing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,22 +8,19 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 from jax.typing import ArrayLike
+from jaxtyping import Array
 
 from seq2seq_jax.search.ensembles import mean_attention, mean_log_probs
 
-__all__ = ["Score", "make_score"]
-
-Array = jax.Array
-
 
 class TargetScores(struct.PyTreeNode):
-    """Of B targets; time t predicts target_ids[:, t + 1].
+    """The log-probabilities of B targets; step t predicts target_ids[:, t + 1].
 
     Attributes:
       token_log_probs: [B, T] f32, natural logarithms; 0 in the padding.
-      log_probs: [B] f32, of the whole targets, SEQUENCE_END included: their sums.
-      attention: [B, T, S] f32, the weights each token was predicted with; zero in the padding; S is
-        0 for a model without attention. None where it was not asked for.
+      log_probs: [B] f32, sums over the whole targets, including SEQUENCE_END.
+      attention: [B, T, S] f32, the attention weights with which each token was predicted; zero in
+        the padding; S is 0 for a model without attention. None unless it was requested.
     """
 
     token_log_probs: Array
@@ -33,7 +30,7 @@ class TargetScores(struct.PyTreeNode):
 
 Score = Callable[[Any, ArrayLike, ArrayLike, ArrayLike, ArrayLike], TargetScores]
 """(params, source_ids [B, S], source_len [B], target_ids [B, T + 1] from SEQUENCE_START to
-SEQUENCE_END, target_len [B], which counts both; 0 in rows that fill the batch) -> scores"""
+SEQUENCE_END, target_len [B], which counts both and is 0 in rows that pad the batch) -> scores."""
 
 
 def make_score(
@@ -42,11 +39,16 @@ def make_score(
     ensemble_mean: str = "log",
     return_attention: bool = False,
 ) -> Score:
-    """Teacher forcing in one jitted function.
+    """Compile teacher forcing into one function.
 
     Args:
-      models: one, or several with the same vocabularies; then `params` are a sequence too.
-      ensemble_mean: "log" or "linear", see `ensembles.mean_log_probs`.
+      models: A model, or several with the same vocabularies that form an ensemble; then `params`
+        are a sequence too.
+      ensemble_mean: "log" or "linear", see `mean_log_probs`.
+      return_attention: Return the attention weights too.
+
+    Returns:
+      The compiled function.
     """
     members = [models] if isinstance(models, nn.Module) else list(models)
 
@@ -60,15 +62,15 @@ def make_score(
                 members, [params] if isinstance(models, nn.Module) else params, strict=True
             )
         ]
-        words = target_ids[:, 1:, None]
+        targets = target_ids[:, 1:, None]
         if len(members) == 1:
             logits = outputs[0].logits
-            log_probs = jnp.take_along_axis(logits, words, axis=-1)[..., 0]
+            log_probs = jnp.take_along_axis(logits, targets, axis=-1)[..., 0]
             log_probs -= jax.nn.logsumexp(logits, axis=-1)
         else:
             joint = mean_log_probs([output.logits for output in outputs], ensemble_mean)
-            log_probs = jnp.take_along_axis(joint, words, axis=-1)[..., 0]
-        real = jnp.arange(words.shape[1]) < target_len[:, None] - 1
+            log_probs = jnp.take_along_axis(joint, targets, axis=-1)[..., 0]
+        real = jnp.arange(targets.shape[1]) < target_len[:, None] - 1
         log_probs = jnp.where(real, log_probs, 0.0)
         attention = None
         if return_attention:

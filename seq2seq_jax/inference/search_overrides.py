@@ -8,21 +8,23 @@ from ml_collections import ConfigDict
 from seq2seq_jax.schema.names import describe_unknown
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["with_options"]
 
-
-def with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
-    """A copy of a complete configuration with other values, still to be resolved.
+def override_search(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
+    """Copy a configuration and set keys of `inference` in it.
 
     Args:
-      options: `{"beam_width": 5}` sets `inference.beam_search.beam_width`; `sampling` is
-        `inference.sampling.enable`.
+      config: A complete configuration.
+      options: Values by the last names of the keys: `{"beam_width": 5}` sets
+        `inference.beam_search.beam_width`; `sampling` is `inference.sampling.enable`.
+
+    Returns:
+      The copy, which is still to be resolved.
 
     Raises:
-      UserError: there is no such key.
+      UserError: There is no such key.
     """
     copied = config.copy_and_resolve_references()
-    groups = _groups(copied.inference)
+    groups = _group_by_key(copied.inference)
     for name, value in options.items():
         if name not in groups:
             raise UserError(f"inference.{name}", describe_unknown("key", name, groups))
@@ -31,8 +33,8 @@ def with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
     return copied
 
 
-def _groups(inference: ConfigDict) -> dict[str, ConfigDict]:
-    """The group in which each key stands."""
+def _group_by_key(inference: ConfigDict) -> dict[str, ConfigDict]:
+    """Return the group to which each key belongs."""
     groups: dict[str, ConfigDict] = {}
     for name, value in inference.items():
         if isinstance(value, ConfigDict):

@@ -74,41 +74,43 @@ class TextProblem:
     def infer(self, arguments: argparse.Namespace, overrides: Overrides, workdir: Workdir) -> None:
         """Decode each line of the input, and write what the tasks make of it."""
         from seq2seq_jax.config import resolve
-        from seq2seq_jax.inference.constraint_files import read_constraints
+        from seq2seq_jax.inference.example_constraints import ConstraintFiles
         from seq2seq_jax.inference.json_lines import prediction_line
-        from seq2seq_jax.inference.line_reader import answer_lines, input_windows
+        from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, line_chunks
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
-        from seq2seq_jax.inference.tasks.factory import begin_tasks, make_tasks, run_tasks
+        from seq2seq_jax.inference.tasks.inference_task import begin_tasks, make_tasks, run_tasks
 
         if arguments.tasks is not None:
             overrides = [*overrides, ("tasks", arguments.tasks)]
         config = resolve(workdir.config(), overrides)
         tasks = make_tasks(config)
-        windows = input_windows(arguments.input, 16 * config.inference.batch_size)
+        chunks = line_chunks(arguments.input, BATCHES_PER_CHUNK * config.inference.batch_size)
         predictor = Predictor(load_ensemble(workdir, config), config)
         if arguments.attention and not predictor.has_attention:
-            raise UserError("--attention", f"{config.model} has none; leave it out")
-        constraints = read_constraints(config.inference, predictor.tokenizers.target)
+            raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
+        constraints = ConstraintFiles(predictor.inference, predictor.tokenizers.target)
         begin_tasks(tasks, predictor)
-        attention = arguments.attention or any(task.attention for task in tasks.values())
-        history = any(task.history for task in tasks.values())
-        number = 0
-
-        def answer(texts: Sequence[str]) -> list[str]:
-            nonlocal number
-            prefixes, allowed = constraints(len(texts))
-            predictions = predictor.predict(
-                texts, prefixes=prefixes, allowed=allowed, attention=attention, history=history
-            )
-            written = run_tasks(tasks.values(), number, predictions)
-            number += len(texts)
-            if arguments.json:
-                return [prediction_line(one, attention=arguments.attention) for one in written]
-            return [prediction.text for prediction in written]
-
+        return_attention = arguments.attention or any(t.needs_attention for t in tasks.values())
+        return_beam_trace = any(task.needs_beam_trace for task in tasks.values())
+        count = 0
         try:
-            answer_lines(answer, windows, sys.stdout)
+            for texts in chunks:
+                prefixes, allowed_tokens = constraints.read(len(texts))
+                predictions = predictor.predict(
+                    texts,
+                    prefixes=prefixes,
+                    allowed_tokens=allowed_tokens,
+                    return_attention=return_attention,
+                    return_beam_trace=return_beam_trace,
+                )
+                for prediction in run_tasks(tasks.values(), count, predictions):
+                    if arguments.json:
+                        print(prediction_line(prediction, attention=arguments.attention))
+                    else:
+                        print(prediction.text)
+                sys.stdout.flush()
+                count += len(texts)
         finally:
             for task in tasks.values():
                 task.end()

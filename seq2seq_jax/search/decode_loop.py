@@ -1,93 +1,160 @@
-"""The loop of the searches that choose one word at a time and never go back on it."""
+"""Greedy search and sampling: each hypothesis is extended by one token at a time, independently."""
 
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jaxtyping import Array, Float
 
-from seq2seq_jax.search.constraints import Constraint, SoFar, constrain, reads_words
-from seq2seq_jax.search.result import SearchResult, StepFn
+from seq2seq_jax.ops.top_k import blockwise_top_k
+from seq2seq_jax.search.constraints import Prefix, apply_constraints, reads_tokens
+from seq2seq_jax.search.types import DecodeContext, SearchResult, StepFn, tile_to_beams
 
-__all__ = ["ChooseWords", "follow"]
-
-Array = jax.Array
-
-# (logits [B, K, V], forbidden words at -inf; step [] i32) -> the next words [B, K] i32
-ChooseWords = Callable[[Array, Array], Array]
+ChooseTokens = Callable[[Array, Array], Array]
+"""(logits [B, K, V], -inf at forbidden tokens; step [] i32) -> the next tokens [B, K] i32."""
 
 
-def follow(
-    step_fn: StepFn,
-    initial_state: Any,
-    choose: ChooseWords,
-    *,
-    batch_size: int,
-    width: int,
-    start_id: int,
-    end_id: int,
-    max_length: int,
-    constraints: Sequence[Constraint] = (),
-    empty: Array | None = None,
-    return_attention: bool = False,
-) -> SearchResult:
-    """K hypotheses a sentence, each on its own until SEQUENCE_END, or for `max_length` steps.
+def greedy_search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+    """Choose the most likely token at each step.
+
+    A source is done at SEQUENCE_END or after `max_length` steps (the step of SEQUENCE_END counts).
+    Call this inside `jax.jit`.
 
     Args:
-      step_fn: one decoder step, see `search.StepFn`; called with N = B K.
-      initial_state: tree of arrays with leading axis B K.
-      choose: the rule by which each hypothesis goes on.
-      width: K.
-      batch_size, start_id, end_id, max_length, constraints, empty, return_attention: as in
-        `greedy.greedy_search`.
+      step_fn: One decoder step, called with N = B.
+      initial_state: Tree of arrays with leading axis B.
+      context: The batch and the options of the search.
 
     Returns:
-      a `SearchResult`, unsorted; scores equal log_probs.
+      A `SearchResult` with K = 1, whose scores equal its log_probs.
     """
-    shape = (batch_size, width)
-    tokens = jnp.full(batch_size * width, start_id, jnp.int32)
+    return decode_loop(
+        step_fn,
+        initial_state,
+        lambda logits, step: blockwise_top_k(logits, 1)[1][..., 0],
+        context,
+        num_hypotheses=1,
+    )
+
+
+def sample(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+    """Draw `n_best` outputs for each source, each token from the distribution of `filter_logits`.
+
+    What sample k of a source draws at a step depends only on the seed of the source, on k and on
+    the step: not on the rest of the batch, nor on the position in it. Call this inside `jax.jit`.
+
+    Args:
+      step_fn: One decoder step, called with N = B K.
+      initial_state: Tree of arrays with leading axis B; it is tiled to B K here.
+      context: The batch with its `seeds`, and the options of the search.
+
+    Returns:
+      A `SearchResult` with K = n_best, the most likely sample first. log_probs and scores are the
+      log-probability under the model itself, whatever the temperature.
+
+    Raises:
+      ValueError: The context has no seeds.
+    """
+    if context.seeds is None:
+        raise ValueError("Sampling needs a seed for each source; pass seeds.")
+    config, num_samples = context.config, context.config.n_best
+    fold_in = jax.vmap(jax.random.fold_in)
+    keys = jax.vmap(jax.random.key)(jnp.repeat(context.seeds, num_samples))
+    keys = fold_in(keys, jnp.tile(jnp.arange(num_samples), context.batch_size))  # [B K]
+
+    def draw(logits: Array, step: Array) -> Array:
+        rows = filter_logits(
+            logits.reshape(-1, logits.shape[-1]),
+            temperature=config.temperature,
+            top_k=config.top_k,
+            top_p=config.top_p,
+        )
+        drawn = jax.vmap(jax.random.categorical)(
+            fold_in(keys, jnp.broadcast_to(step, keys.shape)), rows
+        )
+        return drawn.reshape(logits.shape[:-1])
+
+    samples = decode_loop(
+        step_fn,
+        tile_to_beams(initial_state, num_samples),
+        draw,
+        context,
+        num_hypotheses=num_samples,
+    )
+    order = jnp.argsort(-samples.scores, axis=1)
+    rows = jnp.arange(context.batch_size)[:, None]
+    return jax.tree.map(lambda leaf: leaf[rows, order], samples)
+
+
+def decode_loop(
+    step_fn: StepFn,
+    initial_state: Any,
+    choose_tokens: ChooseTokens,
+    context: DecodeContext,
+    *,
+    num_hypotheses: int,
+) -> SearchResult:
+    """Extend K hypotheses of each source, each on its own, until all are finished.
+
+    Args:
+      step_fn: One decoder step, called with N = B K.
+      initial_state: Tree of arrays with leading axis B K.
+      choose_tokens: Chooses the next token of each hypothesis.
+      context: The batch and the options of the search.
+      num_hypotheses: K.
+
+    Returns:
+      An unsorted `SearchResult`, whose scores equal its log_probs.
+    """
+    config, eos_id = context.config, context.eos_id
+    shape = (context.batch_size, num_hypotheses)
+    tokens = jnp.full(context.batch_size * num_hypotheses, context.bos_id, jnp.int32)
     _, _, attention = jax.eval_shape(step_fn, tokens, initial_state)
-    over = jnp.zeros(batch_size, bool) if empty is None else empty
-    start = _Progress(
+    start = _LoopState(
         step=jnp.int32(0),
         tokens=tokens,
         state=initial_state,
         log_probs=jnp.zeros(shape, jnp.float32),
         lengths=jnp.zeros(shape, jnp.int32),
-        finished=jnp.broadcast_to(over[:, None], shape),
-        ids=jnp.full([max_length, *shape], end_id, jnp.int32),
-        attention=jnp.zeros([max_length, *shape, attention.shape[-1]])
-        if return_attention
+        finished=jnp.broadcast_to(context.initial_done()[:, None], shape),
+        ids=jnp.full([config.max_length, *shape], eos_id, jnp.int32),
+        attention=jnp.zeros([config.max_length, *shape, attention.shape[-1]])
+        if config.return_attention
         else None,
     )
 
-    def unfinished(now: _Progress) -> Array:
-        return (now.step < max_length) & ~jnp.all(now.finished)
+    def unfinished(now: _LoopState) -> Array:
+        return (now.step < config.max_length) & ~jnp.all(now.finished)
 
-    def advance(now: _Progress) -> _Progress:
+    def advance(now: _LoopState) -> _LoopState:
         logits, state, attention = step_fn(now.tokens, now.state)
         logits = logits.reshape(*shape, -1)
-        words = jnp.moveaxis(now.ids, 0, -1) if reads_words(constraints) else None
-        allowed = constrain(logits, SoFar(now.step, words), constraints, end_id=end_id)
-        chosen = choose(allowed, now.step).astype(jnp.int32)
+        generated = jnp.moveaxis(now.ids, 0, -1) if reads_tokens(context.constraints) else None
+        allowed = apply_constraints(
+            logits, Prefix(now.step, generated), context.constraints, eos_id=eos_id
+        )
+        chosen = choose_tokens(allowed, now.step).astype(jnp.int32)
         gains = jnp.take_along_axis(logits, chosen[..., None], axis=-1)[..., 0]
         gains -= jax.nn.logsumexp(logits, axis=-1)
-        words = jnp.where(now.finished, end_id, chosen)
-        finished = words == end_id
-        history = now.attention
-        if history is not None:
-            row = jnp.where(now.finished[..., None], 0.0, attention.reshape(*shape, -1))
-            history = history.at[now.step].set(row)
-        return _Progress(
+        tokens = jnp.where(now.finished, eos_id, chosen)
+        finished = tokens == eos_id
+        kept_attention = now.attention
+        if kept_attention is not None:
+            weights = jnp.where(now.finished[..., None], 0.0, attention.reshape(*shape, -1))
+            kept_attention = kept_attention.at[now.step].set(weights)
+        return _LoopState(
             step=now.step + 1,
-            tokens=words.reshape(-1),
+            tokens=tokens.reshape(-1),
             state=state,
             log_probs=now.log_probs + jnp.where(now.finished, 0.0, gains),
             lengths=now.lengths + ~finished,
             finished=finished,
-            ids=now.ids.at[now.step].set(words),
-            attention=history,
+            ids=now.ids.at[now.step].set(tokens),
+            attention=kept_attention,
         )
 
     end = lax.while_loop(unfinished, advance, start)
@@ -101,14 +168,81 @@ def follow(
     )
 
 
-class _Progress(NamedTuple):
-    """What the loop carries. Histories are [T, ...]: a step writes one contiguous row."""
+def filter_logits(
+    logits: Float[Array, "*batch V"],
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Float[Array, "*batch V"]:
+    """Divide logits by a temperature and set all but the most likely tokens to -inf.
+
+    A token that is as likely as the last one that is kept is kept too.
+
+    Args:
+      logits: [..., V].
+      temperature: Above 0; below 1, likely tokens become more likely.
+      top_k: Keep the k most likely tokens (Fan et al. 2018, arXiv:1805.04833); 0: all.
+      top_p: Of those, keep the nucleus (Holtzman et al. 2019, arXiv:1904.09751): the smallest set
+        of most likely tokens that has at least this probability; 1: all.
+
+    Returns:
+      [..., V], the logits of the distribution to sample from.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> logits = jnp.log(jnp.array([0.5, 0.3, 0.15, 0.05]))
+      >>> jnp.exp(filter_logits(logits, top_p=0.75)).round(2).tolist()
+      [0.5, 0.30000001192092896, 0.0, 0.0]
+    """
+    logits = logits / temperature
+    size = logits.shape[-1]
+    count = min(top_k, size) or size
+    if count == size and top_p >= 1:
+        return logits
+    if count < size:
+        likeliest = blockwise_top_k(logits, count)[0]
+    else:
+        likeliest = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
+    probabilities = jax.nn.softmax(likeliest, axis=-1)
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    inside = (before < top_p) | (jnp.arange(count) == 0)
+    least = jnp.min(jnp.where(inside, likeliest, jnp.inf), axis=-1, keepdims=True)
+    return jnp.where(logits >= least, logits, -jnp.inf)
+
+
+def per_example_seeds(seed: int, texts: Iterable[str]) -> np.ndarray:
+    """Derive one sampling seed for each example from its text.
+
+    Equal texts have equal seeds, wherever they are in a batch.
+
+    Args:
+      seed: The seed of the run.
+      texts: The texts.
+
+    Returns:
+      [N] u32.
+
+    Example:
+      >>> seeds = per_example_seeds(0, ["a", "b", "a"])
+      >>> bool(seeds[0] == seeds[2] != seeds[1])
+      True
+    """
+    hashes = (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return np.array(
+        [np.random.SeedSequence([seed, number]).generate_state(1)[0] for number in hashes],
+        np.uint32,
+    )
+
+
+class _LoopState(NamedTuple):
+    """What the loop carries. Arrays of all steps are [T, ...]: a step writes one contiguous row."""
 
     step: Array
     tokens: Array  # [B K]
     state: Any  # leaves [B K, ...]
     log_probs: Array  # [B, K]
-    lengths: Array
-    finished: Array
+    lengths: Array  # [B, K]
+    finished: Array  # [B, K]
     ids: Array  # [T, B, K]
     attention: Array | None  # [T, B, K, S]

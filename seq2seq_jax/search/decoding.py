@@ -1,37 +1,33 @@
-"""A model, or several, and a search, compiled into one function from source ids to hypotheses."""
+"""Models and a search, compiled into one function from source ids to hypotheses."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import jax
 from flax import linen as nn
 from jax.typing import ArrayLike
+from jaxtyping import Array, Int
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.constraints import (
     Constraint,
-    allowed_mask,
-    allowed_words,
-    forbidden_word,
+    allowed_tokens,
+    forbidden_token,
     forced_prefix,
     minimum_length,
     no_repeated_ngrams,
 )
+from seq2seq_jax.search.decode_loop import greedy_search, sample
 from seq2seq_jax.search.ensembles import ensemble_step
-from seq2seq_jax.search.greedy import greedy_search
 from seq2seq_jax.search.precomputed_attention import can_fold, fold
-from seq2seq_jax.search.result import SearchResult, StepFn
-from seq2seq_jax.search.sampling import sample
-from seq2seq_jax.search.search_config import SearchOptions
-
-__all__ = ["Decode", "make_decode", "start_decoding"]
-
-Array = jax.Array
+from seq2seq_jax.search.search_config import SearchConfig
+from seq2seq_jax.search.types import DecodeContext, SearchResult, StepFn
 
 
 class Decode(Protocol):
-    """What `make_decode` returns."""
+    """A compiled search, as `make_decode` returns it."""
 
     def __call__(
         self,
@@ -44,41 +40,42 @@ class Decode(Protocol):
         allowed: ArrayLike | None = None,
         seeds: ArrayLike | None = None,
     ) -> SearchResult:
-        """Decodes a batch.
+        """Decode a batch. Each optional argument that is given for the first time compiles anew.
 
         Args:
-          params: of the model; of several, a sequence.
-          source_ids, source_len: [B, S], [B]. A row of length 0 fills the batch; its result is
-            empty, and no step is spent on it.
-          prefix_ids, prefix_len: [B, P], [B], how each sentence has to begin; without SEQUENCE_END.
-          allowed: the words that each sentence may use, SEQUENCE_END always among them: [B, V]
-            bool, or [B, R] ids padded with -1.
-          seeds: [B] u32, for sampling; see `sampling.per_example_seeds`.
+          params: Parameters of the model; of an ensemble, a sequence.
+          source_ids: [B, S], padded sources.
+          source_len: [B], their lengths. A row of length 0 pads the batch: its result is empty and
+            it costs no step.
+          prefix_ids: [B, P], how each output has to begin, without SEQUENCE_END.
+          prefix_len: [B], lengths of the prefixes.
+          allowed: [B, V] bool, the tokens that each output may use besides SEQUENCE_END.
+          seeds: [B] u32, for sampling, see `per_example_seeds`.
 
-        Each of these that is given for the first time compiles anew.
+        Returns:
+          The hypotheses.
         """
 
 
 def make_decode(
     models: nn.Module | Sequence[nn.Module],
     target_vocabulary: Vocabulary,
-    *,
-    ensemble_mean: str = "log",
-    **options: Any,
+    config: SearchConfig | None = None,
 ) -> Decode:
-    """Encoding and search in one jitted function.
+    """Compile encoder and search into one function.
 
     Args:
-      models: one, or several with the same vocabularies that decide together.
-      target_vocabulary: theirs.
-      ensemble_mean: "log" or "linear", see `ensembles.mean_log_probs`.
-      options: how to search, the fields of `SearchOptions`; greedily without any.
+      models: A model, or several with the same vocabularies that form an ensemble.
+      target_vocabulary: Their target vocabulary.
+      config: How to search; None: greedily.
+
+    Returns:
+      The compiled function.
     """
-    wanted = SearchOptions(**options)
+    search = SearchConfig() if config is None else config
     members = [models] if isinstance(models, nn.Module) else list(models)
-    start_id, end_id = target_vocabulary.sequence_start_id, target_vocabulary.sequence_end_id
-    constraints = _constraints(wanted, target_vocabulary)
-    beams = max(1, wanted.num_samples if wanted.sampling else wanted.beam_width)
+    bos_id, eos_id = target_vocabulary.sequence_start_id, target_vocabulary.sequence_end_id
+    common_constraints = _common_constraints(search, target_vocabulary)
 
     @jax.jit
     def decode(
@@ -92,61 +89,39 @@ def make_decode(
         seeds: Array | None = None,
     ) -> SearchResult:
         batch_size = source_ids.shape[0]
-        rules = list(constraints)
+        constraints = list(common_constraints)
         if allowed is not None:
-            if allowed.dtype != bool:
-                allowed = allowed_mask(allowed, target_vocabulary.size)
-            rules.append(allowed_words(allowed, end_id))
+            constraints.append(allowed_tokens(allowed, eos_id))
         if prefix_ids is not None and prefix_ids.shape[1]:
             assert prefix_len is not None
-            rules.append(forced_prefix(prefix_ids, prefix_len))
-        step, state = start_decoding(
+            constraints.append(forced_prefix(prefix_ids, prefix_len))
+        step_fn, state = start_decoding(
             members,
             [params] if isinstance(models, nn.Module) else params,
             source_ids,
             source_len,
-            ensemble_mean=ensemble_mean,
-            max_decoded_tokens=batch_size * beams * wanted.max_length,
+            ensemble_mean=search.ensemble_mean,
+            max_decoded_tokens=batch_size * search.num_hypotheses * search.max_length,
         )
-        common: dict[str, Any] = {
-            "batch_size": batch_size,
-            "start_id": start_id,
-            "end_id": end_id,
-            "max_length": wanted.max_length,
-            "constraints": rules,
-            "empty": source_len == 0,
-            "return_attention": wanted.return_attention,
-        }
-        if wanted.sampling:
-            if seeds is None:
-                raise ValueError("sampling needs a seed for each sentence")
-            return sample(
-                step,
-                state,
-                num_samples=wanted.num_samples,
-                seeds=seeds,
-                temperature=wanted.temperature,
-                top_k=wanted.top_k,
-                top_p=wanted.top_p,
-                **common,
-            )
-        greedy = wanted.beam_width <= 1
-        if greedy and not wanted.return_history:  # which a beam of one has, and is as greedy
-            return greedy_search(step, state, **common)
-        return beam_search(
-            step,
-            state,
-            beam_width=max(1, wanted.beam_width),
-            n_best=wanted.n_best,
-            length_penalty_weight=0.0 if greedy else wanted.length_penalty_weight,
-            choose_successors=wanted.choose_successors,
-            coverage_penalty_weight=wanted.coverage_penalty_weight,
+        context = DecodeContext(
+            config=search,
+            batch_size=batch_size,
+            bos_id=bos_id,
+            eos_id=eos_id,
+            constraints=constraints,
+            is_pad=source_len == 0,
             source_len=source_len,
-            diversity_groups=wanted.diversity_groups,
-            diversity_strength=wanted.diversity_strength,
-            return_history=wanted.return_history,
-            **common,
+            seeds=seeds,
         )
+        if search.sampling:
+            return sample(step_fn, state, context)
+        if search.beam_width > 1:
+            return beam_search(step_fn, state, context)
+        if not search.return_beam_trace:
+            return greedy_search(step_fn, state, context)
+        # A beam of one hypothesis is a greedy search that has a trace.
+        beam_of_one = dataclasses.replace(search, beam_width=1, length_penalty_weight=0.0)
+        return beam_search(step_fn, state, dataclasses.replace(context, config=beam_of_one))
 
     return decode
 
@@ -154,19 +129,25 @@ def make_decode(
 def start_decoding(
     models: Sequence[nn.Module],
     params: Sequence[Any],
-    source_ids: Array,
-    source_len: Array,
+    source_ids: Int[Array, "B S"],
+    source_len: Int[Array, " B"],
     *,
     ensemble_mean: str = "log",
     max_decoded_tokens: int,
 ) -> tuple[StepFn, Any]:
-    """Encodes the sources: the step function of the models together, and its first state.
+    """Encode the sources and return the first step.
 
     Args:
-      models, params: of the members.
-      source_ids, source_len: [B, S], [B].
-      ensemble_mean: as in `ensembles.mean_log_probs`.
-      max_decoded_tokens: how many words the search may feed, of all hypotheses and steps.
+      models: The members of the ensemble.
+      params: The parameters of each.
+      source_ids: [B, S], padded sources.
+      source_len: [B], their lengths.
+      ensemble_mean: See `mean_log_probs`.
+      max_decoded_tokens: Maximum number of tokens that the search feeds, in all hypotheses and
+        steps.
+
+    Returns:
+      The step function of all models together, and its initial state.
     """
     started = [
         _start(model, own, source_ids, source_len, max_decoded_tokens)
@@ -192,14 +173,13 @@ def _start(
     return step, state
 
 
-def _constraints(options: SearchOptions, vocabulary: Vocabulary) -> list[Constraint]:
-    """Those that hold for every sentence."""
-    end_id = vocabulary.sequence_end_id
+def _common_constraints(config: SearchConfig, vocabulary: Vocabulary) -> list[Constraint]:
+    """Return the constraints that are the same for all sources."""
     constraints = []
-    if options.min_length:
-        constraints.append(minimum_length(options.min_length, end_id))
-    if options.forbid_unk:
-        constraints.append(forbidden_word(vocabulary.unk_id))
-    if options.no_repeat_ngram_size:
-        constraints.append(no_repeated_ngrams(options.no_repeat_ngram_size))
+    if config.min_length:
+        constraints.append(minimum_length(config.min_length, vocabulary.sequence_end_id))
+    if config.forbid_unk:
+        constraints.append(forbidden_token(vocabulary.unk_id))
+    if config.no_repeat_ngram_size:
+        constraints.append(no_repeated_ngrams(config.no_repeat_ngram_size))
     return constraints

@@ -1,57 +1,62 @@
-"""Several models that decide together."""
+"""Ensembles: several models that choose each token together."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from seq2seq_jax.search.result import StepFn
-
-__all__ = ["MEANS", "ensemble_step", "mean_attention", "mean_log_probs"]
-
-Array = jax.Array
+from seq2seq_jax.search.types import StepFn
 
 MEANS = ("log", "linear")
 
 
 def ensemble_step(steps: Sequence[StepFn], mean: str) -> StepFn:
-    """One step of all members, whose vocabularies are the same.
+    """Combine the step functions of models that have the same vocabularies.
 
     Args:
-      steps: of the members.
-      mean: as in `mean_log_probs`.
+      steps: The step functions of the members.
+      mean: How to average, see `mean_log_probs`.
 
     Returns:
-      a step function whose state is the tuple of the members' states; the step itself where there
-      is one.
+      A step function whose state is the tuple of the members' states.
     """
     if len(steps) == 1:
-        only = steps[0]
+        single = steps[0]
 
-        def alone(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
-            logits, state, attention = only(tokens, states[0])
+        def step_single(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
+            logits, state, attention = single(tokens, states[0])
             return logits, (state,), attention
 
-        return alone
+        return step_single
 
     def step(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
-        stepped = [member(tokens, state) for member, state in zip(steps, states, strict=True)]
-        logits, new_states, attention = zip(*stepped, strict=True)
+        outputs = [member(tokens, state) for member, state in zip(steps, states, strict=True)]
+        logits, new_states, attention = zip(*outputs, strict=True)
         return mean_log_probs(logits, mean), new_states, mean_attention(attention)
 
     return step
 
 
-def mean_log_probs(logits: Sequence[Array], mean: str) -> Array:
-    """Logits [..., V] of the members -> log-probabilities of the ensemble.
+def mean_log_probs(
+    logits: Sequence[Float[Array, "*batch V"]], mean: str
+) -> Float[Array, "*batch V"]:
+    """Average the distributions of the members of an ensemble.
 
     Args:
-      mean: "linear", the mean of the probabilities; or "log", the mean of their logarithms, made to
-        sum to one again: a word that one member thinks impossible is.
+      logits: [..., V] of each member.
+      mean: "linear", the mean of the probabilities; or "log", the normalized mean of the
+        log-probabilities: a token that one member considers impossible is impossible.
+
+    Returns:
+      [..., V], log-probabilities of the ensemble.
+
+    Raises:
+      ValueError: There is no such mean.
     """
     if mean not in MEANS:
-        raise ValueError(f"mean must be one of {', '.join(MEANS)}, not {mean}")
+        raise ValueError(f"mean must be one of: {', '.join(MEANS)}; got {mean!r}.")
     log_probs = jnp.stack([jax.nn.log_softmax(one) for one in logits])
     if mean == "log":
         return jax.nn.log_softmax(jnp.mean(log_probs, axis=0))
@@ -59,6 +64,13 @@ def mean_log_probs(logits: Sequence[Array], mean: str) -> Array:
 
 
 def mean_attention(attention: Sequence[Array]) -> Array:
-    """[..., S] over those members that have attention; [..., 0] where none has."""
-    there = [one for one in attention if one.shape[-1]]
-    return jnp.mean(jnp.stack(there), axis=0) if there else attention[0]
+    """Average attention weights over the members that have attention.
+
+    Args:
+      attention: [..., S] of each member; [..., 0] of a member without attention.
+
+    Returns:
+      [..., S], or [..., 0] if no member has attention.
+    """
+    present = [weights for weights in attention if weights.shape[-1]]
+    return jnp.mean(jnp.stack(present), axis=0) if present else attention[0]

@@ -25,7 +25,7 @@ from seq2seq_jax.models import cells
 from seq2seq_jax.models.attention import AttentionLayerDot, Memory, attend
 from seq2seq_jax.models.decoders import AttentionDecoder
 from seq2seq_jax.models.seq2seq import AttentionSeq2Seq, reverse_sequences
-from seq2seq_jax.search.result import StepFn
+from seq2seq_jax.search.types import StepFn
 
 __all__ = ["can_fold", "fold"]
 

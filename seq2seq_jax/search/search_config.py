@@ -1,10 +1,14 @@
 """How to search: the keys `inference.*`, and the part of them that a compiled search depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from jax import lax
+from jaxtyping import Array, Float, Int
+
 from seq2seq_jax.config import import_dotted
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.schema.keys import (
     AVERAGE,
     CHECKPOINT,
@@ -15,7 +19,29 @@ from seq2seq_jax.schema.keys import (
     at_least,
     one_of,
 )
-from seq2seq_jax.search.beam_search import ChooseSuccessors, choose_top_k
+from seq2seq_jax.schema.parameters import construct
+
+ChooseSuccessors = Callable[[Array], Array]
+"""scores [B, K, V] -> [B, K] i32, distinct indices into the flattened [K V] scores, in the order of
+the hypotheses (the first one is the answer)."""
+
+
+def choose_top_k(scores: Float[Array, "B K V"]) -> Int[Array, "B K"]:
+    """Choose the K best continuations, best first; of equal scores the first.
+
+    Args:
+      scores: [B, K, V], of all continuations.
+
+    Returns:
+      [B, K] i32, indices into the flattened [K V] scores.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> choose_top_k(jnp.array([[[0.1, 0.4], [0.3, 0.2]]])).tolist()
+      [[1, 2]]
+    """
+    batch_size, beam_width, _ = scores.shape
+    return lax.top_k(scores.reshape(batch_size, -1), beam_width)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,86 +154,104 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions:
-    """The options of a search; without any it is greedy.
+class SearchConfig:
+    """The options that a compiled search depends on; without any it is a greedy search.
 
     Attributes:
-      max_length: most steps, the one of SEQUENCE_END included.
-      min_length: fewest words, SEQUENCE_END not counted.
-      forbid_unk: never choose UNK.
-      no_repeat_ngram_size: so many words in a row never come twice in a sentence; 0: they may.
-      return_attention: the result has the attention of every step.
-
-      beam_width: hypotheses kept; 1 or less searches greedily.
-      n_best: how many of them are wanted: the search goes on until those are certain.
-      length_penalty_weight, coverage_penalty_weight: see `beam_search.length_penalty` and
-        `beam_search.coverage_penalty`.
-      choose_successors: which continuations survive.
-      diversity_groups, diversity_strength: see `beam_search.diverse_step`.
-      return_history: the result has how the beam search came about.
-
-      sampling: draw the words.
-      num_samples: sentences drawn for each source.
-      temperature, top_k, top_p: see `sampling.filter_logits`.
+      max_length: Maximum number of steps, including the step of SEQUENCE_END; at least 1.
+      min_length: Minimum number of tokens, not counting SEQUENCE_END.
+      forbid_unk: Never choose UNK.
+      no_repeat_ngram_size: No n-gram of this size occurs twice in an output; 0: no restriction.
+      n_best: How many of the hypotheses are needed: a beam search goes on until those are certain.
+        For sampling, the number of samples of each source.
+      ensemble_mean: How an ensemble averages, see `mean_log_probs`.
+      beam_width: Number of hypotheses that are kept; 0 or 1: greedy search.
+      length_penalty_weight: See `length_penalty`.
+      coverage_penalty_weight: See `coverage_penalty`; at least 0.
+      diversity_groups: See `diverse_step`.
+      diversity_strength: See `diverse_step`.
+      choose_successors: Chooses the continuations that survive.
+      sampling: Sample tokens instead of searching.
+      temperature: See `filter_logits`.
+      top_k: See `filter_logits`.
+      top_p: See `filter_logits`.
+      return_attention: Return the attention weights of every step.
+      return_beam_trace: Return how the beam search proceeded.
     """
 
     max_length: int = 100
     min_length: int = 0
     forbid_unk: bool = False
     no_repeat_ngram_size: int = 0
-    return_attention: bool = False
+    n_best: int = 1
+    ensemble_mean: str = "log"
 
     beam_width: int = 0
-    n_best: int = 1
     length_penalty_weight: float = 0.0
     coverage_penalty_weight: float = 0.0
-    choose_successors: ChooseSuccessors = choose_top_k
     diversity_groups: int = 1
     diversity_strength: float = 0.0
-    return_history: bool = False
+    choose_successors: ChooseSuccessors = choose_top_k
 
     sampling: bool = False
-    num_samples: int = 1
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
 
+    return_attention: bool = False
+    return_beam_trace: bool = False
 
-def search_options(inference: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that the `inference` part of a resolved configuration asks for, as keywords of
-    `make_decode`.
+    @property
+    def num_hypotheses(self) -> int:
+        """The number of hypotheses of each source that are extended at each step, K."""
+        return max(1, self.n_best if self.sampling else self.beam_width)
+
+
+def make_inference_config(inference: Mapping[str, Any]) -> InferenceConfig:
+    """Build the typed form of the keys `inference.*`.
+
+    Args:
+      inference: The `inference` part of a resolved configuration.
+
+    Returns:
+      The same values as a frozen dataclass.
+    """
+    typed: InferenceConfig = construct(InferenceConfig, inference, resolve_class, "inference")
+    return typed
+
+
+def make_search_config(inference: InferenceConfig) -> SearchConfig:
+    """Derive the options of a compiled search from the keys `inference.*`.
+
+    Args:
+      inference: The keys.
+
+    Returns:
+      The options, which return neither attention nor a beam trace.
 
     Raises:
-      UserError: the function that `choose_successors_fn` names cannot be imported.
+      UserError: The function that `choose_successors_fn` names cannot be imported.
     """
-    beam, sampling = inference["beam_search"], inference["sampling"]
-    common = {
-        "max_length": inference["max_decode_length"],
-        "min_length": inference["min_decode_length"],
-        "forbid_unk": inference["forbid_unk"],
-        "no_repeat_ngram_size": inference["no_repeat_ngram_size"],
-        "ensemble_mean": inference["ensemble_mean"],
-    }
-    if sampling["enable"]:
-        return common | {
-            "sampling": True,
-            "num_samples": inference["n_best"],
-            "temperature": sampling["temperature"],
-            "top_k": sampling["top_k"],
-            "top_p": sampling["top_p"],
-        }
-    return common | {
-        "beam_width": beam["beam_width"],
-        "n_best": inference["n_best"],
-        "length_penalty_weight": beam["length_penalty_weight"],
-        "coverage_penalty_weight": beam["coverage_penalty_weight"],
-        "choose_successors": _successors(beam["choose_successors_fn"]),
-        "diversity_groups": beam["diversity_groups"],
-        "diversity_strength": beam["diversity_strength"],
-    }
-
-
-def _successors(name: str) -> ChooseSuccessors:
-    if name == choose_top_k.__name__:
-        return choose_top_k
-    return import_dotted(name, "inference.beam_search.choose_successors_fn")
+    beam, sampling = inference.beam_search, inference.sampling
+    choose_successors: ChooseSuccessors = choose_top_k
+    if beam.choose_successors_fn != choose_top_k.__name__:
+        where = "inference.beam_search.choose_successors_fn"
+        choose_successors = import_dotted(beam.choose_successors_fn, where)
+    return SearchConfig(
+        max_length=inference.max_decode_length,
+        min_length=inference.min_decode_length,
+        forbid_unk=inference.forbid_unk,
+        no_repeat_ngram_size=inference.no_repeat_ngram_size,
+        n_best=inference.n_best,
+        ensemble_mean=inference.ensemble_mean,
+        beam_width=beam.beam_width,
+        length_penalty_weight=beam.length_penalty_weight,
+        coverage_penalty_weight=beam.coverage_penalty_weight,
+        diversity_groups=beam.diversity_groups,
+        diversity_strength=beam.diversity_strength,
+        choose_successors=choose_successors,
+        sampling=sampling.enable,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+    )

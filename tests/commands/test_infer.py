@@ -39,7 +39,7 @@ def plain(infer):
     return infer()
 
 
-def test_a_line_of_json_for_each_line(infer, plain):
+def test_json_has_a_line_for_each_line(infer, plain):
     found = [json.loads(line) for line in infer("--json", *BEAM)]
     assert [one["source"] for one in found] == LINES
     assert found[1] == {"source": "", "text": "", "tokens": [], "n_best": []}
@@ -67,7 +67,7 @@ def test_attention_in_json_has_rows_that_sum_to_one(infer):
 
 @pytest.mark.parametrize("beam", [(), BEAM], ids=["greedy", "beam"])
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "ensemble"])
-def test_several_tasks_at_once(infer, runs, tmp_path, beam, together):
+def test_several_tasks_run_together(infer, runs, tmp_path, beam, together):
     ensemble = [f"--config.inference.ensemble={runs / 'two'}"] if together else []
     expected = [json.loads(line) for line in infer("--json", *beam, *ensemble)]
     written = infer(
@@ -94,11 +94,11 @@ def test_several_tasks_at_once(infer, runs, tmp_path, beam, together):
         assert beams["predicted_ids"].shape == (len(LINES), beams["steps"].max(), width)
         for i, one in enumerate(expected):
             if one["source"]:
-                last = beams["scores"][i, beams["steps"][i] - 1, beams["slots"][i, 0]]
+                last = beams["scores"][i, beams["steps"][i] - 1, beams["beam_indices"][i, 0]]
                 assert math.isclose(last, one["score"], rel_tol=1e-5)
 
 
-def test_files_say_how_outputs_begin_and_what_they_are_made_of(infer, plain, tmp_path):
+def test_constraint_files_set_prefixes_and_allowed_tokens(infer, plain, tmp_path):
     (tmp_path / "prefixes").write_text("f f\n\na\n" + "\n" * 4)
     (tmp_path / "words").write_text("\n" * 3 + "b\nc\n\n\n")
     found = infer(
@@ -109,17 +109,19 @@ def test_files_say_how_outputs_begin_and_what_they_are_made_of(infer, plain, tmp
     assert set(found[3].split()) <= {"b"} and set(found[4].split()) <= {"c"}
     assert found[5:] == plain[5:]
     (tmp_path / "prefixes").write_text("f f\n")
-    with pytest.raises(UserError, match=r"prefixes: has 1 lines, and the input has more"):
+    with pytest.raises(UserError, match=r"prefixes: has 1 lines, but the input has more"):
         infer(f"--config.inference.prefix_file={tmp_path}/prefixes")
 
 
-def test_a_packed_file_is_read_too(infer, plain, tmp_path):
+def test_a_gzipped_file_is_read_too(infer, plain, tmp_path):
     with gzip.open(tmp_path / "lines.gz", "wt", encoding="utf-8") as file:
         file.write("\n".join(LINES))
     assert infer(f"--input={tmp_path}/lines.gz") == plain
 
 
-def test_a_line_that_is_no_text_comes_after_all_that_was_done(infer, plain, runs, tmp_path, capsys):
+def test_an_undecodable_line_is_reported_after_the_lines_before_it_are_answered(
+    infer, plain, runs, tmp_path, capsys
+):
     (tmp_path / "bad").write_bytes(b"a b c\n\xff\n")
     flags = ["--tasks=DumpBeams", f"--config.tasks.DumpBeams.params.file={tmp_path}/b.npz"]
     with pytest.raises(UserError, match=r"bad:2: not UTF-8"):
@@ -135,17 +137,21 @@ def test_a_line_that_is_no_text_comes_after_all_that_was_done(infer, plain, runs
         (
             "one",
             ["--attention"],
-            "--attention: goes into JSON; add --json, or --tasks=DumpAttention, which writes files",
+            "--attention: needs --json; or use --tasks=DumpAttention, which writes files",
         ),
-        ("two", ["--json", "--attention"], "--attention: BasicSeq2Seq has none; leave it out"),
+        (
+            "two",
+            ["--json", "--attention"],
+            "--attention: needs attention, but BasicSeq2Seq has none; omit it",
+        ),
         (
             "two",
             ["--tasks=DecodeText", "--config.tasks.DecodeText.params.unk_replace=true"],
-            "tasks.DecodeText: needs attention, which BasicSeq2Seq has not; leave it out",
+            "tasks.DecodeText: needs attention, but BasicSeq2Seq has none; leave the task out",
         ),
     ],
 )
-def test_what_cannot_be_is_one_line(infer, name, flags, message):
+def test_what_the_model_cannot_do_is_an_error_of_one_line(infer, name, flags, message):
     with pytest.raises(UserError) as error:
         infer(*flags, name=name)
     assert str(error.value) == message
@@ -154,7 +160,7 @@ def test_what_cannot_be_is_one_line(infer, name, flags, message):
 def test_the_user_can_import_a_successor_function(infer, plain, tmp_path, monkeypatch):
     (tmp_path / "my_search.py").write_text(
         "import jax.numpy as jnp\n"
-        "from seq2seq_jax.search.beam_step import choose_top_k\n"
+        "from seq2seq_jax.search.search_config import choose_top_k\n"
         "def backwards(scores):\n"
         "    return choose_top_k(scores)[:, ::-1]\n"
     )

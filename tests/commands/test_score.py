@@ -38,7 +38,7 @@ def test_each_pair_has_its_log_probability_and_those_of_its_tokens(score, run):
         assert math.isclose(float(log_prob), one.log_prob, abs_tol=1e-3)
         total += one.log_prob
     assert err.startswith(
-        "4 pairs, 15 target tokens with SEQUENCE_END, 2 of them unknown; log probability -"
+        "4 pairs, 15 target tokens with SEQUENCE_END, 2 of them UNK; log probability -"
     )
     assert math.isclose(float(err.split()[-1]), math.exp(-total / 15), rel_tol=1e-3)
 
@@ -87,9 +87,9 @@ def test_files_that_do_not_go_together_are_one_line(score, run, tmp_path):
     (tmp_path / "short").write_text("a\n")
     with pytest.raises(UserError, match=r"sources: has 4 lines, but .*short has 1"):
         score(f"--source={run / 'sources'}", f"--target={tmp_path / 'short'}")
-    with pytest.raises(UserError, match=r"^--source: is given, which needs --target as well"):
+    with pytest.raises(UserError, match=r"^--source: needs --target as well"):
         score("--source=x")
     with pytest.raises(UserError, match=r"^--input: is given, but so are --source and --target"):
         score("--source=x", "--target=y", "--input=z")
-    with pytest.raises(UserError, match=r"^--attention: goes into JSON; add --json"):
+    with pytest.raises(UserError, match=r"^--attention: needs --json"):
         score("--attention")

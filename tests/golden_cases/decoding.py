@@ -16,15 +16,11 @@ import numpy as np
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model, import_part
 from seq2seq_jax.models.seq2seq import reverse_sequences
-from seq2seq_jax.search.beam_search import (
-    beam_search,
-    beam_step,
-    choose_top_k,
-    gather_tree,
-    initial_beam_state,
-    tile_to_beams,
-)
-from seq2seq_jax.search.greedy import greedy_search
+from seq2seq_jax.search.beam_search import beam_search, gather_tree
+from seq2seq_jax.search.beam_step import beam_step, initial_beam_state
+from seq2seq_jax.search.decode_loop import greedy_search
+from seq2seq_jax.search.search_config import SearchConfig, choose_top_k
+from seq2seq_jax.search.types import DecodeContext, tile_to_beams
 from tests.golden_cases.golden_file import IMPOSSIBLE, GoldenFile
 from tests.golden_cases.networks import (
     Network,
@@ -57,7 +53,7 @@ class Decoding(NamedTuple):
         )
 
     def search_step(self, tokens: Any, state: Any) -> tuple[Any, Any, Any]:
-        """`inference.search.StepFn`, compiled even where the search around it is not."""
+        """`search.types.StepFn`, compiled even where the search around it is not."""
         with jax.disable_jit(False):
             state, outputs = self.step(tokens, state)
         scores = outputs.get("attention_scores", outputs["logits"][:, :0])
@@ -154,10 +150,12 @@ def check_greedy(golden: GoldenFile, decoding: Decoding, theirs: Outputs) -> Non
         found = greedy_search(
             decoding.search_step,
             decoding.state,
-            batch_size=words.shape[1],
-            start_id=decoding.start_id,
-            end_id=decoding.end_id,
-            max_length=decoding.max_length,
+            DecodeContext(
+                config=SearchConfig(max_length=decoding.max_length),
+                batch_size=words.shape[1],
+                bos_id=decoding.start_id,
+                eos_id=decoding.end_id,
+            ),
         )
     for row, ids, length in zip(words.T, found.ids[:, 0], found.lengths[:, 0], strict=True):
         assert length == [*np.flatnonzero(row == decoding.end_id), len(row)][0]
@@ -203,13 +201,17 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
         found = beam_search(
             decoding.search_step,
             decoding.state,
-            batch_size=1,
-            beam_width=beam_width,
-            start_id=decoding.start_id,
-            max_length=steps,
-            n_best=beam_width,
-            end_id=decoding.end_id,
-            length_penalty_weight=weight,
+            DecodeContext(
+                config=SearchConfig(
+                    beam_width=beam_width,
+                    n_best=beam_width,
+                    max_length=steps,
+                    length_penalty_weight=weight,
+                ),
+                batch_size=1,
+                bos_id=decoding.start_id,
+                eos_id=decoding.end_id,
+            ),
         )
     finished, lengths, _ = (ours[f"beams {i}"][0] for i in range(3))
     np.testing.assert_array_equal(found.finished[0], finished)
@@ -231,13 +233,15 @@ def _beam_step(beams, state, outputs, weight, places, *, end_id: int):
 
     State and outputs [K, ...] follow -> beams, state, outputs, words [K], parents [K].
     """
-    beams, words, parents = beam_step(
-        beams,
-        jax.nn.log_softmax(outputs["logits"])[None],
-        end_id=end_id,
-        length_penalty_weight=weight,
-        choose_successors=choose_top_k if places is None else lambda scores: places[None],
+    choose = choose_top_k if places is None else lambda scores: places[None]
+    context = DecodeContext(
+        config=SearchConfig(length_penalty_weight=weight, choose_successors=choose),
+        batch_size=1,
+        bos_id=end_id,  # A single step does not read it.
+        eos_id=end_id,
     )
+    log_probs = jax.nn.log_softmax(outputs["logits"])[None]
+    beams, words, parents = beam_step(beams, log_probs, context)
     state, outputs = jax.tree.map(lambda leaf: leaf[parents[0]], (state, outputs))
     return beams, state, outputs, words[0], parents[0]
 

@@ -19,16 +19,17 @@ from seq2seq_jax.data.tokenizers import (
 )
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary, build_vocabulary
 from seq2seq_jax.evaluation.metrics import BleuMetricSpec, text_metrics
-from seq2seq_jax.inference.tasks.unk_replacement import replace_unknown
+from seq2seq_jax.inference.tasks.decode_text import replace_unknown
 from seq2seq_jax.models.losses import cross_entropy
-from seq2seq_jax.search.beam_search import (
+from seq2seq_jax.search.beam_search import gather_tree
+from seq2seq_jax.search.beam_step import (
     BeamState,
     beam_step,
-    choose_top_k,
-    gather_tree,
     initial_beam_state,
     length_penalty,
 )
+from seq2seq_jax.search.search_config import SearchConfig, choose_top_k
+from seq2seq_jax.search.types import DecodeContext
 from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.training import losses_one_by_one
@@ -37,7 +38,7 @@ _UNK, _START, _END = SPECIAL_TOKENS
 
 
 def compare_beam_functions(golden: GoldenFile) -> None:
-    lengths, log_probs = golden["in/lengths"], golden["in/log_probs"]
+    lengths, log_probs = jnp.asarray(golden["in/lengths"]), golden["in/log_probs"]
     for name in golden.under("out"):
         function, _, weight = name.rpartition("_")
         if function == "length_penalty":
@@ -56,13 +57,8 @@ def compare_beam_functions(golden: GoldenFile) -> None:
     zeros = jnp.zeros((1, len(finished)))
     state = BeamState(zeros, zeros, zeros.astype(int), jnp.asarray(finished)[None])
     end_id = golden.hparams["eos"]
-    beam_step(
-        state,
-        jnp.asarray(log_probs)[None],
-        end_id=end_id,
-        length_penalty_weight=0.0,
-        choose_successors=choose,
-    )
+    config = SearchConfig(choose_successors=choose)
+    beam_step(state, jnp.asarray(log_probs)[None], _step_context(config, end_id))
     golden.check(f"out/mask_probs_eos{end_id}", seen[0])
 
 
@@ -74,8 +70,10 @@ def compare_beam_step(golden: GoldenFile) -> None:
         state, words, parents = beam_step(
             state,
             log_probs,
-            end_id=hparams["eos"],
-            length_penalty_weight=hparams["length_penalty_weight"],
+            _step_context(
+                SearchConfig(length_penalty_weight=hparams["length_penalty_weight"]),
+                hparams["eos"],
+            ),
         )
         golden.check(f"out/t{t}/output/predicted_ids", words[0])
         golden.check(f"out/t{t}/output/beam_parent_ids", parents[0])
@@ -215,3 +213,8 @@ def compare_unk_replacement(golden: GoldenFile) -> None:
 def _rows(side: Rows) -> list[np.ndarray]:
     ids, lengths = side.padded(np.arange(len(side)), int(side.lengths.max()))
     return [row[:length] for row, length in zip(ids, lengths, strict=True)]
+
+
+def _step_context(config: SearchConfig, eos_id: int) -> DecodeContext:
+    """The context of a single step, which does not read where a search starts."""
+    return DecodeContext(config=config, batch_size=1, bos_id=eos_id, eos_id=eos_id)

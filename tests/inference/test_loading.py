@@ -47,14 +47,14 @@ def assert_params(loaded, *seeds):
     ],
     ids=str,
 )
-def test_the_configuration_says_which_checkpoints(workdir, inference, steps, which):
+def test_the_configuration_selects_the_checkpoints(workdir, inference, steps, which):
     (loaded,) = load(workdir, **inference)
     assert loaded.steps == steps
     assert loaded.which == which
     assert_params(loaded, *(SEEDS[step] for step in steps))
 
 
-def test_more_checkpoints_than_there_are_is_one_line(workdir, tmp_path):
+def test_averaging_more_checkpoints_than_exist_is_an_error_of_one_line(workdir, tmp_path):
     with pytest.raises(UserError) as error:
         load(workdir, average_checkpoints="last:4")
     assert str(error.value) == (
@@ -66,7 +66,7 @@ def test_more_checkpoints_than_there_are_is_one_line(workdir, tmp_path):
         load(unmeasured, average_checkpoints="best:1")
 
 
-def test_the_moving_average_is_what_is_loaded_where_there_is_one(tmp_path):
+def test_the_moving_average_is_loaded_if_training_kept_one(tmp_path):
     workdir = tiny_run(tmp_path / "run", {5: 1}, ema_params=7)
     (loaded,) = load(workdir)
     assert_params(loaded, 7)
@@ -90,7 +90,9 @@ def test_an_ensemble_is_loaded_from_several_workdirs(workdir, tmp_path):
     ],
     ids=["vocabularies", "tokens"],
 )
-def test_an_ensemble_of_unlike_text_is_refused_in_one_line(workdir, tmp_path, change, what):
+def test_an_ensemble_of_different_vocabularies_or_tokenizers_is_refused(
+    workdir, tmp_path, change, what
+):
     other = tiny_run(tmp_path / "other", {40: 5}, **change)
     with pytest.raises(UserError) as error:
         load(workdir, ensemble=str(other.path))

@@ -60,12 +60,12 @@ def predictions(predictor):
 
 @pytest.fixture(scope="module")
 def beam(predictor):
-    return predictor.searching(beam_width=4, n_best=3, length_penalty_weight=0.7)
+    return predictor.with_search_options(beam_width=4, n_best=3, length_penalty_weight=0.7)
 
 
 @pytest.fixture(scope="module")
 def beams(beam):
-    return beam.predict(SOURCES, attention=True, history=True)
+    return beam.predict(SOURCES, return_attention=True, return_beam_trace=True)
 
 
 def contents(prediction):
@@ -80,7 +80,7 @@ def test_there_is_a_prediction_for_each_source(predictions):
         assert len(prediction.tokens) == prediction.length <= 6
         assert "SEQUENCE_END" not in prediction.tokens
         assert prediction.score == prediction.log_prob <= 0
-        assert prediction.attention is prediction.history is None
+        assert prediction.attention is prediction.beam_trace is None
 
 
 @pytest.mark.parametrize("texts", [[""], ["   "], []])
@@ -92,25 +92,25 @@ def test_an_empty_source_gives_an_empty_prediction(predictor, texts):
         assert (prediction.log_prob, prediction.score, prediction.length) == (0, 0, 0)
 
 
-def test_predictions_do_not_depend_on_order_or_company(predictor, predictions):
+def test_predictions_do_not_depend_on_order_or_rest_of_the_batch(predictor, predictions):
     backwards = predictor.predict(SOURCES[::-1])[::-1]
     alone = [predictor.predict([source])[0] for source in SOURCES]
     for others in (backwards, alone):
         assert list(map(contents, others)) == list(map(contents, predictions))
 
 
-def test_samples_depend_on_their_text_and_the_seed_alone(predictor):
-    drawing = predictor.searching(sampling=True, n_best=3, temperature=1.5)
+def test_samples_depend_only_on_their_text_and_the_seed(predictor):
+    drawing = predictor.with_search_options(sampling=True, n_best=3, temperature=1.5)
     found = drawing.predict(SOURCES)
     backwards = drawing.predict(SOURCES[::-1])[::-1]
     assert list(map(contents, backwards)) == list(map(contents, found))
     assert len(found[0].n_best) == 3
     assert found[0].score == max(one.score for one in found[0].n_best)
-    others = predictor.searching(sampling=True, n_best=3, temperature=1.5, seed=1)
+    others = predictor.with_search_options(sampling=True, n_best=3, temperature=1.5, seed=1)
     assert list(map(contents, others.predict(SOURCES))) != list(map(contents, found))
 
 
-def test_any_number_of_threads_may_ask_at_once(predictions):
+def test_any_number_of_threads_may_predict_at_once(predictions):
     predictor = predictor_of()  # has compiled nothing yet
     asked = [SOURCES[i:] + SOURCES[:i] for i in range(len(SOURCES))] * 4
     with ThreadPoolExecutor(8) as pool:
@@ -120,31 +120,34 @@ def test_any_number_of_threads_may_ask_at_once(predictions):
         assert list(map(contents, found)) == [expected[text] for text in texts]
 
 
-def test_all_devices_are_used_and_say_the_same(use_devices, predictions):
+def test_all_devices_are_used_and_predict_the_same(use_devices, predictions):
     use_devices(8)
     predictor = predictor_of()
     assert list(map(contents, predictor.predict(SOURCES))) == list(map(contents, predictions))
     assert contents(predictor.predict(SOURCES[:1])[0]) == contents(predictions[0])
-    leaf = jax.tree.leaves(predictor._params)[0]
-    assert len(leaf.sharding.device_set) == predictor._batch_size == 8
+    leaf = jax.tree.leaves(predictor.params)[0]
+    assert len(leaf.sharding.device_set) == predictor.batch_size == 8
 
 
-def test_each_shape_is_compiled_once(predictor):
-    predictor.warm_up()
-    search = predictor._search(attention=False, history=False)
-    assert search._cache_size() == 2  # one row and a whole batch, of width 8
-    predictor.predict(SOURCES)
-    predictor.predict(SOURCES[:1])
-    assert search._cache_size() == 2
+def test_each_shape_is_compiled_once(caplog):
+    predictor = predictor_of()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING, "jax"):
+        predictor.warm_up()
+        compiled = [r for r in caplog.messages if r.startswith("Compiling jit(search)")]
+        assert len(compiled) == 2  # one row and a full batch, of width 8
+        caplog.clear()
+        predictor.predict(SOURCES)
+        predictor.predict(SOURCES[:1])
+        assert not any("Compiling jit(search)" in message for message in caplog.messages)
 
 
-def test_words_that_are_not_in_the_vocabulary_are_unknown(predictor):
+def test_tokens_outside_the_vocabulary_are_unk(predictor):
     unheard, unknown = predictor.predict(["unheard of", "UNK UNK"])
     assert unheard.tokens == unknown.tokens
     assert unheard.source_tokens == ["unheard", "of", "SEQUENCE_END"]
 
 
-def test_a_source_that_is_too_long_is_cut_with_a_warning(predictor, caplog):
+def test_a_source_that_is_too_long_is_truncated_with_a_warning(predictor, caplog):
     logger = logging.getLogger("seq2seq_jax")
     logger.addHandler(caplog.handler)
     try:
@@ -153,10 +156,10 @@ def test_a_source_that_is_too_long_is_cut_with_a_warning(predictor, caplog):
         logger.removeHandler(caplog.handler)
     assert cut.tokens == same.tokens
     assert cut.source_tokens == ["a", "b", "c", "d", "e", "f", "a", "b"]
-    assert "2 of 2 sources cut to source.max_seq_len=8 tokens" in caplog.text
+    assert "2 of 2 sources truncated to source.max_seq_len=8 tokens" in caplog.text
 
 
-def test_n_best_are_ranked_by_their_normalised_scores(beams):
+def test_n_best_are_ranked_by_their_length_normalized_scores(beams):
     for prediction in beams:
         assert len(prediction.n_best) == (3 if prediction.source else 0)
         scores = [one.score for one in prediction.n_best]
@@ -167,14 +170,14 @@ def test_n_best_are_ranked_by_their_normalised_scores(beams):
             assert math.isclose(one.score, one.log_prob / penalty, rel_tol=1e-5)
 
 
-def test_a_beam_without_so_many_hypotheses_gives_those_there_are(predictor):
-    few = predictor.searching(max_decode_length=1, beam_width=40, n_best=40)
+def test_fewer_hypotheses_than_n_best_are_returned_if_there_are_no_more(predictor):
+    few = predictor.with_search_options(max_decode_length=1, beam_width=40, n_best=40)
     (found,) = few.predict(["a"])
     assert len(found.n_best) == VOCABULARY.size
     assert math.isclose(sum(math.exp(one.log_prob) for one in found.n_best), 1, rel_tol=1e-4)
 
 
-def test_attention_has_a_row_a_token_and_a_column_a_source_token(beams):
+def test_attention_has_a_row_for_each_token_and_a_column_for_each_source_token(beams):
     for prediction in beams:
         for one in prediction.n_best:
             rows, columns = one.attention.shape
@@ -183,33 +186,33 @@ def test_attention_has_a_row_a_token_and_a_column_a_source_token(beams):
             np.testing.assert_allclose(one.attention.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_history_leads_to_the_hypotheses(beams):
+def test_the_beam_trace_leads_to_the_hypotheses(beams):
     for prediction in beams:
         if not prediction.source:
-            assert prediction.history is None
+            assert prediction.beam_trace is None
             continue
-        history = prediction.history
-        for one, slot in zip(prediction.n_best, history.slots, strict=False):
-            words = []
-            for step_words, parents in zip(history.words[::-1], history.parents[::-1], strict=True):
-                words.append(step_words[slot])
-                slot = parents[slot]
-            tokens = VOCABULARY.decode(words[::-1])
+        trace = prediction.beam_trace
+        for one, index in zip(prediction.n_best, trace.beam_indices, strict=False):
+            ids = []
+            for step_ids, parents in zip(trace.tokens[::-1], trace.backpointers[::-1], strict=True):
+                ids.append(step_ids[index])
+                index = parents[index]
+            tokens = VOCABULARY.decode(ids[::-1])
             assert tokens[: one.length] == one.tokens
             assert set(tokens[one.length :]) <= {"SEQUENCE_END"}
 
 
-def test_the_history_of_greedy_search_has_one_slot(predictor, predictions):
-    found = predictor.predict(SOURCES, history=True)
+def test_the_beam_trace_of_greedy_search_has_one_beam(predictor, predictions):
+    found = predictor.predict(SOURCES, return_beam_trace=True)
     assert list(map(contents, found)) == list(map(contents, predictions))
-    assert found[0].history.words.shape[1] == 1
+    assert found[0].beam_trace.tokens.shape[1] == 1
 
 
-def test_an_output_begins_with_its_prefix_and_keeps_to_its_words(predictor):
+def test_an_output_begins_with_its_prefix_and_uses_only_its_allowed_tokens(predictor):
     prefixes = ["f f", None, "a", "", "", "", ""]
     allowed = [None, None, None, {"b", "nothing"}, ["a", "c"], None, []]
     free = predictor.predict(SOURCES)
-    found = predictor.predict(SOURCES, prefixes=prefixes, allowed=allowed)
+    found = predictor.predict(SOURCES, prefixes=prefixes, allowed_tokens=allowed)
     assert found[0].tokens[:2] == ["f", "f"]
     assert found[2].tokens[0] == "a"
     assert set(found[3].tokens) <= {"b"}
@@ -218,10 +221,10 @@ def test_an_output_begins_with_its_prefix_and_keeps_to_its_words(predictor):
     assert found[6].tokens == []
 
 
-def test_targets_are_scored_as_the_search_scores_them(predictor, predictions):
+def test_targets_are_scored_as_in_the_search(predictor, predictions):
     finished = [p for p in predictions if 0 < p.length < 6]
     found = predictor.score(
-        [p.source for p in finished], [p.text for p in finished], attention=True
+        [p.source for p in finished], [p.text for p in finished], return_attention=True
     )
     for score, prediction in zip(found, finished, strict=True):
         assert (score.source, score.target) == (prediction.source, prediction.text)
@@ -232,7 +235,7 @@ def test_targets_are_scored_as_the_search_scores_them(predictor, predictions):
         np.testing.assert_allclose(score.attention.sum(axis=1), 1, atol=1e-5)
 
 
-def test_any_target_can_be_scored_even_none_and_a_long_one(predictor):
+def test_empty_and_long_targets_can_be_scored(predictor):
     empty, long = predictor.score(["a", ""], ["", "a " * 20])
     assert empty.tokens == ["SEQUENCE_END"]
     assert empty.attention is None
@@ -240,17 +243,17 @@ def test_any_target_can_be_scored_even_none_and_a_long_one(predictor):
     assert (long.token_log_probs < 0).all()
 
 
-def test_several_models_decide_together(predictions):
+def test_several_models_form_an_ensemble(predictions):
     (one, config), (other, _) = loaded_model(), loaded_model(seed=9, model="BasicSeq2Seq")
-    together = Predictor([one, other], config).predict(SOURCES, attention=True)
+    together = Predictor([one, other], config).predict(SOURCES, return_attention=True)
     assert together[0].attention.shape[1] == 4
     for found, alone in zip(together, predictions, strict=True):
         if found.text == alone.text and found.text:
             assert found.log_prob != alone.log_prob
 
 
-def test_characters_go_in_and_come_out_without_a_delimiter(predictor, predictions):
-    by_character = predictor.searching()
+def test_tokens_are_characters_without_a_delimiter(predictor, predictions):
+    by_character = predictor.with_search_options()
     by_character.tokenizers = Tokenizers(
         DelimiterTokenizer("", lowercase=True), DelimiterTokenizer("")
     )
@@ -259,19 +262,19 @@ def test_characters_go_in_and_come_out_without_a_delimiter(predictor, prediction
     assert prediction.text == "".join(prediction.tokens)
 
 
-def test_wrong_options_are_one_line(predictor):
+def test_a_wrong_option_is_an_error_of_one_line(predictor):
     with pytest.raises(UserError, match=r"^inference\.beam_widht: unknown key .* did you mean"):
-        predictor.searching(beam_widht=3)
+        predictor.with_search_options(beam_widht=3)
     with pytest.raises(UserError, match=r"^inference\.n_best: must be 1 in greedy search; got 3"):
-        predictor.searching(n_best=3)
+        predictor.with_search_options(n_best=3)
 
 
-def test_wrong_calls_say_what_is_wrong(predictor):
-    with pytest.raises(TypeError, match="a list of texts"):
+def test_wrong_calls_name_the_argument_and_the_remedy(predictor):
+    with pytest.raises(TypeError, match=r"predict\(\) needs a list of texts; got a str"):
         predictor.predict("a b c")
-    with pytest.raises(ValueError, match="1 prefixes for 2 texts"):
+    with pytest.raises(ValueError, match="prefixes must have an item for each text"):
         predictor.predict(["a", "b"], prefixes=["c"])
-    with pytest.raises(ValueError, match="samples come from no search"):
-        predictor.searching(sampling=True).predict(["a"], history=True)
-    with pytest.raises(ValueError, match="without attention"):
-        predictor_of(model="BasicSeq2Seq").predict(["a"], attention=True)
+    with pytest.raises(ValueError, match="sampling has no beam"):
+        predictor.with_search_options(sampling=True).predict(["a"], return_beam_trace=True)
+    with pytest.raises(ValueError, match="needs a model with attention; BasicSeq2Seq has none"):
+        predictor_of(model="BasicSeq2Seq").predict(["a"], return_attention=True)

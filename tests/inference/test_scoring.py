@@ -41,7 +41,7 @@ def scores(members):
     return jax.device_get(make_score(model, return_attention=True)(params, *ARRAYS))
 
 
-def test_scores_are_the_models_log_probabilities(scores, log_probs):
+def test_scores_equal_the_log_probabilities_of_the_model(scores, log_probs):
     for row, length in enumerate(BATCH["target_len"]):
         words = BATCH["target_ids"][row, 1:length]
         expected = log_probs[0][row, np.arange(len(words)), words]
@@ -62,7 +62,7 @@ def test_scores_sum_to_the_loss(members, scores):
 
 
 @pytest.mark.parametrize("mean", ["log", "linear"])
-def test_an_ensemble_scores_by_the_mean_of_its_members(members, scores, log_probs, mean):
+def test_an_ensemble_averages_its_members(members, scores, log_probs, mean):
     models, params = members
     joint = make_score(models, ensemble_mean=mean, return_attention=True)(params, *ARRAYS)
     first, second = np.exp(log_probs)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.ops.top_k import LARGE_VOCABULARY, blockwise_top_k
-from seq2seq_jax.search.beam_step import BeamState, beam_step, choose_top_k
+from seq2seq_jax.search.beam_step import BeamState, beam_step
+from seq2seq_jax.search.search_config import SearchConfig, choose_top_k
+from seq2seq_jax.search.types import DecodeContext
 
 
 @pytest.mark.parametrize("size", [7, LARGE_VOCABULARY, 1000])
@@ -45,14 +47,13 @@ def test_a_step_with_a_large_vocabulary_is_the_step_over_all_continuations(weigh
 
     @partial(jax.jit, static_argnums=0)
     def step(rule):
-        return beam_step(
-            state,
-            jnp.asarray(logits),
-            end_id=end_id,
-            length_penalty_weight=weight,
-            choose_successors=rule,
-            log_normalisers=normalisers,
+        context = DecodeContext(
+            config=SearchConfig(length_penalty_weight=weight, choose_successors=rule),
+            batch_size=40,
+            bos_id=0,
+            eos_id=end_id,
         )
+        return beam_step(state, jnp.asarray(logits), context, log_normalizers=normalisers)
 
     quick = step(choose_top_k)
     plain = step(lambda scores: choose_top_k(scores))

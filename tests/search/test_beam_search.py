@@ -9,18 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2seq_jax.search.beam_search import (
+from seq2seq_jax.search.beam_search import beam_search, gather_tree
+from seq2seq_jax.search.beam_step import (
     BeamState,
-    beam_search,
     beam_step,
-    choose_top_k,
-    gather_tree,
+    coverage_penalty,
     initial_beam_state,
     length_penalty,
-    tile_to_beams,
 )
-from seq2seq_jax.search.beam_step import coverage_penalty
-from seq2seq_jax.search.greedy import greedy_search
+from seq2seq_jax.search.decode_loop import greedy_search
+from seq2seq_jax.search.search_config import SearchConfig, choose_top_k
+from seq2seq_jax.search.types import DecodeContext, tile_to_beams
 
 MAX_LENGTH = 6
 BRUTE_FORCE_LENGTH = 4
@@ -33,22 +32,23 @@ def search(toy):
 
     @partial(jax.jit, static_argnames=("width", "n_best", "max_length", "rule"))
     def run(model, weight=0.0, width=3, n_best=1, max_length=MAX_LENGTH, rule=choose_top_k):
-        vocabulary_size = len(model.words)
-        return beam_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=len(model.start),
+        context = toy.context_of(
+            model,
             beam_width=width,
-            length_penalty_weight=weight,
-            start_id=vocabulary_size - 2,
-            end_id=vocabulary_size - 1,
-            max_length=max_length,
             n_best=n_best,
+            max_length=max_length,
+            length_penalty_weight=weight,
             choose_successors=rule,
             return_attention=True,
         )
+        return beam_search(toy.step_of(model, jnp), model.start, context)
 
     return lambda *args, **kwargs: jax.device_get(run(*args, **kwargs))
+
+
+def step_context(eos_id, **options):
+    """The context of a single step, which does not read where a search starts."""
+    return DecodeContext(config=SearchConfig(**options), batch_size=1, bos_id=eos_id, eos_id=eos_id)
 
 
 def score(log_prob, words, weight):
@@ -103,23 +103,21 @@ def test_the_coverage_penalty_is_that_of_the_paper():
     np.testing.assert_allclose(penalty, [[np.log(0.5), 2 * np.log(0.1)], [tiny, 0.0]], rtol=1e-5)
 
 
-def test_gather_tree_reads_along_the_parents():
+def test_gather_tree_reads_along_the_backpointers():
     words = jnp.array([[[0, 1, 2]], [[3, 4, 5]], [[6, 7, 8]]])
     parents = jnp.array([[[0, 0, 0]], [[2, 0, 1]], [[1, 1, 0]]])
     histories = gather_tree(words, parents)[:, 0].T
     assert histories.tolist() == [[0, 4, 6], [0, 4, 7], [2, 3, 8]]
 
 
-def test_tiling_puts_the_hypotheses_of_a_sentence_side_by_side():
+def test_tiling_puts_the_hypotheses_of_a_source_next_to_each_other():
     tiled = tile_to_beams({"a": jnp.array([[1, 2], [3, 4]])}, 2)
     assert tiled["a"].tolist() == [[1, 2], [1, 2], [3, 4], [3, 4]]
 
 
-def test_the_first_step_continues_the_empty_hypothesis_alone():
+def test_the_first_step_extends_only_the_empty_hypothesis():
     log_probs = jnp.log(jnp.array([[[0.5, 0.2, 0.3], [1, 0, 0], [1, 0, 0]]]))
-    _, words, parents = beam_step(
-        initial_beam_state(1, 3), log_probs, end_id=2, length_penalty_weight=0.0
-    )
+    _, words, parents = beam_step(initial_beam_state(1, 3), log_probs, step_context(2))
     assert words.tolist() == [[0, 2, 1]]
     assert parents.tolist() == [[0, 0, 0]]
 
@@ -135,7 +133,9 @@ def test_a_finished_hypothesis_keeps_its_score_and_competes():
         finished=jnp.array([[False, True, False]]),
     )
     next_log_probs = jnp.log(jnp.array([[[0.8, 0.1, 0.1], [0.9, 0.05, 0.05], [0.3, 0.1, 0.6]]]))
-    new, words, parents = beam_step(state, next_log_probs, end_id=2, length_penalty_weight=1.0)
+    new, words, parents = beam_step(
+        state, next_log_probs, step_context(2, length_penalty_weight=1.0)
+    )
     # (-1 + ln 0.8) / (7/6) = -1.048; the finished one stays at -2; (-1 + ln 0.1) / (7/6) = -2.831.
     assert words.tolist() == [[0, 2, 1]]
     assert parents.tolist() == [[0, 1, 0]]
@@ -151,11 +151,7 @@ def test_width_one_equals_greedy(toy, search, seed):
     greedy = greedy_search(
         toy.step_of(model, jnp),
         model.start,
-        batch_size=4,
-        start_id=3,
-        end_id=4,
-        max_length=MAX_LENGTH,
-        return_attention=True,
+        toy.context_of(model, max_length=MAX_LENGTH, return_attention=True),
     )
     chex.assert_trees_all_close(search(model, width=1), jax.device_get(greedy), rtol=1e-5)
 
@@ -199,19 +195,16 @@ def test_a_wide_beam_with_a_coverage_penalty_equals_brute_force(toy, n_best):
 
     @jax.jit
     def search(model):
-        return beam_search(
-            attending(model, jnp),
-            model.start,
-            batch_size=2,
+        context = toy.context_of(
+            model,
+            source_len=jnp.array([2, 2]),
             beam_width=BRUTE_FORCE_WIDTH,
             n_best=n_best,
             length_penalty_weight=0.6,
             coverage_penalty_weight=3.0,
-            source_len=jnp.array([2, 2]),
-            start_id=2,
-            end_id=3,
             max_length=BRUTE_FORCE_LENGTH,
         )
+        return beam_search(attending(model, jnp), model.start, context)
 
     best_differ = False
     for seed in range(4):
@@ -238,24 +231,20 @@ def test_a_coverage_penalty_needs_attention(toy):
     def step(tokens, state):
         return jnp.zeros([len(tokens), 5]), state, jnp.zeros([len(tokens), 0])
 
-    with pytest.raises(ValueError, match="needs attention, and source_len"):
-        beam_search(
-            step,
-            jnp.zeros(1),
-            batch_size=1,
-            beam_width=2,
-            length_penalty_weight=0.0,
-            coverage_penalty_weight=0.1,
-            source_len=jnp.array([2]),
-            start_id=3,
-            end_id=4,
-            max_length=2,
-        )
+    context = DecodeContext(
+        config=SearchConfig(beam_width=2, coverage_penalty_weight=0.1, max_length=2),
+        batch_size=1,
+        bos_id=3,
+        eos_id=4,
+        source_len=jnp.array([2]),
+    )
+    with pytest.raises(ValueError, match="needs a model with attention, and source_len"):
+        beam_search(step, jnp.zeros(1), context)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.6, 2.0, -0.5])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_narrow_beam_equals_the_search_with_lists(toy, search, seed, weight):
+def test_a_narrow_beam_equals_a_slow_search_with_lists(toy, search, seed, weight):
     """And so does the first hypothesis of a search that ends early."""
     model = toy.random_model(seed)
     fit = search(model, weight, n_best=3)
@@ -276,7 +265,7 @@ def test_a_narrow_beam_equals_the_search_with_lists(toy, search, seed, weight):
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, -2.0])
 @pytest.mark.parametrize("n_best", [1, 2])
-def test_ending_early_changes_nothing_in_the_n_best(toy, search, n_best, weight):
+def test_early_stopping_does_not_change_the_n_best(toy, search, n_best, weight):
     was_cut_short = False
     for seed in range(20):
         model = toy.random_model(seed)
@@ -289,7 +278,7 @@ def test_ending_early_changes_nothing_in_the_n_best(toy, search, n_best, weight)
     assert was_cut_short
 
 
-def test_the_search_ends_when_every_sentence_is_over():
+def test_the_search_ends_when_all_sources_are_done():
     calls = []
 
     def step(tokens, count):
@@ -299,23 +288,20 @@ def test_the_search_ends_when_every_sentence_is_over():
         log_probs = jax.nn.log_softmax(10.0 * jax.nn.one_hot(likely, 5))
         return log_probs, count + 1, jnp.zeros([len(tokens), 0])
 
-    result = beam_search(
-        step,
-        jnp.zeros(2, jnp.int32),
+    context = DecodeContext(
+        config=SearchConfig(beam_width=3, length_penalty_weight=0.6, max_length=20),
         batch_size=2,
-        beam_width=3,
-        length_penalty_weight=0.6,
-        start_id=3,
-        end_id=4,
-        max_length=20,
+        bos_id=3,
+        eos_id=4,
     )
+    result = beam_search(step, jnp.zeros(2, jnp.int32), context)
     jax.effects_barrier()
     assert result.lengths[:, 0].tolist() == [2, 2]
     assert len(calls) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_sentence_does_not_depend_on_the_rest_of_its_batch(toy, search, seed):
+def test_a_result_does_not_depend_on_the_rest_of_the_batch(toy, search, seed):
     model = toy.random_model(seed)
     others = model.start.copy()
     others[1:] = toy.random_model(seed + 100).start[1:]
@@ -329,7 +315,7 @@ def test_a_sentence_does_not_depend_on_the_rest_of_its_batch(toy, search, seed):
 
 @pytest.mark.parametrize("n_best", [1, 3])
 @pytest.mark.parametrize("seed", range(5))
-def test_attention_is_that_of_the_words_of_the_hypothesis(toy, search, seed, n_best):
+def test_attention_belongs_to_the_tokens_of_the_hypothesis(toy, search, seed, n_best):
     model = toy.random_model(seed)
     result = search(model, 0.6, n_best=n_best)
     for row, slot in itertools.product(range(4), range(3)):
@@ -358,8 +344,8 @@ def test_a_beam_wider_than_the_vocabulary_works(toy, search):
         assert_same_hypotheses(result, row, expected)
 
 
-def test_slots_that_no_hypothesis_can_fill_are_empty(toy, search):
-    """One step has but five outcomes for nine slots."""
+def test_beam_indices_without_a_hypothesis_are_empty(toy, search):
+    """One step has only five outcomes for nine beam indices."""
     result = search(toy.random_model(0), width=9, max_length=1)
     assert np.isfinite(result.log_probs[:, :5]).all()
     assert np.isneginf(result.log_probs[:, 5:]).all()
@@ -369,7 +355,7 @@ def test_slots_that_no_hypothesis_can_fill_are_empty(toy, search):
     assert (result.ids[:, 5:] == 4).all()
 
 
-def test_without_an_end_the_search_stops_at_max_length(toy, search):
+def test_a_search_without_sequence_end_stops_at_max_length(toy, search):
     result = search(toy.random_model(0, end_bias=-1e9), 0.6)
     assert not result.finished.any()
     assert (result.lengths == MAX_LENGTH).all()
@@ -382,7 +368,7 @@ def best_of_each(scores):
     return jnp.argmax(scores, axis=-1) + vocabulary_size * jnp.arange(width)
 
 
-def test_a_rule_of_ones_own_decides_who_survives(toy, search):
+def test_a_custom_function_chooses_the_successors(toy, search):
     model = toy.random_model(2)
     result, greedy = search(model, rule=best_of_each), search(model, width=1)
     chex.assert_trees_all_close(jax.tree.map(lambda leaf: leaf[:, :1], result), greedy, rtol=1e-5)
@@ -393,21 +379,13 @@ def test_equal_shapes_are_traced_once(toy):
     @jax.jit
     @chex.assert_max_traces(n=1)
     def run(model, weight):
-        return beam_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=4,
-            beam_width=2,
-            length_penalty_weight=weight,
-            start_id=3,
-            end_id=4,
-            max_length=3,
-        )
+        context = toy.context_of(model, beam_width=2, length_penalty_weight=weight, max_length=3)
+        return beam_search(toy.step_of(model, jnp), model.start, context)
 
     for seed, weight in enumerate([0.0, 0.6, 1.0]):
         run(toy.random_model(seed), weight)
 
 
-def test_more_than_the_beam_holds_cannot_be_asked_for(toy, search):
-    with pytest.raises(ValueError, match="between 1 and beam_width 3, not 4"):
+def test_n_best_above_the_beam_width_is_refused(toy, search):
+    with pytest.raises(ValueError, match="between 1 and beam_width=3; got 4"):
         search(toy.random_model(0), n_best=4)

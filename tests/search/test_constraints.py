@@ -1,4 +1,4 @@
-"""Searches under rules, against all sentences that keep the rules."""
+"""Searches with constraints, compared with all outputs that satisfy them."""
 
 import itertools
 from functools import partial
@@ -11,16 +11,15 @@ import pytest
 
 from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.constraints import (
-    SoFar,
-    allowed_mask,
-    allowed_words,
-    constrain,
-    forbidden_word,
+    Prefix,
+    allowed_tokens,
+    apply_constraints,
+    forbidden_token,
     forced_prefix,
     minimum_length,
     no_repeated_ngrams,
 )
-from seq2seq_jax.search.greedy import greedy_search
+from seq2seq_jax.search.decode_loop import greedy_search
 
 START, END, MAX_LENGTH = 2, 3, 4
 SIZES = {"vocabulary_size": 4, "batch_size": 2}
@@ -40,6 +39,7 @@ def repeats(words, word, size):
 
 
 ALLOWED = [{0, END}, {1, 2, END}]
+ALLOWED_MASK = jnp.array([[True, False, False, False], [False, True, True, False]])
 PREFIXES = [(1, 1, 0), ()]
 ALL_AT_ONCE = "all at once, the prefix against the others"
 
@@ -47,15 +47,15 @@ RULES = {
     "minimum length": Rule(
         [minimum_length(2, END)], lambda row, words, word: word != END or len(words) >= 2
     ),
-    "a forbidden word": Rule([forbidden_word(0)], lambda row, words, word: word != 0),
-    "no repeated word": Rule(
+    "a forbidden token": Rule([forbidden_token(0)], lambda row, words, word: word != 0),
+    "no repeated token": Rule(
         [no_repeated_ngrams(1)], lambda row, words, word: word == END or not repeats(words, word, 1)
     ),
     "no repeated bigram": Rule(
         [no_repeated_ngrams(2)], lambda row, words, word: word == END or not repeats(words, word, 2)
     ),
-    "allowed words": Rule(
-        [allowed_words(allowed_mask(jnp.array([[0, -1], [1, 2]]), 4), END)],
+    "allowed tokens": Rule(
+        [allowed_tokens(ALLOWED_MASK, END)],
         lambda row, words, word: word in ALLOWED[row],
     ),
     "forced prefixes": Rule(
@@ -65,7 +65,7 @@ RULES = {
     ALL_AT_ONCE: Rule(
         [
             minimum_length(4, END),
-            forbidden_word(1),
+            forbidden_token(1),
             no_repeated_ngrams(1),
             forced_prefix(jnp.array([[1, 1], [0, 0]]), jnp.array([2, 0])),
         ],
@@ -77,23 +77,19 @@ RULES = {
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_wide_beam_under_a_rule_finds_all_sentences_that_keep_it(toy, name):
+def test_a_wide_beam_finds_all_outputs_that_satisfy_a_constraint(toy, name):
     rule = RULES[name]
 
     @jax.jit
     def search(model):
-        return beam_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=2,
+        context = toy.context_of(
+            model,
+            constraints=rule.constraints,
             beam_width=WIDTH,
             n_best=WIDTH,
-            length_penalty_weight=0.0,
-            start_id=START,
-            end_id=END,
             max_length=MAX_LENGTH,
-            constraints=rule.constraints,
         )
+        return beam_search(toy.step_of(model, jnp), model.start, context)
 
     for seed in range(3):
         model = toy.random_model(seed, **SIZES)
@@ -112,20 +108,13 @@ def test_a_wide_beam_under_a_rule_finds_all_sentences_that_keep_it(toy, name):
             assert result.finished[row, :possible].tolist() == [e[1] for e in expected]
 
 
-def test_a_greedy_search_under_rules_takes_the_best_word_that_keeps_them(toy):
+def test_greedy_search_chooses_the_best_token_that_satisfies_all_constraints(toy):
     rule = RULES[ALL_AT_ONCE]
 
     @jax.jit
     def search(model):
-        return greedy_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=2,
-            start_id=START,
-            end_id=END,
-            max_length=MAX_LENGTH,
-            constraints=rule.constraints,
-        )
+        context = toy.context_of(model, constraints=rule.constraints, max_length=MAX_LENGTH)
+        return greedy_search(toy.step_of(model, jnp), model.start, context)
 
     model = toy.random_model(5, **SIZES)
     result, step = jax.device_get(search(model)), toy.step_of(model, np)
@@ -144,17 +133,22 @@ def test_a_greedy_search_under_rules_takes_the_best_word_that_keeps_them(toy):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_the_word_that_would_repeat_an_ngram_is_forbidden(size):
+def test_the_token_that_would_repeat_an_ngram_is_forbidden(size):
     words = np.random.default_rng(size).integers(3, size=(4, 2, 9))
     for step in range(9):
-        so_far = SoFar(jnp.int32(step), jnp.asarray(words))
-        logits = constrain(jnp.zeros([4, 2, 5]), so_far, [no_repeated_ngrams(size)], end_id=4)
+        prefix = Prefix(jnp.int32(step), jnp.asarray(words))
+        logits = apply_constraints(
+            jnp.zeros([4, 2, 5]), prefix, [no_repeated_ngrams(size)], eos_id=4
+        )
         for row, slot, word in itertools.product(range(4), range(2), range(5)):
             history = tuple(words[row, slot, :step].tolist())
             assert (logits[row, slot, word] < 0) == repeats(history, word, size)
 
 
-def test_a_sentence_that_cannot_go_on_ends():
-    rules = [minimum_length(3, 1), allowed_words(jnp.array([[False, False], [True, False]]), 1)]
-    logits = constrain(jnp.zeros([2, 1, 2]), SoFar(jnp.int32(0), None), rules, end_id=1)
+def test_a_hypothesis_without_an_allowed_token_ends():
+    allowed = jnp.array([[False, False], [True, False]])
+    constraints = [minimum_length(3, 1), allowed_tokens(allowed, 1)]
+    logits = apply_constraints(
+        jnp.zeros([2, 1, 2]), Prefix(jnp.int32(0), None), constraints, eos_id=1
+    )
     assert np.isfinite(logits[:, 0]).tolist() == [[False, True], [True, False]]

@@ -5,17 +5,21 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.inference.scoring import make_score
-from seq2seq_jax.search.beam_step import choose_top_k
+from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
-from seq2seq_jax.search.sampling import per_example_seeds
-from seq2seq_jax.search.search_config import SearchOptions, search_options
+from seq2seq_jax.search.search_config import (
+    SearchConfig,
+    choose_top_k,
+    make_inference_config,
+    make_search_config,
+)
 from tests.tiny_models import VOCABULARY, model_params, tiny_config, tiny_model
 
 START, END = VOCABULARY.sequence_start_id, VOCABULARY.sequence_end_id
 MAX_LENGTH = 6
 SOURCE_IDS = np.array([[0, 1, 2, END], [3, END, 0, 0], [0, 0, 0, 0], [4, 4, 5, END]])
 SOURCE_LEN = np.array([4, 2, 0, 4])
-SEEDS = per_example_seeds(0, range(4))
+SEEDS = per_example_seeds(0, "abcd")
 
 SEARCHES = {
     "greedy": {},
@@ -26,8 +30,8 @@ SEARCHES = {
         "coverage_penalty_weight": 0.4,
     },
     "groups": {"beam_width": 4, "diversity_groups": 2, "diversity_strength": 0.5},
-    "samples": {"sampling": True, "num_samples": 3, "temperature": 1.5, "top_p": 0.95},
-    "rules": {
+    "samples": {"sampling": True, "n_best": 3, "temperature": 1.5, "top_p": 0.95},
+    "constraints": {
         "beam_width": 3,
         "n_best": 3,
         "min_length": 2,
@@ -52,8 +56,8 @@ def decoded(request, members):
     """A search's options, its function, and its result with all that can be asked for."""
     options = SEARCHES[request.param] | {"max_length": MAX_LENGTH, "return_attention": True}
     if "beam_width" in options:
-        options["return_history"] = True
-    decode = make_decode(members[0][0], VOCABULARY, **options)
+        options["return_beam_trace"] = True
+    decode = make_decode(members[0][0], VOCABULARY, SearchConfig(**options))
     extra = {"seeds": SEEDS} if "sampling" in options else {}
     result = jax.device_get(decode(members[1][0], SOURCE_IDS, SOURCE_LEN, **extra))
     return options, decode, result
@@ -73,7 +77,7 @@ def targets_of(result, slot):
     return ids, np.where(SOURCE_LEN > 0, target_len, 0)
 
 
-def test_log_probabilities_and_attention_are_those_of_teacher_forcing(decoded, score, members):
+def test_log_probabilities_and_attention_equal_teacher_forcing(decoded, score, members):
     _, _, result = decoded
     for slot in range(result.ids.shape[1]):
         scores = score(members[1][0], SOURCE_IDS, SOURCE_LEN, *targets_of(result, slot))
@@ -87,12 +91,12 @@ def test_log_probabilities_and_attention_are_those_of_teacher_forcing(decoded, s
         np.testing.assert_allclose(result.attention[real, slot].sum((1, 2)), steps, rtol=1e-5)
 
 
-def test_hypotheses_are_the_best_first(decoded):
+def test_hypotheses_are_sorted_by_score(decoded):
     _, _, result = decoded
     assert (np.diff(result.scores[SOURCE_LEN > 0]) <= 0).all()
 
 
-def test_scores_are_as_by_hand(decoded):
+def test_scores_equal_the_formula(decoded):
     options, _, result = decoded
     real = SOURCE_LEN > 0
     penalty = ((5 + result.lengths[real]) / 6) ** options.get("length_penalty_weight", 0)
@@ -104,8 +108,8 @@ def test_scores_are_as_by_hand(decoded):
     np.testing.assert_allclose(result.scores[real], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("decoded", ["rules"], indirect=True)
-def test_rules_are_kept(decoded):
+@pytest.mark.parametrize("decoded", ["constraints"], indirect=True)
+def test_outputs_satisfy_the_constraints(decoded):
     _, _, result = decoded
     for source in np.flatnonzero(SOURCE_LEN):
         for ids, length in zip(result.ids[source], result.lengths[source], strict=True):
@@ -115,13 +119,13 @@ def test_rules_are_kept(decoded):
             assert len(set(words)) == length
 
 
-def test_a_row_that_fills_the_batch_is_empty(decoded):
+def test_a_row_that_pads_the_batch_is_empty(decoded):
     _, _, result = decoded
     assert not result.lengths[2].any()
     assert result.log_probs[2, 0] == 0
 
 
-def test_results_do_not_depend_on_order_or_company_or_padding(decoded, members):
+def test_results_do_not_depend_on_order_or_rest_of_the_batch_or_padding(decoded, members):
     options, decode, result = decoded
     order = np.array([3, 0, 2, 2])
     sources = SOURCE_IDS[order]
@@ -134,28 +138,31 @@ def test_results_do_not_depend_on_order_or_company_or_padding(decoded, members):
         np.testing.assert_allclose(other.scores[row], result.scores[source], atol=1e-4)
 
 
-@pytest.mark.parametrize("decoded", ["penalties", "groups", "rules"], indirect=True)
-def test_the_history_leads_to_the_result(decoded):
+@pytest.mark.parametrize("decoded", ["penalties", "groups", "constraints"], indirect=True)
+def test_the_beam_trace_leads_to_the_result(decoded):
     _, _, result = decoded
-    history = result.history
+    trace = result.beam_trace
     for source in np.flatnonzero(SOURCE_LEN):
-        steps = history.steps[source]
-        for hypothesis, slot in enumerate(history.slots[source]):
-            assert history.scores[steps - 1, source, slot] == result.scores[source, hypothesis]
-            words, log_probs = [], []
+        steps = trace.steps[source]
+        for hypothesis, index in enumerate(trace.beam_indices[source]):
+            assert trace.scores[steps - 1, source, index] == result.scores[source, hypothesis]
+            tokens, log_probs = [], []
             for t in reversed(range(steps)):
-                words.append(history.words[t, source, slot])
-                log_probs.append(history.log_probs[t, source, slot])
-                slot = history.parents[t, source, slot]
+                tokens.append(trace.tokens[t, source, index])
+                log_probs.append(trace.log_probs[t, source, index])
+                index = trace.backpointers[t, source, index]
             assert log_probs[0] == result.log_probs[source, hypothesis]
             assert (np.diff(log_probs[::-1]) <= 0).all()
             expected = result.ids[source, hypothesis, :steps]
-            np.testing.assert_array_equal(words[::-1], expected)
+            np.testing.assert_array_equal(tokens[::-1], expected)
 
 
-def test_a_sentences_own_prefix_and_words_are_kept(members):
-    decode = make_decode(members[0][0], VOCABULARY, beam_width=2, n_best=2, max_length=MAX_LENGTH)
-    allowed = np.array([[0, 1, 2], [3, -1, -1], [0, -1, -1], [4, 5, -1]])
+def test_outputs_satisfy_per_example_constraints(members):
+    search = SearchConfig(beam_width=2, n_best=2, max_length=MAX_LENGTH)
+    decode = make_decode(members[0][0], VOCABULARY, search)
+    allowed = np.zeros((4, VOCABULARY.size), bool)
+    for row, tokens in enumerate([[0, 1, 2], [3], [0], [4, 5]]):
+        allowed[row, tokens] = True
     result = decode(
         members[1][0],
         SOURCE_IDS,
@@ -164,19 +171,22 @@ def test_a_sentences_own_prefix_and_words_are_kept(members):
         prefix_len=np.array([2, 0, 0, 1]),
         allowed=allowed,
     )
-    mask = np.zeros((4, VOCABULARY.size), bool)
-    for row, words in enumerate(allowed):
-        mask[row, words[words >= 0]] = True
     for row, prefix in ((0, [5, 5]), (1, []), (3, [4])):
         for ids, length in zip(result.ids[row], result.lengths[row], strict=True):
             assert ids[: len(prefix)].tolist() == prefix
-            assert mask[row, ids[len(prefix) : length]].all()
+            assert allowed[row, ids[len(prefix) : length]].all()
 
 
-def test_an_ensemble_finds_what_its_members_score_together(members):
+def test_log_probabilities_of_an_ensemble_equal_its_scores(members):
     (models, params), mean = members, "linear"
-    options = {"beam_width": 2, "n_best": 2, "max_length": MAX_LENGTH, "return_attention": True}
-    decode = make_decode(models, VOCABULARY, ensemble_mean=mean, **options)
+    search = SearchConfig(
+        beam_width=2,
+        n_best=2,
+        max_length=MAX_LENGTH,
+        ensemble_mean=mean,
+        return_attention=True,
+    )
+    decode = make_decode(models, VOCABULARY, search)
     result = jax.device_get(decode(params, SOURCE_IDS, SOURCE_LEN))
     joint = make_score(models, ensemble_mean=mean, return_attention=True)
     scores = joint(params, SOURCE_IDS, SOURCE_LEN, *targets_of(result, 0))
@@ -185,52 +195,50 @@ def test_an_ensemble_finds_what_its_members_score_together(members):
     np.testing.assert_allclose(result.attention[real, 0], scores.attention[real], atol=1e-5)
 
 
-def test_what_is_not_asked_for_is_not_kept(members):
+def test_what_was_not_requested_is_not_in_the_loop(members):
     model, params = members[0][0], members[1][0]
 
     def traced(**options):
-        decode = make_decode(model, VOCABULARY, beam_width=3, max_length=7, **options)
+        search = SearchConfig(beam_width=3, max_length=7, **options)
+        decode = make_decode(model, VOCABULARY, search)
         return str(jax.make_jaxpr(decode)(params, SOURCE_IDS, SOURCE_LEN))
 
-    attention, history, words = "f32[7,4,3,4]", "f32[7,4,3]", "i32[4,3,7]"
+    attention, trace, prefix = "f32[7,4,3,4]", "f32[7,4,3]", "i32[4,3,7]"
     plain = traced(forbid_unk=True)
     assert attention not in plain
     assert attention in traced(return_attention=True)
     loop = plain[plain.index("while") : plain.index("in", plain.index("while"))]
-    assert history not in loop and words not in loop
+    assert trace not in loop and prefix not in loop
 
 
 def test_sampling_needs_seeds(members):
-    decode = make_decode(members[0][0], VOCABULARY, sampling=True)
-    with pytest.raises(ValueError, match="a seed for each sentence"):
+    decode = make_decode(members[0][0], VOCABULARY, SearchConfig(sampling=True))
+    with pytest.raises(ValueError, match="a seed for each source"):
         decode(members[1][0], SOURCE_IDS, SOURCE_LEN)
 
 
-def test_options_come_from_the_configuration():
-    plain = search_options(tiny_config().inference)
-    assert plain.pop("ensemble_mean") == "log"
-    assert SearchOptions(**plain) == SearchOptions()
-    drawn = search_options(
-        tiny_config(
-            inference__n_best=4,
-            inference__sampling__enable="true",
-            inference__sampling__top_p=0.9,
-            inference__forbid_unk="true",
-        ).inference
+def search_config_of(**overrides):
+    return make_search_config(make_inference_config(tiny_config(**overrides).inference))
+
+
+def test_the_search_config_is_derived_from_the_keys():
+    assert search_config_of() == SearchConfig()
+    assert search_config_of(
+        inference__n_best=4,
+        inference__sampling__enable="true",
+        inference__sampling__top_p=0.9,
+        inference__forbid_unk="true",
+    ) == SearchConfig(n_best=4, sampling=True, top_p=0.9, forbid_unk=True)
+    assert search_config_of(
+        inference__n_best=2,
+        inference__beam_search__beam_width=4,
+        inference__beam_search__coverage_penalty_weight=0.2,
+        inference__beam_search__choose_successors_fn=f"{__name__}.{worst_first.__name__}",
+    ) == SearchConfig(
+        n_best=2, beam_width=4, coverage_penalty_weight=0.2, choose_successors=worst_first
     )
-    assert (drawn["sampling"], drawn["num_samples"], drawn["top_p"]) == (True, 4, 0.9)
-    beam = search_options(
-        tiny_config(
-            inference__n_best=2,
-            inference__beam_search__beam_width=4,
-            inference__beam_search__coverage_penalty_weight=0.2,
-            inference__beam_search__choose_successors_fn=f"{__name__}.{worst_first.__name__}",
-        ).inference
-    )
-    assert (beam["beam_width"], beam["n_best"], beam["coverage_penalty_weight"]) == (4, 2, 0.2)
-    assert beam["choose_successors"] is worst_first
 
 
 def worst_first(scores):
-    """A rule of one's own."""
+    """A custom choose_successors_fn."""
     return choose_top_k(-scores)

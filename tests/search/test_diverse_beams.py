@@ -1,4 +1,4 @@
-"""Groups of beams that avoid each other's words."""
+"""Diverse beam search: groups of hypotheses that avoid each other's tokens."""
 
 import itertools
 from functools import partial
@@ -10,25 +10,26 @@ import pytest
 
 from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.beam_step import BeamState, diverse_step, initial_beam_state
+from seq2seq_jax.search.search_config import SearchConfig
+from seq2seq_jax.search.types import DecodeContext
 
 MAX_LENGTH, START, END = 5, 3, 4
 
 
-def test_a_word_loses_for_each_hypothesis_that_chose_it():
+def step_context(eos_id, groups, strength):
+    """The context of a single step, which does not read where a search starts."""
+    config = SearchConfig(diversity_groups=groups, diversity_strength=strength)
+    return DecodeContext(config=config, batch_size=1, bos_id=eos_id, eos_id=eos_id)
+
+
+def test_a_token_loses_log_probability_for_each_hypothesis_that_chose_it():
     """Three groups of one, p = 0.5, 0.4, 0.1: with 0.2 a group, 0.5 falls below 0.4 with the
     second, for ln(0.5 / 0.4) = 0.223 lies between one and two times 0.2."""
     log_probs = jnp.log(jnp.broadcast_to(jnp.array([0.5, 0.4, 0.1]), [1, 3, 3]))
 
     @jax.jit
     def step(strength):
-        return diverse_step(
-            initial_beam_state(1, 3, 3),
-            log_probs,
-            end_id=2,
-            length_penalty_weight=0.0,
-            groups=3,
-            strength=strength,
-        )
+        return diverse_step(initial_beam_state(1, 3, 3), log_probs, step_context(2, 3, strength))
 
     state, words, parents = step(0.2)
     assert words.tolist() == [[0, 0, 1]]
@@ -39,7 +40,7 @@ def test_a_word_loses_for_each_hypothesis_that_chose_it():
     assert step(5.0)[1].tolist() == [[0, 1, 2]]
 
 
-def test_a_finished_hypothesis_neither_loses_nor_costs_others():
+def test_a_finished_hypothesis_neither_loses_log_probability_nor_counts():
     log_probs = jnp.full([1, 2], -1.0)
     state = BeamState(
         log_probs=log_probs,
@@ -48,7 +49,7 @@ def test_a_finished_hypothesis_neither_loses_nor_costs_others():
         finished=jnp.array([[True, False]]),
     )
     next_log_probs = jnp.log(jnp.broadcast_to(jnp.array([0.4, 0.6]), [1, 2, 2]))
-    step = partial(diverse_step, end_id=1, length_penalty_weight=0.0, groups=2, strength=9.0)
+    step = partial(diverse_step, context=step_context(1, 2, 9.0))
     new, words, _ = jax.jit(step)(state, next_log_probs)
     assert words.tolist() == [[1, 1]]
     np.testing.assert_allclose(new.log_probs, [[-1.0, -1.0 + np.log(0.6)]], rtol=1e-5)
@@ -81,22 +82,18 @@ def diverse_search_with_lists(step, start, *, groups, size, strength, weight):
     return [(score, words, finished) for score, _, words, finished, _ in best_first]
 
 
-def test_groups_equal_the_search_with_lists(toy):
+def test_groups_equal_a_slow_search_with_lists(toy):
     @jax.jit
     def search(model, weight):
-        return beam_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=4,
+        context = toy.context_of(
+            model,
             beam_width=6,
-            n_best=1,
             length_penalty_weight=weight,
-            start_id=START,
-            end_id=END,
             max_length=MAX_LENGTH,
             diversity_groups=3,
             diversity_strength=0.5,
         )
+        return beam_search(toy.step_of(model, jnp), model.start, context)
 
     for seed, weight in itertools.product(range(5), (0.0, 1.0)):
         model = toy.random_model(seed)
@@ -122,17 +119,8 @@ def test_groups_equal_the_search_with_lists(toy):
             assert found == {(words, finished) for _, words, finished in expected}
 
 
-def test_groups_divide_the_beam(toy):
+def test_groups_must_divide_the_beam_width(toy):
     model = toy.random_model(0)
-    with pytest.raises(ValueError, match="must divide 4, not be 3"):
-        beam_search(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=4,
-            beam_width=4,
-            length_penalty_weight=0.0,
-            start_id=START,
-            end_id=END,
-            max_length=2,
-            diversity_groups=3,
-        )
+    context = toy.context_of(model, beam_width=4, max_length=2, diversity_groups=3)
+    with pytest.raises(ValueError, match="must divide beam_width=4; got 3"):
+        beam_search(toy.step_of(model, jnp), model.start, context)

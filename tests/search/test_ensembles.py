@@ -9,14 +9,14 @@ from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.ensembles import ensemble_step, mean_attention, mean_log_probs
 
 
-def test_the_linear_mean_is_that_of_the_probabilities():
+def test_the_linear_mean_averages_probabilities():
     members = jnp.log(jnp.array([[0.5, 0.5, 0.0], [0.1, 0.3, 0.6]]))
     np.testing.assert_allclose(
         np.exp(mean_log_probs([*members], "linear")), [0.3, 0.4, 0.3], rtol=1e-6
     )
 
 
-def test_the_log_mean_is_the_geometric_mean_made_to_sum_to_one():
+def test_the_log_mean_is_the_normalized_geometric_mean():
     members = jnp.log(jnp.array([[0.5, 0.5, 0.0], [0.1, 0.3, 0.6]]))
     roots = np.sqrt([0.05, 0.15, 0.0])
     np.testing.assert_allclose(
@@ -25,7 +25,7 @@ def test_the_log_mean_is_the_geometric_mean_made_to_sum_to_one():
 
 
 @pytest.mark.parametrize("mean", ["log", "linear"])
-def test_members_give_logits_up_to_a_constant(mean):
+def test_a_constant_added_to_the_logits_changes_nothing(mean):
     members = [jnp.array([1.0, 2.0, 0.5]), jnp.array([0.0, 1.0, 3.0])]
     shifted = [members[0] + 5, members[1] - 3]
     np.testing.assert_allclose(
@@ -34,30 +34,24 @@ def test_members_give_logits_up_to_a_constant(mean):
 
 
 def test_an_unknown_mean_is_refused():
-    with pytest.raises(ValueError, match="one of log, linear, not median"):
+    with pytest.raises(ValueError, match="one of: log, linear; got 'median'"):
         mean_log_probs([jnp.zeros(2), jnp.zeros(2)], "median")
 
 
-def test_attention_is_the_mean_over_the_members_that_have_it():
+def test_attention_is_averaged_over_the_members_that_have_attention():
     uniform, first, none = jnp.full([1, 2], 0.5), jnp.array([[1.0, 0.0]]), jnp.zeros([1, 0])
     assert mean_attention([uniform, none, first]).tolist() == [[0.75, 0.25]]
     assert mean_attention([none, none]).shape == (1, 0)
 
 
-def test_a_wide_beam_of_two_models_ranks_sentences_as_by_hand(toy):
+def test_a_wide_beam_of_two_models_equals_brute_force(toy):
     """Every sentence of up to two words of three, fed to both models word by word."""
     models = [toy.random_model(seed, vocabulary_size=4, batch_size=2) for seed in (0, 1)]
     result = jax.jit(
         lambda models: beam_search(
             ensemble_step([toy.step_of(model, jnp) for model in models], "log"),
             tuple(model.start for model in models),
-            batch_size=2,
-            beam_width=13,
-            n_best=13,
-            length_penalty_weight=0.0,
-            start_id=2,
-            end_id=3,
-            max_length=3,
+            toy.context_of(models[0], beam_width=13, n_best=13, max_length=3),
         )
     )(models)
 

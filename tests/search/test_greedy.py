@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2seq_jax.search.greedy import greedy_search
+from seq2seq_jax.search.decode_loop import greedy_search
+from seq2seq_jax.search.search_config import SearchConfig
+from seq2seq_jax.search.types import DecodeContext
 
 START, END, MAX_LENGTH = 3, 4, 6
 
@@ -16,17 +18,13 @@ def greedy(toy):
         return greedy_search(
             toy.step_of(model, jnp),
             model.start,
-            batch_size=len(model.start),
-            start_id=START,
-            end_id=END,
-            max_length=MAX_LENGTH,
-            return_attention=True,
+            toy.context_of(model, max_length=MAX_LENGTH, return_attention=True),
         )
 
     return jax.jit(search)
 
 
-def follow_the_likeliest(toy, model, row):
+def most_likely_tokens(toy, model, row):
     step, hidden, word, ids = toy.step_of(model, np), model.start[row : row + 1], START, []
     while word != END and len(ids) < MAX_LENGTH:
         log_probs, hidden, _ = step(np.array([word]), hidden)
@@ -36,12 +34,12 @@ def follow_the_likeliest(toy, model, row):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_greedy_search_follows_the_likeliest_word(toy, greedy, seed):
+def test_greedy_search_chooses_the_most_likely_token_at_each_step(toy, greedy, seed):
     model = toy.random_model(seed)
     result = jax.device_get(greedy(model))
     assert result.ids.shape == (4, 1, MAX_LENGTH)
     for row in range(4):
-        ids = follow_the_likeliest(toy, model, row)
+        ids = most_likely_tokens(toy, model, row)
         log_prob, attention = toy.replay(model, row, ids, START)
         steps = len(ids)
         assert result.ids[row, 0].tolist() == ids + [END] * (MAX_LENGTH - steps)
@@ -59,7 +57,7 @@ def test_greedy_search_without_an_end_stops_at_max_length(toy, greedy):
     assert (result.lengths == MAX_LENGTH).all()
 
 
-def test_greedy_search_stops_when_every_sentence_is_finished():
+def test_greedy_search_stops_when_all_sources_are_finished():
     calls = []
 
     def step(tokens, count):
@@ -68,9 +66,10 @@ def test_greedy_search_stops_when_every_sentence_is_finished():
         words = jnp.where(count + 1 >= end_at, END, 0)
         return jnp.log(jax.nn.one_hot(words, 5)), count + 1, jnp.zeros([2, 0])
 
-    result = greedy_search(
-        step, jnp.zeros(2, jnp.int32), batch_size=2, start_id=START, end_id=END, max_length=50
+    context = DecodeContext(
+        config=SearchConfig(max_length=50), batch_size=2, bos_id=START, eos_id=END
     )
+    result = greedy_search(step, jnp.zeros(2, jnp.int32), context)
     jax.effects_barrier()
     assert result.lengths[:, 0].tolist() == [0, 2]
     assert result.attention is None

@@ -1,4 +1,4 @@
-"""Samples against the exact distribution over all sentences of a small model."""
+"""Samples compared with the exact distribution over all outputs of a small model."""
 
 from functools import partial
 
@@ -7,27 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2seq_jax.search.sampling import filter_logits, per_example_seeds, sample
+from seq2seq_jax.search.decode_loop import filter_logits, per_example_seeds, sample
 
 START, END, MAX_LENGTH = 2, 3, 3
 SIZES = {"vocabulary_size": 4, "batch_size": 3}
 COUNT = 4000
+SEEDS = per_example_seeds(1, ["a", "b", "c"])
 
 
 @pytest.fixture(scope="module")
 def draw(toy):
-    @partial(jax.jit, static_argnames=("num_samples", "temperature", "top_k", "top_p"))
+    @partial(jax.jit, static_argnames=("n_best", "temperature", "top_k", "top_p"))
     def run(model, seeds, **options):
-        return sample(
-            toy.step_of(model, jnp),
-            model.start,
-            batch_size=len(model.start),
-            seeds=seeds,
-            start_id=START,
-            end_id=END,
-            max_length=MAX_LENGTH,
-            **options,
+        context = toy.context_of(
+            model, seeds=seeds, sampling=True, max_length=MAX_LENGTH, **options
         )
+        return sample(toy.step_of(model, jnp), model.start, context)
 
     return lambda *args, **options: jax.device_get(run(*args, **options))
 
@@ -59,9 +54,9 @@ def renormalised(log_probs, *, temperature=1.0, top_k=0, top_p=1.0):
     [{"temperature": 0.6}, {"top_p": 0.8}, {"top_k": 3, "top_p": 0.7}],
     ids=str,
 )
-def test_sentences_are_drawn_as_often_as_they_are_likely(toy, draw, options):
+def test_outputs_are_sampled_with_their_probability(toy, draw, options):
     model = toy.random_model(3, **SIZES)
-    result = draw(model, per_example_seeds(1, range(3)), num_samples=COUNT, **options)
+    result = draw(model, SEEDS, n_best=COUNT, **options)
     for row in range(3):
         sentences = toy.all_sentences(
             model, row, MAX_LENGTH, weights=lambda log_probs: renormalised(log_probs, **options)
@@ -74,9 +69,9 @@ def test_sentences_are_drawn_as_often_as_they_are_likely(toy, draw, options):
             assert abs(found.count(words) - COUNT * p) <= tolerance, words
 
 
-def test_the_log_probability_of_a_sample_is_the_models_own(toy, draw):
+def test_the_log_probability_of_a_sample_is_that_of_the_model(toy, draw):
     model = toy.random_model(3, **SIZES)
-    result = draw(model, per_example_seeds(1, range(3)), num_samples=COUNT, temperature=0.6)
+    result = draw(model, SEEDS, n_best=COUNT, temperature=0.6)
     for row in range(3):
         sentences = toy.all_sentences(model, row, MAX_LENGTH)
         expected = [sentences[words] for words in words_of(result, row)]
@@ -85,9 +80,9 @@ def test_the_log_probability_of_a_sample_is_the_models_own(toy, draw):
         assert (np.diff(result.log_probs[row]) <= 0).all()
 
 
-def test_a_sample_depends_on_the_sentences_seed_and_not_on_its_company(toy, draw):
-    model, seeds = toy.random_model(3, **SIZES), per_example_seeds(1, [7, 8, 9])
-    options = {"num_samples": COUNT, "temperature": 0.6}
+def test_a_sample_depends_on_its_seed_and_not_on_the_rest_of_the_batch(toy, draw):
+    model, seeds = toy.random_model(3, **SIZES), SEEDS
+    options = {"n_best": COUNT, "temperature": 0.6}
     together = draw(model, seeds, **options)
     turned = draw(model._replace(start=model.start[::-1]), seeds[::-1], **options)
     alone = draw(model._replace(start=model.start[1:2]), seeds[1:2], **options)
@@ -98,11 +93,12 @@ def test_a_sample_depends_on_the_sentences_seed_and_not_on_its_company(toy, draw
     assert words_of(draw(model, seeds + 1, **options), 1) != words_of(together, 1)
 
 
-def test_sentences_have_seeds_of_their_own():
-    seeds = per_example_seeds(0, range(1000))
+def test_each_text_has_its_own_seed():
+    texts = [f"text {i}" for i in range(1000)]
+    seeds = per_example_seeds(0, texts)
     assert len(set(seeds.tolist())) == 1000
-    assert per_example_seeds(0, [5, 3]).tolist() == [seeds[5], seeds[3]]
-    assert not (per_example_seeds(1, range(1000)) == seeds).any()
+    assert per_example_seeds(0, [texts[5], texts[3]]).tolist() == [seeds[5], seeds[3]]
+    assert not (per_example_seeds(1, texts) == seeds).any()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +116,7 @@ def test_sentences_have_seeds_of_their_own():
     ],
     ids=str,
 )
-def test_the_likelier_part_is_the_nucleus(options, inside):
+def test_filtered_logits_are_the_top_k_or_the_nucleus(options, inside):
     log_probs = jnp.log(jnp.array([0.5, 0.3, 0.15, 0.05]))
     logits = filter_logits(log_probs, **options)
     assert np.flatnonzero(np.isfinite(logits)).tolist() == inside
@@ -128,7 +124,7 @@ def test_the_likelier_part_is_the_nucleus(options, inside):
     np.testing.assert_allclose(logits[: len(inside)], log_probs[: len(inside)] / temperature)
 
 
-def test_words_as_likely_as_the_last_are_in_the_part_too():
+def test_tokens_as_likely_as_the_last_one_are_kept_too():
     logits = jnp.log(jnp.array([0.25, 0.3, 0.25, 0.2]))
     assert np.isfinite(filter_logits(logits, top_k=2)).tolist() == [True, True, True, False]
     assert np.isfinite(filter_logits(logits, top_p=0.4)).tolist() == [True, True, True, False]

@@ -1,1 +1,1 @@
-"""What else inference does or writes, one file a task."""
+"""Tasks that `infer` runs on each prediction, one file each."""

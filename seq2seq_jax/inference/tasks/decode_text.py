@@ -1,9 +1,12 @@
-"""The task that says how text is made of tokens."""
+"""The task that joins tokens to text in another way."""
 
 import dataclasses
 import math
 import os
+from collections.abc import Mapping, Sequence
 from typing import Annotated
+
+import numpy as np
 
 from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.data.tokenizers import (
@@ -12,18 +15,15 @@ from seq2seq_jax.data.tokenizers import (
     Tokenizer,
     find_postprocessing,
 )
-from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.inference.prediction import Hypothesis, Prediction
+from seq2seq_jax.data.vocabulary import SEQUENCE_END, UNK
+from seq2seq_jax.inference.predictions import Hypothesis, Prediction
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
-from seq2seq_jax.inference.tasks.unk_replacement import replace_unknown
 from seq2seq_jax.utils.errors import UserError
-
-__all__ = ["DecodeText", "read_mapping"]
 
 
 class DecodeText(InferenceTask):
-    """Joins the tokens of all hypotheses anew."""
+    """Joins the tokens of all hypotheses to text again, and can replace UNK."""
 
     def __init__(
         self,
@@ -42,49 +42,103 @@ class DecodeText(InferenceTask):
         *,
         key: str = "DecodeText",
     ):
-        """
+        """Initialize the task.
+
         Args:
-          delimiter: between tokens; subwords of the model's own are joined by their own rule.
-          postproc_fn: of `data.tokenizers`, applied to the text.
-          unk_replace: put the source token of highest attention in UNK's place.
-          unk_mapping: file of translations for that, see `read_mapping`.
-          key: where these stand in the configuration, for errors.
+          delimiter: Joins the tokens; subwords of the model's own are joined by their own rule.
+          postproc_fn: Name of a function of `data.tokenizers`, applied to the text.
+          unk_replace: Replace UNK by the source token with the highest attention.
+          unk_mapping: File of translations of source tokens, see `read_mapping`.
+          key: Dotted key of these parameters, for errors.
+
+        Raises:
+          UserError: A parameter is wrong, or the file cannot be read.
         """
         if unk_mapping and not unk_replace:
             what = f"is {unk_mapping}, which needs unk_replace to be true"
             raise UserError(f"{key}.unk_mapping", what)
-        self.attention = unk_replace
+        self.needs_attention = unk_replace
         self._mapping = read_mapping(unk_mapping) if unk_mapping else {}
         self._postprocess = find_postprocessing(postproc_fn, f"{key}.postproc_fn")
         self._tokenizer: Tokenizer = DelimiterTokenizer(delimiter)
 
     def begin(self, predictor: Predictor) -> None:
+        """Take over the tokenizer of a model whose tokens are subwords.
+
+        Args:
+          predictor: Has the tokenizer.
+        """
         tokenizer = predictor.tokenizers.target
         if not isinstance(tokenizer, DelimiterTokenizer):
             self._tokenizer = tokenizer
 
     def run(self, number: int, prediction: Prediction) -> Prediction:
-        n_best = [self._read(one, prediction.source_tokens) for one in prediction.n_best]
+        """Join the tokens of all hypotheses.
+
+        Args:
+          number: Number of the source.
+          prediction: The prediction.
+
+        Returns:
+          The prediction with other texts and, where UNK is replaced, other tokens.
+        """
+        n_best = [self._join(one, prediction.source_tokens) for one in prediction.n_best]
         return dataclasses.replace(prediction, n_best=n_best)
 
-    def _read(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Hypothesis:
+    def _join(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Hypothesis:
         tokens = hypothesis.tokens
-        if hypothesis.attention is not None and self.attention:
-            ends = source_tokens[-1] == SEQUENCE_END  # one that was cut does not
-            words = source_tokens[:-1] if ends else source_tokens
-            tokens = replace_unknown(tokens, words, hypothesis.attention, self._mapping)
+        if hypothesis.attention is not None and self.needs_attention:
+            has_end = source_tokens[-1] == SEQUENCE_END  # A truncated source has none.
+            candidates = source_tokens[:-1] if has_end else source_tokens
+            tokens = replace_unknown(tokens, candidates, hypothesis.attention, self._mapping)
         text = self._postprocess(self._tokenizer.join(tokens))
         return dataclasses.replace(hypothesis, tokens=tokens, text=text)
 
 
-def read_mapping(path: str | os.PathLike) -> dict[str, str]:
-    """The target word of each source word: lines of source, tab, target.
+def replace_unknown(
+    tokens: Sequence[str],
+    source_tokens: Sequence[str],
+    attention: np.ndarray,
+    mapping: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Replace each UNK by the source token with the highest attention (arXiv:1410.8206).
 
-    A third column is a log-probability, as fast_align's `-p` file has it: of a source's lines the
-    likeliest counts then, and otherwise the last.
+    Args:
+      tokens: T tokens of the output.
+      source_tokens: S tokens, without SEQUENCE_END, which never replaces UNK.
+      attention: [T', S'], with T' >= T and S' >= S, the attention weights of each token.
+      mapping: Translations of source tokens, which replace UNK instead.
+
+    Returns:
+      T tokens.
+
+    Example:
+      >>> replace_unknown(["UNK", "b"], ["x", "y"], np.array([[0.1, 0.9], [0.5, 0.5]]))
+      ['y', 'b']
+    """
+    mapping = mapping or {}
+    best = np.argmax(attention[: len(tokens), : len(source_tokens)], axis=-1)
+    sources = [source_tokens[i] for i in best]
+    return [
+        mapping.get(source, source) if token == UNK else token
+        for token, source in zip(tokens, sources, strict=True)
+    ]
+
+
+def read_mapping(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read a file of translations: lines of source, tab, target.
+
+    A third column is a log-probability, as in fast_align's `-p` file; then the most likely of the
+    lines of a source counts, and otherwise the last.
+
+    Args:
+      path: The file.
+
+    Returns:
+      The target token of each source token.
 
     Raises:
-      UserError: the file cannot be read, or (FILE:LINE) a line is of another form.
+      UserError: The file cannot be read, or (FILE:LINE) a line has another format.
     """
     best: dict[str, tuple[float, str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
@@ -94,8 +148,8 @@ def read_mapping(path: str | os.PathLike) -> dict[str, str]:
         except (IndexError, ValueError):
             raise UserError(
                 f"{os.fspath(path)}:{number}",
-                "not a source word, a tab and a target word, behind which a tab and a"
-                " log-probability may stand",
+                "must be a source token, a tab and a target token, optionally followed by a tab and"
+                " a log-probability",
             ) from None
         if source not in best or log_prob >= best[source][0]:
             best[source] = (log_prob, target)

@@ -1,4 +1,4 @@
-"""The task that keeps where the model looked."""
+"""The task that writes attention weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.inference.prediction import Prediction
+from seq2seq_jax.inference.predictions import Prediction
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.array_file import ArrayFile
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
@@ -14,17 +14,15 @@ from seq2seq_jax.reports.attention_plot import plot_attention
 from seq2seq_jax.schema.keys import one_of
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["DumpAttention"]
-
 
 class DumpAttention(InferenceTask):
-    """Writes, of each best hypothesis, a plot (`00000.png`) and the weights.
+    """Writes a plot (`00000.png`) and the attention weights of each best hypothesis.
 
-    `attention_scores.npz` holds `arr_0`, `arr_1`, ..., one a source in their order, each as
-    `Hypothesis.attention`; that of an empty source is [0, 0], and has no plot.
+    `attention_scores.npz` holds `arr_0`, `arr_1`, ..., one for each source in order, each as
+    `Hypothesis.attention`. For an empty source the array is [0, 0], and there is no plot.
     """
 
-    attention = True
+    needs_attention = True
 
     def __init__(
         self,
@@ -35,41 +33,62 @@ class DumpAttention(InferenceTask):
         *,
         key: str = "DumpAttention",
     ):
-        """
+        """Initialize the task.
+
         Args:
-          output_dir: is made if it is not there.
-          dump_plots, dump_atts: what to write.
+          output_dir: Directory for the files; it is created if necessary.
+          dump_plots: Write plots.
+          dump_atts: Write the attention weights.
           plot_format: "png" or "svg".
-          key: where these stand in the configuration, for errors.
+          key: Dotted key of these parameters, for errors.
+
+        Raises:
+          UserError: The directory is not given.
         """
         if not output_dir:
-            raise UserError(f"{key}.output_dir", "is empty; name a folder")
-        self._folder = Path(output_dir)
+            raise UserError(f"{key}.output_dir", "is empty; name a directory")
+        self._directory = Path(output_dir)
         self._plots, self._format = dump_plots, plot_format
-        self._with_arrays = dump_atts
+        self._writes_arrays = dump_atts
         self._arrays: ArrayFile | None = None
 
     def begin(self, predictor: Predictor) -> None:
+        """Create the directory and the array file.
+
+        Args:
+          predictor: Is not used.
+
+        Raises:
+          UserError: They cannot be created.
+        """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(str(self._folder), f"cannot be made ({error.strerror})") from error
-        if self._with_arrays:
-            self._arrays = ArrayFile(self._folder / "attention_scores.npz")
+            what = f"cannot be created ({error.strerror})"
+            raise UserError(str(self._directory), what) from error
+        if self._writes_arrays:
+            self._arrays = ArrayFile(self._directory / "attention_scores.npz")
 
     def run(self, number: int, prediction: Prediction) -> None:
+        """Write the attention weights of one source.
+
+        Args:
+          number: Number of the source.
+          prediction: Has the attention weights.
+        """
         weights = prediction.attention
         if self._arrays:
-            there = np.zeros((0, 0), np.float32) if weights is None else weights
-            self._arrays.add(f"arr_{number}", there)
+            array = np.zeros((0, 0), np.float32) if weights is None else weights
+            self._arrays.add(f"arr_{number}", array)
         if self._plots and weights is not None:
             plot_attention(
                 weights,
                 prediction.source_tokens,
                 [*prediction.tokens, SEQUENCE_END][: len(weights)],
-                self._folder / f"{number:05}.{self._format}",
+                self._directory / f"{number:05}.{self._format}",
             )
 
     def end(self) -> None:
+        """Finish the array file."""
         if self._arrays:
             self._arrays.close()

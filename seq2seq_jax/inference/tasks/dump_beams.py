@@ -1,33 +1,31 @@
-"""The task that keeps how the beam searches went."""
+"""The task that writes beam searches as arrays."""
 
 from typing import Annotated
 
 import numpy as np
 
-from seq2seq_jax.inference.prediction import Prediction, SearchHistory
+from seq2seq_jax.inference.predictions import BeamTrace, Prediction
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.array_file import ArrayFile
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["DumpBeams"]
-
 
 class DumpBeams(InferenceTask):
-    """Writes the searches of N sources, with K hypotheses and T steps at most, to one `.npz` file.
+    """Writes the searches of N sources, with K hypotheses and at most T steps, to one `.npz` file.
 
-      predicted_ids [N, T, K]     the word chosen at each step
-      beam_parent_ids [N, T, K]   the slot, before the step, of the hypothesis that it continues
-      log_probs [N, T, K]         of the hypothesis up to there; -inf in an empty slot
-      scores [N, T, K]            what it was ranked by
-      steps [N]                   how many steps the source took, 0 for an empty source
-      slots [N, K]                the last step's slot of each hypothesis, best first
+      predicted_ids [N, T, K]     the token chosen at each step
+      beam_parent_ids [N, T, K]   the beam index, before the step, of the hypothesis it extends
+      log_probs [N, T, K]         log-probability of the hypothesis so far; -inf if there is none
+      scores [N, T, K]            what the hypothesis was ranked by
+      steps [N]                   number of steps of the source, 0 for an empty source
+      beam_indices [N, K]         the beam index after the last step of each hypothesis, best first
 
-    Behind its own steps a search stands still: SEQUENCE_END in every slot, scores as they were.
-    Greedy search has one slot.
+    After the last step of a source the tokens are SEQUENCE_END and the scores stay as they were.
+    Greedy search has K = 1.
     """
 
-    history = True
+    needs_beam_trace = True
 
     def __init__(
         self,
@@ -35,48 +33,68 @@ class DumpBeams(InferenceTask):
         *,
         key: str = "DumpBeams",
     ):
-        """
+        """Initialize the task.
+
         Args:
-          file: its name; `.npz` is added if it has another ending.
-          key: where it stands in the configuration, for errors.
+          file: Name of the file; `.npz` is added if it has another ending.
+          key: Dotted key of these parameters, for errors.
+
+        Raises:
+          UserError: The file is not given.
         """
         if not file:
             raise UserError(f"{key}.file", "is empty; name a file")
         self._path = file if file.endswith(".npz") else f"{file}.npz"
-        self._searches: list[SearchHistory | None] = []
+        self._traces: list[BeamTrace | None] = []
 
     def begin(self, predictor: Predictor) -> None:
+        """Create the file.
+
+        Args:
+          predictor: Its search has the beam width.
+
+        Raises:
+          UserError: The file cannot be created.
+        """
         self._file = ArrayFile(self._path)
-        self._end_id = predictor.vocabularies.target.sequence_end_id
-        self._width = max(1, predictor.config.inference.beam_search.beam_width)
+        self._eos_id = predictor.vocabularies.target.sequence_end_id
+        self._beam_width = max(1, predictor.inference.beam_search.beam_width)
 
     def run(self, number: int, prediction: Prediction) -> None:
-        self._searches.append(prediction.history)
+        """Remember the beam trace of one source.
+
+        Args:
+          number: Number of the source.
+          prediction: Has the beam trace.
+        """
+        self._traces.append(prediction.beam_trace)
 
     def end(self) -> None:
-        steps = np.array([0 if s is None else len(s.words) for s in self._searches], np.int32)
-        shape = (len(steps), int(steps.max(initial=0)), self._width)
-        words = np.full(shape, self._end_id, np.int32)
-        parents = np.tile(np.arange(self._width, dtype=np.int32), (*shape[:2], 1))
+        """Pad the beam traces to the same number of steps and write them."""
+        steps = np.array([0 if t is None else len(t.tokens) for t in self._traces], np.int32)
+        shape = (len(steps), int(steps.max(initial=0)), self._beam_width)
+        tokens = np.full(shape, self._eos_id, np.int32)
+        parents = np.tile(np.arange(self._beam_width, dtype=np.int32), (*shape[:2], 1))
         log_probs, scores = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        slots = np.tile(np.arange(self._width, dtype=np.int32), (len(steps), 1))
-        for number, search in enumerate(self._searches):
-            if search is None:
+        indices = np.tile(np.arange(self._beam_width, dtype=np.int32), (len(steps), 1))
+        for number, trace in enumerate(self._traces):
+            if trace is None:
                 continue
-            took = steps[number]
-            words[number, :took] = search.words
-            parents[number, :took] = search.parents
-            for array, own in ((log_probs, search.log_probs), (scores, search.scores)):
-                array[number, :took] = own
-                array[number, took:] = own[-1]
-            slots[number] = search.slots
+            count = steps[number]
+            tokens[number, :count] = trace.tokens
+            parents[number, :count] = trace.backpointers
+            log_probs[number, :count] = trace.log_probs
+            log_probs[number, count:] = trace.log_probs[-1]
+            scores[number, :count] = trace.scores
+            scores[number, count:] = trace.scores[-1]
+            indices[number] = trace.beam_indices
         arrays = {
-            "predicted_ids": words,
+            "predicted_ids": tokens,
             "beam_parent_ids": parents,
             "log_probs": log_probs,
             "scores": scores,
             "steps": steps,
-            "slots": slots,
+            "beam_indices": indices,
         }
         for name, array in arrays.items():
             self._file.add(name, array)

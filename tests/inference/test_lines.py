@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from seq2seq_jax.inference.line_reader import answer_lines, in_windows, text_windows
+from seq2seq_jax.inference.lines import chunked, stream_chunks
 from seq2seq_jax.utils.errors import UserError
 
 PATIENCE = 20  # seconds until a test gives up
@@ -17,16 +17,23 @@ def shout(texts):
     return [text.upper() for text in texts]
 
 
-def answers_to(content, answer=shout, window=100):
+def answer_lines(answer, chunks, sink):
+    """What a command does: write an answer to each line of a chunk before reading the next one."""
+    for lines in chunks:
+        sink.writelines(f"{text}\n" for text in answer(lines))
+        sink.flush()
+
+
+def answers_to(content, answer=shout, limit=100):
     """What is written for an input that is there all at once."""
     reading, writing = os.pipe()
     sink = io.StringIO()
     with open(reading, "rb") as source:
         writer = threading.Thread(target=_write_all, args=(writing, content))
         writer.start()
-        count = answer_lines(answer, text_windows(source, "<stdin>", window), sink)
+        answer_lines(answer, stream_chunks(source, "<stdin>", limit), sink)
         writer.join()
-    return count, sink.getvalue()
+    return sink.getvalue()
 
 
 def _write_all(descriptor, content):
@@ -44,7 +51,7 @@ def test_a_line_is_answered_before_the_next_one_comes():
         open(reading, "rb", buffering=0) as screen,
     ):
         answering = threading.Thread(
-            target=answer_lines, args=(shout, text_windows(source, "-", 9), sink)
+            target=answer_lines, args=(shout, stream_chunks(source, "-", 9), sink)
         )
         answering.start()
         for typed, answered in ((b"one\n", b"ONE\n"), (b"\n", b"\n"), (b"two\n", b"TWO\n")):
@@ -67,7 +74,7 @@ def test_half_a_line_is_not_answered_until_it_is_whole():
 
     with open(source_end, "rb") as source, open(typing, "wb", buffering=0) as keyboard:
         answering = threading.Thread(
-            target=answer_lines, args=(answer, text_windows(source, "-", 9), io.StringIO())
+            target=answer_lines, args=(answer, stream_chunks(source, "-", 9), io.StringIO())
         )
         answering.start()
         keyboard.write(b"tran")
@@ -94,10 +101,10 @@ def test_half_a_line_is_not_answered_until_it_is_whole():
     ids=["nothing", "lines", "no end", "one empty", "empty", "CRLF", "other separators", "mark"],
 )
 def test_one_line_out_for_each_line_in(content, written):
-    assert answers_to(content) == (written.count("\n"), written)
+    assert answers_to(content) == written
 
 
-def test_many_lines_keep_their_order_and_come_in_windows():
+def test_many_lines_keep_their_order_and_come_in_chunks():
     sizes = []
 
     def answer(texts):
@@ -105,8 +112,7 @@ def test_many_lines_keep_their_order_and_come_in_windows():
         return shout(texts)
 
     lines = [f"line {i}" for i in range(20_000)]
-    count, written = answers_to("\n".join(lines).encode(), answer, window=64)
-    assert count == len(lines)
+    written = answers_to("\n".join(lines).encode(), answer, limit=64)
     assert written.splitlines() == shout(lines)
     assert max(sizes) == 64
     assert len(sizes) < 2 * len(lines) / 64 + 20
@@ -116,7 +122,7 @@ def test_a_file_is_read_as_well_as_a_pipe(tmp_path):
     (tmp_path / "in").write_bytes(b"a\n\nb")
     sink = io.StringIO()
     with open(tmp_path / "in", "rb") as source:
-        answer_lines(shout, text_windows(source, "in", 2), sink)
+        answer_lines(shout, stream_chunks(source, "in", 2), sink)
     assert sink.getvalue() == "A\n\nB\n"
 
 
@@ -128,32 +134,32 @@ def test_a_line_that_is_not_utf8_is_named_after_the_lines_before_it_are_answered
         open(reading, "rb") as source,
         pytest.raises(UserError, match=r"^<stdin>:3: not UTF-8 \(byte 0xff at column 2\)"),
     ):
-        answer_lines(shout, text_windows(source, "<stdin>", 2), sink)
+        answer_lines(shout, stream_chunks(source, "<stdin>", 2), sink)
     assert sink.getvalue() == "A\nB\n"
 
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(monkeypatch):
-    monkeypatch.setattr("seq2seq_jax.inference.line_reader.MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr("seq2seq_jax.inference.lines.MAX_LINE_BYTES", 100_000)
     sink = io.StringIO()
     reading, writing = os.pipe()
     with open(reading, "rb") as source:
         writer = threading.Thread(target=_write_all, args=(writing, b"a\n" + b"b" * 200_000))
         writer.start()
         with pytest.raises(UserError, match=r"^<stdin>:2: longer than 100,000 bytes"):
-            answer_lines(shout, text_windows(source, "<stdin>", 2), sink)
+            answer_lines(shout, stream_chunks(source, "<stdin>", 2), sink)
         while os.read(reading, 1 << 16):  # the writer waits for it
             pass
         writer.join(PATIENCE)
     assert sink.getvalue() == "A\n"
 
 
-def test_windows_end_where_lines_do_and_where_an_error_comes():
+def test_chunks_end_with_the_lines_and_before_an_error():
     def lines():
         yield from "abc"
         raise UserError("x", "y")
 
-    windows = in_windows(lines(), 2)
-    assert [next(windows), next(windows)] == [["a", "b"], ["c"]]
+    chunks = chunked(lines(), 2)
+    assert [next(chunks), next(chunks)] == [["a", "b"], ["c"]]
     with pytest.raises(UserError):
-        next(windows)
-    assert list(in_windows("abcd", 2)) == [["a", "b"], ["c", "d"]]
+        next(chunks)
+    assert list(chunked("abcd", 2)) == [["a", "b"], ["c", "d"]]

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from seq2seq_jax.search.search_config import SearchConfig
+from seq2seq_jax.search.types import DecodeContext
+
 HIDDEN = 4
 
 
@@ -88,9 +91,27 @@ def all_sentences(model, row, max_length, may_follow=lambda words, word: True, w
     return found
 
 
+def context_of(model, *, constraints=(), seeds=None, source_len=None, **options):
+    """The context of a search of a random model with these fields of `SearchConfig`."""
+    vocab_size = len(model.words)
+    return DecodeContext(
+        config=SearchConfig(**options),
+        batch_size=len(model.start),
+        bos_id=vocab_size - 2,
+        eos_id=vocab_size - 1,
+        constraints=constraints,
+        seeds=seeds,
+        source_len=source_len,
+    )
+
+
 @pytest.fixture(scope="session")
 def toy():
     """The helpers above; a fixture, because test modules cannot import from a conftest."""
     return SimpleNamespace(
-        random_model=random_model, step_of=step_of, replay=replay, all_sentences=all_sentences
+        random_model=random_model,
+        step_of=step_of,
+        replay=replay,
+        all_sentences=all_sentences,
+        context_of=context_of,
     )

@@ -1,0 +1,195 @@
+"""Reading lines in chunks, in order, without keeping a line waiting for the next one."""
+
+import os
+import reprlib
+import select
+import sys
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, TypeVar
+
+from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
+from seq2seq_jax.data.readers.text_lines import (
+    MAX_LINE_BYTES,
+    check_readable,
+    decode_line,
+    read_lines,
+)
+from seq2seq_jax.utils.errors import UserError
+
+BATCHES_PER_CHUNK = 16
+"""Commands read this many batches of lines at once, so that lines of like length share a batch."""
+
+_T = TypeVar("_T")
+
+
+def line_chunks(path: str | None, limit: int) -> Iterator[list[str]]:
+    """Read the lines of a file or of standard input as they come.
+
+    Args:
+      path: A file, plain or `.gz`; None: standard input.
+      limit: Maximum number of lines in a chunk.
+
+    Returns:
+      An iterator over chunks: all lines that are available, at most `limit` of them.
+
+    Raises:
+      UserError: The file cannot be read. Later, after the lines before it have been yielded: a line
+        is not UTF-8 or too long (FILE:LINE).
+    """
+    if path is None:
+        return stream_chunks(sys.stdin.buffer, "<stdin>", limit)
+    check_readable(path, single_pass=True)
+    if path.endswith(".gz"):
+        return chunked(read_lines(path, single_pass=True), limit)
+    return _file_chunks(path, limit)
+
+
+def pair_chunks(path: str | None, limit: int) -> Iterator[list[TextPair]]:
+    """Read lines SOURCE<TAB>TARGET of a file or of standard input as they come.
+
+    Args:
+      path: A file, plain or `.gz`; None: standard input.
+      limit: Maximum number of pairs in a chunk.
+
+    Returns:
+      An iterator over chunks of pairs.
+
+    Raises:
+      UserError: As for `line_chunks`; also, a line is not a pair (FILE:LINE).
+    """
+    return _split_pairs(line_chunks(path, limit), path or "<stdin>", limit)
+
+
+def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[TextPair]]:
+    """Read pairs from two files whose lines correspond.
+
+    Args:
+      sources: A file of sources, or several separated by commas.
+      targets: As many files of targets.
+      limit: Maximum number of pairs in a chunk.
+
+    Returns:
+      An iterator over chunks of pairs.
+
+    Raises:
+      UserError: A file cannot be read, or the numbers of lines differ.
+    """
+    return chunked(ParallelTextInputPipeline(sources, targets, key="score"), limit)
+
+
+def stream_chunks(stream: BinaryIO, name: str, limit: int) -> Iterator[list[str]]:
+    """Yield the lines of a stream as they come: all that are available, at most `limit` at a time.
+
+    Args:
+      stream: Has a file descriptor, from which everything is read.
+      name: Name of the stream, for errors.
+      limit: Maximum number of lines in a chunk.
+
+    Yields:
+      Chunks of lines.
+
+    Raises:
+      UserError: A line is not UTF-8, or too long (NAME:LINE). The lines before it have been
+        yielded.
+    """
+    count = 0
+    for raw_lines in _raw_chunks(stream, name, limit):
+        yield from chunked(
+            (decode_line(raw, name, number) for number, raw in enumerate(raw_lines, count + 1)),
+            limit,
+        )
+        count += len(raw_lines)
+
+
+def chunked(items: Iterable[_T], limit: int) -> Iterator[list[_T]]:
+    """Yield items in lists.
+
+    Args:
+      items: The items.
+      limit: Maximum number of items in a list.
+
+    Yields:
+      Lists of `limit` items, and the rest, even if a UserError ends the items.
+
+    Raises:
+      UserError: The one that ended the items, after the rest has been yielded.
+
+    Example:
+      >>> list(chunked("abcde", 2))
+      [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    chunk: list[_T] = []
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == limit:
+                yield chunk
+                chunk = []
+    except UserError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def _raw_chunks(stream: BinaryIO, name: str, limit: int) -> Iterator[list[bytes]]:
+    """Yield chunks of lines that are not decoded yet.
+
+    It waits for input only when there is nothing left to yield: a line typed at a terminal is
+    yielded before the next one is typed.
+    """
+    descriptor = stream.fileno()
+    lines: list[bytes] = []
+    unfinished: list[bytes] = []
+    count = length = 0
+    while block := os.read(descriptor, 1 << 16):
+        first, *others = block.split(b"\n")
+        unfinished.append(first)
+        for rest in others:
+            lines.append(b"".join(unfinished))
+            unfinished, length = [rest], 0
+            count += 1
+        length += len(unfinished[-1])
+        while len(lines) >= limit:
+            yield lines[:limit]
+            lines = lines[limit:]
+        if lines and not select.select([descriptor], [], [], 0)[0]:
+            yield lines
+            lines = []
+        if length > MAX_LINE_BYTES:
+            if lines:
+                yield lines
+            raise UserError(
+                f"{name}:{count + 1}",
+                f"longer than {MAX_LINE_BYTES:,} bytes; text has a line feed after every line",
+            )
+    if any(unfinished):
+        lines.append(b"".join(unfinished))
+    while lines:
+        yield lines[:limit]
+        lines = lines[limit:]
+
+
+def _file_chunks(path: str, limit: int) -> Iterator[list[str]]:
+    with open(path, "rb") as file:
+        yield from stream_chunks(file, path, limit)
+
+
+def _split_pairs(chunks: Iterator[list[str]], name: str, limit: int) -> Iterator[list[TextPair]]:
+    count = 0
+    for lines in chunks:
+        yield from chunked(
+            (_split_pair(line, f"{name}:{number}") for number, line in enumerate(lines, count + 1)),
+            limit,
+        )
+        count += len(lines)
+
+
+def _split_pair(line: str, where: str) -> TextPair:
+    columns = line.split("\t")
+    if len(columns) != 2:
+        what = f"{reprlib.repr(line)} has {len(columns) - 1} tabs; it must be source, tab, target"
+        raise UserError(where, what)
+    return TextPair(*columns)
