@@ -37,7 +37,7 @@ class BPECodes:
 
     Attributes:
       merges: Pairs of symbols; `</w>` marks the end of a word.
-      version: Version of the format. In "0.1", `</w>` is initially a symbol of its own; in "0.2" it
+      version: Version of the format. In "0.1", `</w>` is initially a separate symbol; in "0.2" it
         is part of the last character.
     """
 

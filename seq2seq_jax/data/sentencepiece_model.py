@@ -34,7 +34,7 @@ def train_sentencepiece(
     Args:
       lines: Raw text, read once. If there are more than `MAX_TRAINING_LINES` lines, a random sample
         is used.
-      size: Number of pieces, including the library's own <unk>; fewer if the text has no more.
+      size: Number of pieces, including <unk> of the library; fewer if the text has no more.
       model_type: "unigram", "bpe", "char" or "word".
       key: The dotted key of the size, for error messages.
 

@@ -2,7 +2,7 @@
 
 The id of a token is the number of its line in the vocabulary file, from 0. The n tokens are
 followed by the special tokens UNK (n), SEQUENCE_START (n + 1) and SEQUENCE_END (n + 2). Padding has
-no id of its own; the lengths of rows say what is padding.
+no id; the lengths of rows say what is padding.
 """
 
 import dataclasses

@@ -2,7 +2,7 @@
 
 A pipeline is a class that yields pairs of a source and a target text, from the beginning each time
 that somebody iterates over it. The keywords of its constructor are its parameters in
-`input_pipeline_*.params`. A pipeline of your own can be as short as
+`input_pipeline_*.params`. A user-defined pipeline can be as short as
 
     class Squares:
         def __init__(self, limit: int = 100):
@@ -35,7 +35,7 @@ class TextPair(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class InputPipelineConfig:
-    """The parameters that every pipeline has in addition to those of its own constructor.
+    """The parameters that every pipeline has in addition to those of its constructor.
 
     The program uses them itself and does not pass them to the constructor.
     """

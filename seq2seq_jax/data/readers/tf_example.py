@@ -142,7 +142,7 @@ def _values(feature: Any) -> Feature:
 def _message_classes() -> tuple[Any, Any]:
     """Return the classes Example and SequenceExample.
 
-    They are in a descriptor pool of their own, because TensorFlow may define them in the default
+    They are in a separate descriptor pool, because TensorFlow may define them in the default
     pool of the same process.
     """
     field_type = descriptor_pb2.FieldDescriptorProto
