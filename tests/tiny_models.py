@@ -1,4 +1,4 @@
-"""Models of almost no size, batches for them, and reference networks of plain numpy."""
+"""Tiny models with random parameters, and batches for them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ VOCABULARY = Vocabulary("abcdef")
 
 
 def tiny_config(model: str = "AttentionSeq2Seq", **overrides: Any) -> ConfigDict:
-    """A resolved configuration of 3 to 6 units; keys of overrides have `__` for dots."""
+    """Return a resolved configuration with 3 to 6 units; `__` in overrides stands for a dot."""
     sizes = {
         "input_pipeline_train.params.builtin": "toy_copy",
         "input_pipeline_dev.params.builtin": "toy_copy",
@@ -30,31 +30,37 @@ def tiny_config(model: str = "AttentionSeq2Seq", **overrides: Any) -> ConfigDict
 
 
 def tiny_model(model: str = "AttentionSeq2Seq", **overrides: Any) -> nn.Module:
-    """The model of `tiny_config`, over `VOCABULARY` on both sides."""
+    """Return the model of `tiny_config`, with `VOCABULARY` on both sides."""
     return build_model(tiny_config(model, **overrides), VOCABULARY.size, VOCABULARY.size)
 
 
 def random_params(module: nn.Module, *args: Any, seed: int = 0, **kwargs: Any) -> Any:
-    """Normal weights, biases too, in the place of small initial ones: what is wrong then shows."""
+    """Return normally distributed parameters, biases included, so that errors become visible."""
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args, **kwargs))
     return random_like(shapes.get("params", {}), seed)
 
 
 def random_like(shapes: Any, seed: int = 0) -> Any:
-    """Normal arrays of these shapes."""
+    """Return normally distributed arrays of these shapes."""
     random = np.random.default_rng(seed)
     return jax.tree.map(lambda leaf: random.normal(size=leaf.shape).astype(np.float32), shapes)
 
 
 def model_params(model: nn.Module, seed: int = 0) -> Any:
-    """`random_params` of a whole model."""
+    """Return `random_params` of a whole model."""
     ids = np.zeros((1, 2), np.int32)
     return random_params(model, ids, np.array([2]), ids, seed=seed)
 
 
 def pair_batch(lengths: list[tuple[int, int]], width: int | None = None, seed: int = 0) -> dict:
-    """Random pairs of these (source, target) lengths, special tokens included; rows of length 0 and
-    padding are zeros."""
+    """Return a batch of random pairs.
+
+    Args:
+      lengths: Source and target length of each pair, special tokens included. A pair of length 0
+        is padding, which is zeros.
+      width: The width of both sides; None: the longest row.
+      seed: Seed of the ids.
+    """
     random = np.random.default_rng(seed)
     batch = {
         f"{side}_ids": np.zeros((len(lengths), width or max(column)), np.int32)

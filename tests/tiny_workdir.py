@@ -1,4 +1,4 @@
-"""A workdir as a training leaves it behind, without the training."""
+"""Workdirs with random checkpoints, as after a training."""
 
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,18 @@ def tiny_run(
     vocabularies: Vocabularies = VOCABULARIES,
     **overrides: Any,
 ) -> Workdir:
-    """
+    """Write a workdir with checkpoints of random parameters.
+
     Args:
-      seeds: of the random parameters, by the checkpoint's step.
-      ema_params: seed of the parameters' moving average, in all checkpoints.
-      metrics: the log perplexity at a step.
-      overrides: as in `tiny_config`.
+      path: The workdir, which must not exist.
+      seeds: The seed of the parameters of the checkpoint at each step.
+      ema_params: Seed of the moving average of the parameters, in all checkpoints.
+      metrics: The log perplexity at a step.
+      vocabularies: The vocabularies of both sides.
+      **overrides: As in `tiny_config`.
+
+    Returns:
+      The workdir.
     """
     sizes = {
         "encoder__class": "UnidirectionalRNNEncoder",
@@ -52,7 +58,7 @@ def tiny_run(
 
 
 def tiny_run_params(model: Any, seed: int) -> Any:
-    """Large enough that outputs are about something; SEQUENCE_START is none of them."""
+    """Return large random parameters, so that outputs vary, and never SEQUENCE_START."""
     params = jax.tree.map(lambda leaf: 2 * leaf, model_params(model, seed))
     params["decoder"]["project_logits"]["bias"][VOCABULARY.sequence_start_id] = -100
     return params

@@ -16,13 +16,13 @@ from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.cache_dir import cache_dir
 from seq2seq_jax.utils.errors import UserError
-from tests.tiny_pictures import write_pictures
+from tests.tiny_images import write_images
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
-    write_pictures(folder)
+    write_images(folder)
     return folder
 
 
@@ -35,7 +35,7 @@ def config_of(folder, **overrides):
         for name, value in data.items()
     }
     values |= {
-        "encoder.class": "tests.tiny_pictures.TinyEncoder",
+        "encoder.class": "tests.tiny_images.TinyEncoder",
         "bridge.class": "InitialStateBridge",
         "attention.params.num_units": 8,
         "decoder.params.rnn_cell.cell_params.num_units": 24,

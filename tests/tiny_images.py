@@ -1,4 +1,4 @@
-"""An encoder of pictures of almost no size, and a folder of pictures for it."""
+"""A tiny image encoder, and a directory of tiny images with captions."""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,11 @@ from PIL import Image
 
 from seq2seq_jax.captioning.models.inception_encoder import CellReader
 
-COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (99, 99, 99)}
+COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (99, 99, 99)}
 
 
 class TinyEncoder(nn.Module):
-    """The mean colours of the four quarters of a picture, mixed and normalised over the batch."""
+    """Projects the mean colors of the four quarters of an image and normalizes them."""
 
     trainable: str = "none"
     num_units: int = 0
@@ -68,14 +68,14 @@ class _Quarters(nn.Module):
         return cells - batch_mean
 
 
-def write_pictures(folder):
-    """Sixteen pictures, left and right of two colours, and what they show; the file of captions."""
+def write_images(directory):
+    """Write sixteen images with two colors each, and return the file of their captions."""
     lines = []
-    for left, left_colour in COLOURS.items():
-        for right, right_colour in COLOURS.items():
+    for left, left_color in COLORS.items():
+        for right, right_color in COLORS.items():
             pixels = np.zeros((8, 12, 3), np.uint8)
-            pixels[:, :6], pixels[:, 6:] = left_colour, right_colour
-            Image.fromarray(pixels).save(folder / f"{left}_{right}.png")
+            pixels[:, :6], pixels[:, 6:] = left_color, right_color
+            Image.fromarray(pixels).save(directory / f"{left}_{right}.png")
             lines.append(f"{left}_{right}.png\t{left} {right}\n")
-    (folder / "captions.tsv").write_text("".join(lines))
-    return folder / "captions.tsv"
+    (directory / "captions.tsv").write_text("".join(lines))
+    return directory / "captions.tsv"
