@@ -16,6 +16,7 @@ import jax
 import pytest
 import yaml
 
+import seq2seq_jax
 from seq2seq_jax import cli
 from seq2seq_jax.commands.reference import commands_reference
 from seq2seq_jax.config import (
@@ -79,6 +80,13 @@ def test_every_page_is_in_the_navigation_once():
 
     there = [path.relative_to(DOCS).as_posix() for path in DOCS.glob("**/*.md")]
     assert sorted(listed) == sorted(there)
+
+
+def test_the_page_of_the_python_api_documents_every_public_name():
+    text = (DOCS / "api" / "index.md").read_text(encoding="utf-8")
+
+    documented = re.findall(r"^::: seq2seq_jax\.(\w+)$", text, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(seq2seq_jax.__all__)
 
 
 @pytest.mark.parametrize("name", NAMES)
