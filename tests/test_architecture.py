@@ -1,4 +1,4 @@
-"""What docs/architecture.md draws and prints is how it is."""
+"""The drawing and the program of docs/architecture.md agree with the code."""
 
 import ast
 import os
@@ -15,13 +15,13 @@ BOXES = set(re.findall(r'data-box="(\w+)"', DRAWING))
 
 
 def arrows():
-    """The pairs (from, to) of the drawing; an arrow with two heads is two."""
+    """Returns the pairs (from, to) of the drawing; a double-headed arrow is two pairs."""
     found = re.findall(r'<path data-from="(\w+)" data-to="(\w+)"( data-back="yes")?', DRAWING)
     return {(a, b) for a, b, _ in found} | {(b, a) for a, b, back in found if back}
 
 
 def imports():
-    """Which box imports which."""
+    """Returns the pairs of boxes of which the first imports the second."""
     found = set()
     for file in PACKAGE.rglob("*.py"):
         here = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -45,25 +45,24 @@ def test_every_package_has_a_box():
     assert packages <= BOXES <= packages | modules
 
 
-def test_every_import_goes_along_the_arrows():
-    following = defaultdict(set)
+def test_every_import_follows_the_arrows():
+    successors = defaultdict(set)
     for a, b in arrows():
-        following[a].add(b)
+        successors[a].add(b)
 
     def reachable(box):
         seen, waiting = set(), [box]
         while waiting:
-            new = following[waiting.pop()] - seen
+            new = successors[waiting.pop()] - seen
             seen |= new
             waiting += new
         return seen
 
-    astray = [(a, b) for a, b in imports() if b not in reachable(a)]
-    assert astray == []
+    assert [(a, b) for a, b in imports() if b not in reachable(a)] == []
 
 
 def test_every_arrow_is_an_import():
-    by_name = {("cli", "commands")}  # imports its commands by their names
+    by_name = {("cli", "commands")}  # the command line imports its commands by name
 
     assert arrows() - imports() <= by_name
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from flax.traverse_util import unflatten_dict
 
 from seq2seq_jax.reports.learning_curve import terminal_curves
+from seq2seq_jax.reports.model_analysis import model_analysis
 from seq2seq_jax.storage.arrays import digest
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.hooks.print_model_analysis import model_analysis
 
 
 def describe_workdir(path: str | Path) -> str:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seq2seq_jax.training.hooks.print_model_analysis import model_analysis
+from seq2seq_jax.reports.model_analysis import model_analysis
 
 PARAMS = {
     "encoder": {"cell": {"kernel": np.zeros([4, 6]), "bias": np.zeros([6])}},
