@@ -1,4 +1,4 @@
-"""Configurations in files: Python to write one, JSON to keep one; what may differ between two."""
+"""Configurations in files: Python files that people write, JSON files that runs keep."""
 
 import importlib.util
 import inspect
@@ -18,29 +18,31 @@ from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 
-# What may change when training goes on in the same workdir, and why no step that was already taken
-# would have come out otherwise. Whatever begins with one of these keys is meant.
 RESUMABLE: dict[str, str] = {
     "train_steps": "where training ends is not part of a step",
-    "input_pipeline_train.params.num_epochs": "likewise, counted in passes",
-    "eval_every_n_steps": "evaluation does not touch training",
-    "input_pipeline_dev": "evaluation does not touch training",
-    "metrics": "measured in evaluation",
+    "input_pipeline_train.params.num_epochs": "where training ends is not part of a step",
+    "eval_every_n_steps": "evaluation does not change training",
+    "input_pipeline_dev": "evaluation does not change training",
+    "metrics": "computed in evaluation",
     "best_metric": "chooses among checkpoints",
     "inference": "used in evaluation and at inference only",
     "tasks": "used at inference only",
-    "hooks": "look at training, without changing it",
+    "hooks": "observe training without changing it",
     "early_stopping_patience": "where training ends is not part of a step",
-    "parallel": "the same step by other means",
-    "kernels": "the same step by other operations, equal up to rounding",
-    "gradient_accumulation_steps": "the same gradient in other parts",
-    "remat": "the same gradient in less memory",
+    "parallel": "the same step, distributed in another way",
+    "kernels": "the same step with other operations, equal up to rounding",
+    "gradient_accumulation_steps": "the same gradient, computed in other parts",
+    "remat": "the same gradient with less memory",
     "log_every_n_steps": "how often training reports",
     "save_checkpoints_secs": "when checkpoints are written",
     "save_checkpoints_steps": "when checkpoints are written",
     "keep_checkpoint_max": "which checkpoints stay",
     "keep_checkpoint_every_n_hours": "which checkpoints stay",
 }
+"""Keys that may change when training resumes in the same workdir, with all keys below them.
+
+The text says why every step that was already taken would have been the same.
+"""
 
 
 def load_config(path: str | os.PathLike[str]) -> ConfigDict:
@@ -161,17 +163,28 @@ def _check_arguments(
 
 
 def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:
-    """Writes a configuration as JSON; the file is there whole, or as it was."""
+    """Write a configuration as JSON. The file is either complete or unchanged.
+
+    Args:
+      config: A configuration, usually a resolved one.
+      path: The JSON file.
+    """
     text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     with atomic_replace(Path(path)) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def read_config(path: str | os.PathLike[str]) -> ConfigDict:
-    """The configuration that `write_config` wrote.
+    """Read the configuration that `write_config` wrote.
+
+    Args:
+      path: The JSON file.
+
+    Returns:
+      The configuration. Values that equal the defaults do not count as written.
 
     Raises:
-      UserError: at the file, or at the line of it, that cannot be read.
+      UserError: The file cannot be read. The error names the file, or the line that is wrong.
     """
     try:
         values = json.loads(Path(path).read_bytes())
@@ -186,11 +199,23 @@ def read_config(path: str | os.PathLike[str]) -> ConfigDict:
     return restore(_with_tuples(values))
 
 
-def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
-    """The dotted keys that differ between two resolved configurations, but may not on resuming.
+def diff_configs(old: ConfigDict, new: ConfigDict) -> list[str]:
+    """Find the differences between two resolved configurations that prevent resuming.
 
-    What may change is in `RESUMABLE`, and the training data of a model that has none yet (an
-    imported one). A key that only one of them has differs.
+    The keys of `RESUMABLE` may differ, and the training data of a model that has none yet (an
+    imported one). A key that only one of the configurations has is a difference.
+
+    Args:
+      old: The configuration of a run.
+      new: The configuration with which the run is to be resumed.
+
+    Returns:
+      The dotted keys.
+
+    Example:
+      >>> old, new = ConfigDict({"seed": 0, "train_steps": 9}), ConfigDict({"seed": 1})
+      >>> diff_configs(old, new)
+      ['seed']
     """
     before, after = _flat(old.to_dict()), _flat(new.to_dict())
     missing = object()
@@ -207,7 +232,7 @@ def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
 
 
 def _failure(path: str, error: Exception) -> UserError:
-    """One line for an exception: the line of the config file that was at work, and the message."""
+    """Describe an exception in one line: the line of the config file that ran, and the message."""
     file = Path(path).resolve()
     if isinstance(error, SyntaxError) and Path(error.filename or "").resolve() == file:
         return UserError(f"{path}:{error.lineno}", f"SyntaxError: {error.msg}")
@@ -225,14 +250,14 @@ def _failure(path: str, error: Exception) -> UserError:
 
 
 def _with_tuples(value: Any) -> Any:
-    """JSON has no tuples; a resolved configuration has no lists."""
+    """Turn lists into tuples: JSON has no tuples, and a resolved configuration has no lists."""
     if isinstance(value, dict):
         return {name: _with_tuples(part) for name, part in value.items()}
     return tuple(_with_tuples(part) for part in value) if isinstance(value, list) else value
 
 
 def _flat(group: dict[str, Any], where: str = "") -> dict[str, Any]:
-    """Leaves by dotted key. An empty group is a leaf: it tells one class list from another."""
+    """Return the leaves by dotted key. An empty group is a leaf: an empty list of classes."""
     flat: dict[str, Any] = {}
     for name, value in group.items():
         key = f"{where}{name}"

@@ -189,7 +189,10 @@ def _convert(value: Any, kind: type) -> Any:
         return None
     if kind is int and isinstance(value, numbers.Integral):
         return int(value)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # An integer of hundreds of digits.
+        return None
     if not math.isfinite(number):
         return None
     if kind is int:

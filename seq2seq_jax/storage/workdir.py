@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import differences, read_config, resolve
+from seq2seq_jax.config import diff_configs, read_config, resolve
 from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
@@ -206,7 +206,7 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
     """
     if not workdir.config_file.exists():
         return
-    different = differences(resolve(workdir.config()), config)
+    different = diff_configs(resolve(workdir.config()), config)
     if different:
         raise UserError(
             str(workdir.config_file),

@@ -9,7 +9,7 @@ from seq2seq_jax.config import (
     RESUMABLE,
     config_name,
     default_config,
-    differences,
+    diff_configs,
     load_config,
     read_config,
     resolve,
@@ -205,7 +205,7 @@ def test_a_missing_stored_configuration_is_told(tmp_path):
 
 
 def test_equal_configurations_do_not_differ():
-    assert differences(config_of(), config_of()) == []
+    assert diff_configs(config_of(), config_of()) == []
 
 
 def test_what_may_not_change_on_resuming_is_named():
@@ -216,7 +216,7 @@ def test_what_may_not_change_on_resuming_is_named():
         ("train_steps", "77"),
     )
 
-    assert differences(config_of(), new) == [
+    assert diff_configs(config_of(), new) == [
         "attention.class",
         "batch_size",
         "encoder.params.rnn_cell.num_layers",
@@ -224,7 +224,7 @@ def test_what_may_not_change_on_resuming_is_named():
 
 
 def test_keys_that_only_one_configuration_has_are_named():
-    assert differences(config_of(), config_of(("optimizer.name", "SGD"))) == [
+    assert diff_configs(config_of(), config_of(("optimizer.name", "SGD"))) == [
         "optimizer.name",
         "optimizer.params",
         "optimizer.params.b1",
@@ -248,7 +248,7 @@ def test_what_may_change_on_resuming_is_not_named():
         ("input_pipeline_dev.params.builtin", "toy_reverse"),
         ("input_pipeline_train.params.num_epochs", "5"),
     )
-    assert differences(config_of(), new) == []
+    assert diff_configs(config_of(), new) == []
 
 
 def test_every_resumable_key_exists():
@@ -261,4 +261,4 @@ def test_every_resumable_key_exists():
 
 def test_a_key_that_begins_like_a_resumable_one_may_not_change():
     old, new = ConfigDict({"metrics_of_mine": 1}), ConfigDict({"metrics_of_mine": 2})
-    assert differences(old, new) == ["metrics_of_mine"]
+    assert diff_configs(old, new) == ["metrics_of_mine"]
