@@ -19,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
-    from seq2seq_jax.evaluation.run_evaluation import evaluate_run
+    from seq2seq_jax.evaluation.run_evaluation import evaluate
     from seq2seq_jax.storage.workdir import Workdir
     from seq2seq_jax.utils.logging import say
 
-    workdir = Workdir(required_workdir(arguments))
-    config = resolve(workdir.config(), overrides)
-    results, samples = evaluate_run(workdir, config).evaluation
+    workdir = required_workdir(arguments)
+    config = resolve(Workdir(workdir).config(), overrides)
+    results, samples = evaluate(workdir, config).evaluation
     if samples:
         say(describe_samples(samples))
     width = max(map(len, results))

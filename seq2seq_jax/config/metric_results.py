@@ -20,6 +20,29 @@ class MetricResults(NamedTuple):
     complete: bool
 
 
+def make_metrics(entries: Mapping[str, Any]) -> list[Any]:
+    """Instantiate the metrics of a resolved configuration.
+
+    Args:
+      entries: The group `metrics` of the configuration.
+
+    Returns:
+      The metrics in their order.
+
+    Raises:
+      UserError: A class cannot be imported.
+    """
+    return [
+        construct(
+            resolve_class("metric", entry["class"], f"metrics.{label}.class"),
+            entry["params"],
+            resolve_class,
+            f"metrics.{label}.params",
+        )
+        for label, entry in entries.items()
+    ]
+
+
 def metric_results(metrics: Mapping[str, Any]) -> MetricResults:
     """Return what the metrics of a configuration measure.
 
@@ -34,14 +57,7 @@ def metric_results(metrics: Mapping[str, Any]) -> MetricResults:
     """
     lower_is_better: dict[str, bool] = {}
     complete = True
-    for label, entry in metrics.items():
-        where = f"metrics.{label}"
-        metric = construct(
-            resolve_class("metric", entry["class"], f"{where}.class"),
-            entry["params"],
-            resolve_class,
-            f"{where}.params",
-        )
+    for metric in make_metrics(metrics):
         names = getattr(metric, "result_names", None)
         complete = complete and names is not None
         lower = bool(getattr(metric, "lower_is_better", False))

@@ -1,16 +1,17 @@
 """A model on a dev set: log perplexity by teacher forcing, text metrics by free decoding."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.config.metric_results import make_metrics
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
@@ -19,14 +20,22 @@ from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.problems.protocol import DevData, problem_of
-from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import make_inference_config, make_search_config
 
+Models = nn.Module | Sequence[nn.Module]
+"""One model, or the members of an ensemble."""
+
 
 class Sample(NamedTuple):
-    """One source with what the model made of it."""
+    """A source of the dev set with the model's output.
+
+    Attributes:
+      source: The source text, or the name of an image.
+      hypothesis: The output.
+      references: The target texts.
+    """
 
     source: str
     hypothesis: str
@@ -34,116 +43,143 @@ class Sample(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Results by name, and the first few samples (none if no metric needs text)."""
+    """The results of an evaluation.
+
+    Attributes:
+      results: Numbers and texts by name.
+      samples: The first few samples; empty if no metric needs text.
+    """
 
     results: dict[str, float | str]
     samples: list[Sample]
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The results without those that are texts."""
+        """The results without the texts."""
         return {name: v for name, v in self.results.items() if not isinstance(v, str)}
 
 
-class Evaluate(Protocol):
-    """What `make_evaluate` returns."""
+class DevEvaluator:
+    """Evaluates parameters of a model, or of an ensemble, on a dev set.
 
-    def __call__(self, params: Any, collections: Collections = ...) -> Evaluation: ...
-
-
-def make_evaluate(
-    models: nn.Module | Sequence[nn.Module],
-    config: ConfigDict,
-    target_tokenizer: Tokenizer,
-    target_vocabulary: Vocabulary,
-    dev: DevData,
-    devices: Devices,
-    num_samples: int = 5,
-) -> Evaluate:
-    """A function from parameters, and what else the model has, to their results on the dev set; it
-    compiles once a bucket.
-
-    Args:
-      models: one, or several that decide together; then the parameters are a sequence too.
-
-    Text is decoded with the search of `inference.*`, and is compared as people read it: joined
-    again if it was in pieces, then split by the target's delimiter. Each pair counts once, and each
-    source is decoded once, however many references it has.
+    Text is decoded with the search of `inference.*`. Hypotheses and references are compared as
+    people read them: subwords are joined, and the text is split by the target's delimiter. Each
+    pair counts once, and each source is decoded once, however many references it has.
     """
-    specs = make_metrics(config.metrics)
-    inference = make_inference_config(config.inference)
-    sums = _make_loss_sums(models, inference.ensemble_mean)
-    decode = make_decode(models, target_vocabulary, make_search_config(inference))
-    seeds = None
-    if inference.sampling.enable:
-        seeds = per_example_seeds(inference.sampling.seed, dev.names)
-    first = models if isinstance(models, nn.Module) else models[0]
-    precompute = problem_of(config).make_precompute(first)
-    readable = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter)
-    references = [[readable.split(text) for text in texts] for texts in dev.references]
 
-    def evaluate(params: Any, collections: Collections = MappingProxyType({})) -> Evaluation:
-        results: dict[str, float | str] = {}
-        for spec in specs:
-            if isinstance(spec, LogPerplexityMetricSpec):
-                results.update(spec(*total_loss(params, collections)))
-        if not any(map(needs_text, specs)):
-            return Evaluation(results, [])
-        hypotheses = decode_all(params, collections)
-        results.update(text_metrics(specs, list(map(readable.split, hypotheses)), references))
-        return Evaluation(results, samples_of(hypotheses))
+    def __init__(
+        self,
+        models: Models,
+        config: ConfigDict,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary,
+        dev: DevData,
+        devices: Devices,
+        num_samples: int | None = 5,
+    ):
+        """Prepare an evaluation; the model is compiled once per bucket when it is first used.
 
-    def total_loss(params: Any, collections: Collections) -> tuple[float, float]:
-        batches = (
-            precompute(params, collections, devices.shard_global_batch(batch))
-            for batch in dev.pairs()
+        Args:
+          models: One model, or the members of an ensemble.
+          config: A resolved configuration, with its metrics and its search.
+          tokenizer: The target tokenizer.
+          vocabulary: The target vocabulary.
+          dev: The dev set.
+          devices: The devices over which batches are distributed.
+          num_samples: Number of samples to return; None: all.
+
+        Raises:
+          UserError: A metric class cannot be imported.
+        """
+        inference = make_inference_config(config.inference)
+        self._tokenizer, self._vocabulary = tokenizer, vocabulary
+        self._dev, self._devices, self._num_samples = dev, devices, num_samples
+        self._metrics = make_metrics(config.metrics)
+        self._first = models if isinstance(models, nn.Module) else models[0]
+        self._precompute = problem_of(config).make_precompute(self._first)
+        self._loss_sums = _make_loss_sums(models, inference.ensemble_mean)
+        self._decode = make_decode(models, vocabulary, make_search_config(inference))
+        self._seeds = (
+            per_example_seeds(inference.sampling.seed, dev.names)
+            if inference.sampling.enable
+            else None
         )
-        totals = devices.to_host([sums(params, batch) for batch in batches])
+        self._split = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter).split
+
+    def __call__(
+        self, params: Any, non_trainable: Collections = MappingProxyType({})
+    ) -> Evaluation:
+        """Evaluate parameters.
+
+        Args:
+          params: The parameters of the model, or a sequence of those of an ensemble.
+          non_trainable: The non-trainable variables of the first model by collection.
+
+        Returns:
+          The results of all metrics, and samples.
+        """
+        results: dict[str, float | str] = {}
+        for metric in self._metrics:
+            if isinstance(metric, LogPerplexityMetricSpec):
+                results.update(metric(*self._total_loss(params, non_trainable)))
+        if not any(map(needs_text, self._metrics)):
+            return Evaluation(results, [])
+        hypotheses = self._decode_all(params, non_trainable)
+        references = [[self._split(text) for text in texts] for texts in self._dev.references]
+        results |= text_metrics(self._metrics, list(map(self._split, hypotheses)), references)
+        samples = zip(self._dev.names, hypotheses, self._dev.references, strict=True)
+        return Evaluation(
+            results, [Sample(*sample) for sample in islice(samples, self._num_samples)]
+        )
+
+    def _total_loss(self, params: Any, non_trainable: Collections) -> tuple[float, float]:
+        """Return the summed loss of all pairs and their number of target tokens."""
+        totals = self._devices.to_host(
+            [
+                self._loss_sums(params, self._prepare(params, non_trainable, batch))
+                for batch in self._dev.pairs()
+            ]
+        )
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
-    def decode_all(params: Any, collections: Collections) -> list[str]:
-        hypotheses = [""] * len(dev.names)
-        for batch, indices in dev.sources():
-            if seeds is not None:
-                batch["seeds"] = seeds[indices]
-            spread = precompute(params, collections, devices.shard_global_batch(batch))
-            result = decode(params, *first.encoder_inputs(spread), seeds=spread.get("seeds"))
-            ids, lengths = devices.to_host((result.ids[:, 0], result.lengths[:, 0]))
-            for index, row, length in zip(indices, ids, lengths, strict=True):
-                if index >= 0:
-                    tokens = target_vocabulary.decode(row[:length])
-                    hypotheses[index] = target_tokenizer.join(tokens)
+    def _decode_all(self, params: Any, non_trainable: Collections) -> list[str]:
+        """Return the output for each source."""
+        hypotheses = [""] * len(self._dev.names)
+        for batch, indices in self._dev.sources():
+            seeds = {} if self._seeds is None else {"seeds": self._seeds[indices]}
+            sharded = self._prepare(params, non_trainable, {**batch, **seeds})
+            result = self._decode(
+                params, *self._first.encoder_inputs(sharded), seeds=sharded.get("seeds")
+            )
+            ids, lengths = self._devices.to_host((result.ids[:, 0], result.lengths[:, 0]))
+            for index, tokens in self._tokens(indices, ids, lengths):
+                hypotheses[index] = self._tokenizer.join(tokens)
         return hypotheses
 
-    def samples_of(hypotheses: list[str]) -> list[Sample]:
-        chosen = zip(dev.names, hypotheses, dev.references, strict=True)
-        return [Sample(*sample) for sample in islice(chosen, num_samples)]
+    def _prepare(self, params: Any, non_trainable: Collections, batch: Batch) -> Batch:
+        return self._precompute(params, non_trainable, self._devices.shard_global_batch(batch))
 
-    return evaluate
+    def _tokens(
+        self, indices: np.ndarray, ids: np.ndarray, lengths: np.ndarray
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yield the index and the tokens of each row that is no padding."""
+        for index, row, length in zip(indices, ids, lengths, strict=True):
+            if index >= 0:
+                yield index, self._vocabulary.decode(row[:length])
 
 
-def make_metrics(entries: Mapping[str, Any]) -> list[Any]:
-    """Instantiate the metrics of a resolved configuration.
+def describe_samples(samples: Sequence[Sample]) -> str:
+    """Return samples as text, to print or to store.
 
     Args:
-      entries: The group `metrics` of the configuration.
+      samples: The samples.
 
-    Raises:
-      UserError: A class cannot be imported.
+    Example:
+      >>> print(describe_samples([Sample("a b", "b", ["b a"])]))
+        source      a b
+        hypothesis  b
+        reference   b a
     """
-    return [
-        construct(
-            resolve_class("metric", entry["class"], f"metrics.{label}.class"),
-            entry["params"],
-            resolve_class,
-            f"metrics.{label}.params",
-        )
-        for label, entry in entries.items()
-    ]
-
-
-def describe_samples(samples: list[Sample]) -> str:
-    """Samples as text, to print or to store."""
     lines = []
     for sample in samples:
         lines.append(f"  source      {sample.source}")
@@ -154,9 +190,9 @@ def describe_samples(samples: list[Sample]) -> str:
 
 
 def _make_loss_sums(
-    models: nn.Module | Sequence[nn.Module], ensemble_mean: str
+    models: Models, ensemble_mean: str
 ) -> Callable[[Any, Batch], tuple[jax.Array, jax.Array]]:
-    """As `losses.loss_sums`, of all models together."""
+    """Return a compiled `losses.loss_sums` of one model or of an ensemble."""
     if isinstance(models, nn.Module):
         model = models
         return jax.jit(lambda params, batch: loss_sums(model, params, batch))

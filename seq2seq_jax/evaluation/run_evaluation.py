@@ -1,13 +1,15 @@
-"""A trained model, from its workdir, on its dev set."""
+"""The evaluation of a trained model, from its workdir, on its dev set."""
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config import resolve
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.evaluation.dev_evaluation import Evaluation, make_evaluate
+from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator, Evaluation
 from seq2seq_jax.inference.loading import load_ensemble
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.workdir import Workdir
@@ -15,45 +17,59 @@ from seq2seq_jax.utils.logging import say
 
 
 class RunEvaluation(NamedTuple):
-    """
+    """The results of a trained model.
+
     Attributes:
-      steps: of the checkpoint, or of those whose mean the parameters are.
-      parameters: how many numbers training chooses.
+      evaluation: The results and the samples.
+      steps: The step of the checkpoint, or the steps whose parameters were averaged.
+      num_parameters: The number of trained parameters of one model.
     """
 
     evaluation: Evaluation
     steps: list[int]
-    parameters: int
+    num_parameters: int
+
+    @property
+    def results(self) -> dict[str, float]:
+        """The numeric results by name."""
+        return self.evaluation.numbers
 
 
-def evaluate_run(
-    workdir: Workdir, config: ConfigDict, num_samples: int | None = 5
+def evaluate(
+    workdir: str | Path, config: ConfigDict | None = None, num_samples: int | None = 5
 ) -> RunEvaluation:
-    """Evaluates the checkpoint that `config.inference` names, or an ensemble.
+    """Evaluate a trained model, or an ensemble, on its dev set.
 
     Args:
-      config: resolved, of the workdir; `inference`, `metrics` and `input_pipeline_dev` may differ.
-      num_samples: how many samples come with the results; None: all sources.
+      workdir: The run's directory.
+      config: A resolved configuration, which may differ from the run's in `inference`, `metrics`
+        and `input_pipeline_dev`; None: the run's own. `inference.checkpoint` chooses the
+        checkpoint.
+      num_samples: Number of samples to return; None: all sources of the dev set.
+
+    Returns:
+      The results.
 
     Raises:
-      UserError: nothing was trained here, or the dev data cannot be used.
+      UserError: Nothing was trained in this directory, or the dev data cannot be used.
     """
-    members = load_ensemble(workdir, config)
+    run = Workdir(workdir)
+    config = resolve(run.config()) if config is None else config
+    members = load_ensemble(run, config)
     first, alone = members[0], len(members) == 1
     devices = Devices(config.parallel)
-    which = ", ".join(member.which for member in members)
     dev = problem_of(config).prepare_dev(config, members, devices)
-    say(f"evaluating {which} on {dev.description}")
-    evaluate = make_evaluate(
+    say(f"evaluating {', '.join(member.which for member in members)} on {dev.description}")
+    evaluator = DevEvaluator(
         first.model if alone else [member.model for member in members],
         config,
         first.tokenizers.target,
         first.vocabularies.target,
         dev,
         devices,
-        len(dev.names) if num_samples is None else num_samples,
+        num_samples,
     )
     params = first.params if alone else [member.params for member in members]
-    evaluation = evaluate(devices.replicate(params), devices.replicate(dict(first.collections)))
-    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(first.params))
-    return RunEvaluation(evaluation, first.steps, parameters)
+    evaluation = evaluator(devices.replicate(params), devices.replicate(dict(first.collections)))
+    num_parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(first.params))
+    return RunEvaluation(evaluation, first.steps, num_parameters)

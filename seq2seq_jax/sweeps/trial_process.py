@@ -177,11 +177,10 @@ def _train(job: Job, folder: Path) -> bool:
 
 
 def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
-    from seq2seq_jax.evaluation.run_evaluation import evaluate_run
-    from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.evaluation.run_evaluation import evaluate
 
     start, cpu_start = time.monotonic(), time.process_time()
-    run = evaluate_run(Workdir(folder), config, num_samples=None)
+    run = evaluate(folder, config, num_samples=None)
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
     outputs = folder / "outputs" / f"{name}.txt"
     samples = run.evaluation.samples
@@ -194,10 +193,10 @@ def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
     return {
         "status": FINISHED,
         "config_digest": config_digest(config),
-        "metrics": run.evaluation.numbers,
+        "metrics": run.results,
         "curve": _curve(folder),
         "step": run.steps[0],
-        "parameters": run.parameters,
+        "parameters": run.num_parameters,
         "seconds": {"training": training["seconds"], "evaluation": seconds},
         "cpu_seconds": {"training": training["cpu_seconds"], "evaluation": cpu_seconds},
         "processors": len(os.sched_getaffinity(0)),

@@ -12,7 +12,7 @@ from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.evaluation.dev_evaluation import make_evaluate
+from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator
 from seq2seq_jax.models.build import build_model, init_params, updated
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.arrays import into_template
@@ -133,13 +133,13 @@ class Trainer:
                 ema_decay=config.ema_decay,
             )
         )
-        self._evaluate = None
+        self._evaluator = None
         if data.dev is not None:
-            self._evaluate = make_evaluate(
+            self._evaluator = DevEvaluator(
                 model, config, data.tokenizers.target, vocabularies.target, data.dev, self.devices
             )
         self._log_every = Every(steps=config.log_every_n_steps)
-        self._evaluate_every = Every(steps=config.eval_every_n_steps if self._evaluate else 0)
+        self._evaluate_every = Every(steps=config.eval_every_n_steps if self._evaluator else 0)
         self._save_every = Every(config.save_checkpoints_steps, config.save_checkpoints_secs)
         self._save_every.reset()
         self._saved_step = self.step
@@ -179,7 +179,7 @@ class Trainer:
 
                 # Evaluate on the dev set, which can end training or lower the learning rate.
                 results: dict[str, float] = {}
-                evaluation_due = self._evaluate is not None and (
+                evaluation_due = self._evaluator is not None and (
                     finished or self._evaluate_every.is_due(self.step)
                 )
                 if evaluation_due:
@@ -204,10 +204,10 @@ class Trainer:
         Raises:
           UserError: There is no dev set (`eval_every_n_steps` is 0).
         """
-        if self._evaluate is None:
+        if self._evaluator is None:
             raise UserError("eval_every_n_steps", "is 0, so there is no dev set; use 1 or more")
         self.metrics.pause()
-        evaluation = self._evaluate(self.state.eval_params, self.state.non_trainable)
+        evaluation = self._evaluator(self.state.eval_params, self.state.non_trainable)
         if self.writer:
             log_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
         return evaluation.numbers
