@@ -174,7 +174,7 @@ def test_metrics_of_a_wrong_form_are_told(metrics, message):
 
 def test_no_training_data_at_all():
     assert error(default_config("BasicSeq2Seq")) == (
-        f"{TRAIN}.source_files: is empty; give source_files and target_files, or builtin, one of: "
+        f"{TRAIN}.source_files: is empty; use source_files and target_files, or builtin, one of: "
         "toy_copy, toy_reverse, cmudict"
     )
 

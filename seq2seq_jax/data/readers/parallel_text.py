@@ -73,8 +73,6 @@ class ParallelTextInputPipeline:
         self._source_files = split_file_names(source_files)
         self._target_files = split_file_names(target_files)
         _check_files(self._source_files, self._target_files, builtin, key)
-        if not self._source_files:
-            _check_builtin(builtin, split, key)
         for file in self._source_files + self._target_files:
             check_readable(file)
 
@@ -148,14 +146,5 @@ def _check_files(sources: list[str], targets: list[str], builtin: str, key: str)
         raise UserError(f"{key}.{name}", what)
     if not sources and not builtin:
         corpora = ", ".join(BUILTIN_CORPORA)
-        what = f"is empty; give source_files and target_files, or builtin, one of: {corpora}"
+        what = f"is empty; use source_files and target_files, or builtin, one of: {corpora}"
         raise UserError(f"{key}.source_files", what)
-
-
-def _check_builtin(name: str, split: str, key: str) -> None:
-    if name not in BUILTIN_CORPORA:
-        raise UserError(
-            f"{key}.builtin", f"no built-in corpus {name!r}; valid: {', '.join(BUILTIN_CORPORA)}"
-        )
-    if split not in SPLITS:
-        raise UserError(f"{key}.split", f"no split {split!r}; valid: {', '.join(SPLITS)}")

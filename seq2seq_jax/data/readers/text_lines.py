@@ -37,8 +37,9 @@ def read_lines(path: str | os.PathLike[str], *, single_pass: bool = False) -> It
         (FILE:LINE) a line is not UTF-8 or is longer than `MAX_LINE_BYTES`.
     """
     name = os.fspath(path)
-    with _open(name, single_pass) as file:
-        yield from decode_lines(file, name)
+    file = open_bytes(name, single_pass=single_pass)
+    with decompress(file, name) if name.endswith(".gz") else file as content:
+        yield from decode_lines(content, name)
 
 
 def decode_lines(file: BinaryIO, name: str) -> Iterator[str]:
@@ -108,7 +109,7 @@ def check_readable(path: str, *, single_pass: bool = False) -> None:
     """
     if single_pass and Path(path).is_fifo():  # its writer would not wait until it is opened again
         return
-    _open_bytes(path, single_pass).close()
+    open_bytes(path, single_pass=single_pass).close()
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -124,11 +125,54 @@ def file_digest(path: str | os.PathLike[str]) -> str:
       UserError: The file cannot be read.
     """
     name = os.fspath(path)
-    with _open_bytes(name, single_pass=False) as file:
+    with open_bytes(name) as file:
         try:
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise UserError(name, f"cannot be read ({_reason(error)})") from error
+
+
+def open_bytes(path: str | os.PathLike[str], *, single_pass: bool = False) -> io.BufferedReader:
+    """Open a file of bytes that must not change its size while it is read.
+
+    Args:
+      path: The name of the file.
+      single_pass: As in `read_lines`; otherwise a pipe is an error.
+
+    Returns:
+      The file. Reading it raises UserError if its size changes.
+
+    Raises:
+      UserError: The file is missing or cannot be opened.
+    """
+    name = os.fspath(path)
+    try:
+        # Checked before the file is opened, because opening a pipe waits for its writer.
+        if not single_pass:
+            _check_kind(name)
+        return io.BufferedReader(_File(name), 1 << 16)
+    except (OSError, ValueError) as error:  # ValueError: the name has a NUL character
+        raise UserError(name, f"cannot be read ({_reason(error)})") from error
+
+
+def decompress(file: io.BufferedReader, name: str) -> BinaryIO:
+    """Decompress a gzip file; closing the result also closes the file.
+
+    Args:
+      file: The open file.
+      name: Its name, for the error message.
+
+    Returns:
+      The decompressed file.
+
+    Raises:
+      UserError: The file is empty.
+    """
+    if file.peek(1) == b"":  # GzipFile would read it as a file without content
+        file.close()
+        raise UserError(name, "cannot be read (it is empty, so it is not a gzip file)")
+    # GzipFile reads lines in Python; a buffer around it does so in C.
+    return _Decompressed(cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb")), file)
 
 
 class _File(io.FileIO):
@@ -156,28 +200,6 @@ class _File(io.FileIO):
                 " wait until it is complete, or use a copy",
             )
         return count
-
-
-def _open(name: str, single_pass: bool) -> BinaryIO:
-    file = _open_bytes(name, single_pass)
-    if not name.endswith(".gz"):
-        return file
-    if file.peek(1) == b"":  # GzipFile would read it as a file without lines
-        file.close()
-        raise UserError(name, "cannot be read (it is empty, so it is not a gzip file)")
-    # GzipFile reads lines in Python; a buffer around it does so in C.
-    decompressed = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
-    return _Decompressed(decompressed, file)
-
-
-def _open_bytes(name: str, single_pass: bool) -> io.BufferedReader:
-    try:
-        # Checked before the file is opened, because opening a pipe waits for its writer.
-        if not single_pass:
-            _check_kind(name)
-        return io.BufferedReader(_File(name), 1 << 16)
-    except (OSError, ValueError) as error:  # ValueError: the name has a NUL character
-        raise UserError(name, f"cannot be read ({_reason(error)})") from error
 
 
 class _Decompressed(io.BufferedReader):

@@ -12,18 +12,16 @@ A checksum is CRC-32C, rotated and shifted. The whole file can be compressed by 
 recognized by its content, not by its name. An empty file has no records.
 """
 
-import gzip
-import io
 import os
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import google_crc32c
 
-from seq2seq_jax.data.readers.text_lines import check_readable
+from seq2seq_jax.data.readers.text_lines import decompress, open_bytes
 from seq2seq_jax.utils.errors import UserError
 
 MAX_RECORD_BYTES = (1 << 31) - 1
@@ -130,39 +128,17 @@ def masked_crc32c(data: bytes) -> int:
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _PIECE = 1 << 24
-_BUFFER = 1 << 20
 _DAMAGED = "the file is damaged; copy it again or use another copy"
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
     """Open a file, decompressed if necessary, that must not change its size while it is read."""
-    check_readable(name)
-    with io.BufferedReader(io.FileIO(name), _BUFFER) as file:
-        size = os.fstat(file.fileno()).st_size
-        start = file.peek(_HEADER.size)
-        if not start and name.endswith(".gz"):
-            raise UserError(name, "cannot be read (it is empty, so it is not a gzip file)")
-        try:
-            if is_gzip(start):
-                decompressed = cast(io.RawIOBase, gzip.GzipFile(fileobj=file, mode="rb"))
-                yield io.BufferedReader(decompressed, _BUFFER)
-            else:
-                yield file
-        except UserError as error:
-            _check_size(file, name, size, error)
-            raise
-        _check_size(file, name, size, None)
-
-
-def _check_size(file: BinaryIO, name: str, size: int, cause: Exception | None) -> None:
-    now = os.fstat(file.fileno()).st_size
-    if now != size:
-        raise UserError(
-            name,
-            f"had {size:,} bytes when it was opened and has {now:,} now: something is writing to "
-            "it; wait until it is complete, or use a copy",
-        ) from cause
+    file = open_bytes(name)
+    start = file.peek(_HEADER.size)
+    is_compressed = is_gzip(start) if start else name.endswith(".gz")
+    with decompress(file, name) if is_compressed else file as content:
+        yield content
 
 
 def _next_record(file: BinaryIO, name: str, number: int) -> bytes | None:
@@ -170,14 +146,14 @@ def _next_record(file: BinaryIO, name: str, number: int) -> bytes | None:
     if not header:
         return None
     if len(header) < _HEADER.size:
-        _refuse_text(header, name, number)
+        _reject_text(header, name, number)
         raise UserError(
             f"{name} record {number}",
             f"is truncated in its header: {len(header)} of {_HEADER.size} bytes; {_DAMAGED}",
         )
     length, checksum = _HEADER.unpack(header)
     if masked_crc32c(header[:8]) != checksum:
-        _refuse_text(header, name, number)
+        _reject_text(header, name, number)
         or_other = ", or this is not a TFRecord file" if number == 1 else ""
         raise UserError(
             f"{name} record {number}", f"the checksum of its length is wrong: {_DAMAGED}{or_other}"
@@ -212,7 +188,7 @@ def _read(file: BinaryIO, length: int) -> bytes:
     return b"".join(pieces)
 
 
-def _refuse_text(start: bytes, name: str, number: int) -> None:
+def _reject_text(start: bytes, name: str, number: int) -> None:
     # The last character can be incomplete. The length of a record contains zeros, so it is not
     # printable.
     text = start.decode("utf-8", "ignore").removeprefix("\ufeff")

@@ -74,17 +74,8 @@ def test_a_line_that_is_not_utf8_is_reported_with_file_and_line(tmp_path):
 
 def test_no_files_and_no_builtin_corpus_is_an_error():
     assert message() == (
-        f"{KEY}.source_files: is empty; give source_files and target_files, or builtin, one of: "
+        f"{KEY}.source_files: is empty; use source_files and target_files, or builtin, one of: "
         "toy_copy, toy_reverse, cmudict"
-    )
-
-
-def test_an_unknown_builtin_corpus_or_split_is_an_error():
-    assert message(builtin="toy") == (
-        f"{KEY}.builtin: no built-in corpus 'toy'; valid: toy_copy, toy_reverse, cmudict"
-    )
-    assert message(builtin="toy_copy", split="validation") == (
-        f"{KEY}.split: no split 'validation'; valid: train, dev, test"
     )
 
 
