@@ -127,7 +127,7 @@ def runs():
         if page.relative_to(ROOT).as_posix() in RUN_ELSEWHERE:
             continue
         for arguments in _ours_of(page):
-            flags, overrides = cli.parse_arguments(arguments)
+            flags, overrides = _parse(arguments)
             if getattr(flags, "config", None):
                 workdir = getattr(flags, "workdir", None)
                 workdir = workdir or f"runs/{config_name(flags.config)}"
@@ -175,7 +175,7 @@ def _refused() -> dict[str, str]:
 
 def _check_ours(arguments, runs):
     whole = "..." not in arguments
-    flags, overrides = cli.parse_arguments([word for word in arguments if word != "..."])
+    flags, overrides = _parse([word for word in arguments if word != "..."])
     given = getattr(flags, "config", None)
     base = (
         _config_file(given)
@@ -187,6 +187,12 @@ def _check_ours(arguments, runs):
     config = resolve(base, overrides)
     if arguments[0] in ("train", "prepare") and whole:
         check_training(config)
+
+
+def _parse(arguments):
+    """The flags and overrides of a command, without the overrides that ask for a list of keys."""
+    flags, overrides = cli.parse_arguments(arguments)
+    return flags, [(key, text) for key, text in overrides if key.split(".")[-1] != "help"]
 
 
 def _config_file(path):
