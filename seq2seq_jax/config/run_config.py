@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from seq2seq_jax.schema.keys import BUCKETS, FRACTION, NON_EMPTY, at_least, one_of
 from seq2seq_jax.schema.parameters import Choice, ClassOf
+from seq2seq_jax.schema.rules import BUCKETS, FRACTION, NON_EMPTY, at_least, one_of
 
 
 @dataclass(frozen=True)

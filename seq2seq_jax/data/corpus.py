@@ -11,7 +11,7 @@ import numpy as np
 from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.tokenized_cache import TokenizedSide, TokenizedText
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
 
 

@@ -22,7 +22,7 @@ from seq2seq_jax.data.tokenizers import (
     Tokenizer,
     Tokenizers,
 )
-from seq2seq_jax.schema.keys import at_least, one_of
+from seq2seq_jax.schema.rules import at_least, one_of
 from seq2seq_jax.utils.logging import progress_count
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from seq2seq_jax.data.bpe import CONTINUATION, BPECodes, join_pieces
 from seq2seq_jax.data.sentencepiece_model import load_sentencepiece
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
-from seq2seq_jax.schema.keys import function_name
+from seq2seq_jax.schema.rules import function_name
 from seq2seq_jax.utils.errors import UserError
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from seq2seq_jax.data.tokenizers import POSTPROCESSING, find_postprocessing
-from seq2seq_jax.schema.keys import between, one_of
+from seq2seq_jax.schema.rules import between, one_of
 
 Tokens = Sequence[str]
 Results = dict[str, float | str]

@@ -14,7 +14,7 @@ from flax import struct
 from seq2seq_jax.models.functions import symmetric_uniform, xavier_uniform
 from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.ops.rnn_scan import keep
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 
 __all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
 

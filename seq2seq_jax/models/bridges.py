@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, xavier_uniform
-from seq2seq_jax.schema.keys import NON_EMPTY
+from seq2seq_jax.schema.rules import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]

@@ -20,7 +20,7 @@ from flax import linen as nn
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import keep
-from seq2seq_jax.schema.keys import PROBABILITY, at_least
+from seq2seq_jax.schema.rules import PROBABILITY, at_least
 
 __all__ = ["BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LayerNormBasicLSTMCell"]
 

@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
-from seq2seq_jax.schema.keys import PROBABILITY, at_least, function_name
+from seq2seq_jax.schema.rules import PROBABILITY, at_least, function_name
 
 Array = jax.Array
 

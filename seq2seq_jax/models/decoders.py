@@ -12,7 +12,7 @@ from seq2seq_jax.models.encoders import InitScale
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 
 __all__ = ["AttentionDecoder", "BasicDecoder"]
 

@@ -8,7 +8,7 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 
 Array = jax.Array
 

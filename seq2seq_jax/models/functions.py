@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.schema.keys import function_name
+from seq2seq_jax.schema.rules import function_name
 
 Array = jax.Array
 

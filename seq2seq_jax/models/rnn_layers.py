@@ -17,8 +17,8 @@ from seq2seq_jax.models.cells import BasicLSTMCell
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import scan_over_time
-from seq2seq_jax.schema.keys import PROBABILITY, at_least, one_of
 from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
+from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
 
 Array = jax.Array
 State = Any  # the state of one cell, a pytree of [B, D]

@@ -16,8 +16,8 @@ from seq2seq_jax.models.decoders import DecoderStep
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
 from seq2seq_jax.ops.rnn_scan import scan_over_time
-from seq2seq_jax.schema.keys import at_least
 from seq2seq_jax.schema.parameters import Choice, ClassOf
+from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
 
 Array = jax.Array

@@ -7,54 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seq2seq_jax.schema.names import did_you_mean
-from seq2seq_jax.schema.rules import (
-    ANYTHING,
-    AVERAGE,
-    BUCKETS,
-    CHECKPOINT,
-    COLUMN,
-    FILES,
-    FRACTION,
-    NON_EMPTY,
-    PROBABILITY,
-    SUCCESSORS,
-    Rule,
-    above,
-    at_least,
-    between,
-    function_name,
-    one_of,
-)
+from seq2seq_jax.schema.rules import ANYTHING, Rule
 from seq2seq_jax.utils.errors import UserError
-
-# The rules are exported here too, so that a class needs one import for all that it declares.
-__all__ = [
-    "ANYTHING",
-    "AVERAGE",
-    "BUCKETS",
-    "CHECKPOINT",
-    "COLUMN",
-    "FILES",
-    "FRACTION",
-    "NON_EMPTY",
-    "PROBABILITY",
-    "REQUIRED",
-    "SUCCESSORS",
-    "UNSET",
-    "ClassList",
-    "ClassName",
-    "Key",
-    "Params",
-    "Rule",
-    "Table",
-    "above",
-    "at_least",
-    "between",
-    "check_value",
-    "describe_expected",
-    "function_name",
-    "one_of",
-]
 
 Table = dict[str, Any]
 """Maps names to entries: a `Key`, `ClassName`, `Params`, `ClassList`, or the table of a group."""

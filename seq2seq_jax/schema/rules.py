@@ -139,25 +139,10 @@ SUCCESSORS = Rule(
 PROBABILITY = Rule("above 0 and at most 1", lambda value: 0 < value <= 1, name="PROBABILITY")
 FRACTION = Rule("at least 0 and below 1", lambda value: 0 <= value < 1, name="FRACTION")
 
-_CONSTANTS = (
-    NON_EMPTY,
-    FILES,
-    BUCKETS,
-    CHECKPOINT,
-    COLUMN,
-    AVERAGE,
-    SUCCESSORS,
-    PROBABILITY,
-    FRACTION,
-)
 _FACTORIES: dict[str, Callable[..., Rule]] = {
-    "at_least": at_least,
-    "above": above,
-    "between": between,
-    "one_of": one_of,
-    "function_name": function_name,
-    **{rule.name: lambda rule=rule: rule for rule in _CONSTANTS},
+    factory.__name__: factory for factory in (at_least, above, between, one_of, function_name)
 }
+_CONSTANTS = {rule.name: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 
 
 def make_rule(name: str, *arguments: Any) -> Rule:
@@ -167,4 +152,4 @@ def make_rule(name: str, *arguments: Any) -> Rule:
       >>> make_rule("at_least", 1) == at_least(1)
       True
     """
-    return _FACTORIES[name](*arguments)
+    return _FACTORIES[name](*arguments) if name in _FACTORIES else _CONSTANTS[name]

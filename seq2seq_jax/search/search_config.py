@@ -9,7 +9,8 @@ from jaxtyping import Array, Float, Int
 
 from seq2seq_jax.config import import_dotted
 from seq2seq_jax.config.classes import resolve_class
-from seq2seq_jax.schema.keys import (
+from seq2seq_jax.schema.parameters import construct
+from seq2seq_jax.schema.rules import (
     AVERAGE,
     CHECKPOINT,
     FILES,
@@ -19,7 +20,6 @@ from seq2seq_jax.schema.keys import (
     at_least,
     one_of,
 )
-from seq2seq_jax.schema.parameters import construct
 
 ChooseSuccessors = Callable[[Array], Array]
 """scores [B, K, V] -> [B, K] i32, distinct indices into the flattened [K V] scores, in the order of

@@ -13,8 +13,8 @@ import optax
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
-from seq2seq_jax.schema.keys import FRACTION, above, at_least
 from seq2seq_jax.schema.parameters import Aliases, ClassOf, FrozenMapping, ParamsOf, construct
+from seq2seq_jax.schema.rules import FRACTION, above, at_least
 from seq2seq_jax.training.gradient_transforms import (
     clip_by_global_norm,
     clip_embeddings,

@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from seq2seq_jax.schema.keys import PROBABILITY, above, at_least, function_name
+from seq2seq_jax.schema.rules import PROBABILITY, above, at_least, function_name
 
 DECAY_TYPES = (
     "exponential_decay",

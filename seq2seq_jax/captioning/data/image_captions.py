@@ -15,7 +15,7 @@ from seq2seq_jax.data.batches import prefetch
 from seq2seq_jax.data.readers.input_pipeline import InputPipelineConfig, split_file_names
 from seq2seq_jax.data.readers.records import check_random_access
 from seq2seq_jax.data.readers.text_lines import check_readable
-from seq2seq_jax.schema.keys import FILES, NON_EMPTY, at_least, one_of
+from seq2seq_jax.schema.rules import FILES, NON_EMPTY, at_least, one_of
 from seq2seq_jax.utils.errors import UserError
 
 ON_ERROR = ("fail", "skip")

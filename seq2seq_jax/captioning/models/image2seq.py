@@ -18,8 +18,8 @@ from seq2seq_jax.models.seq2seq import (
     BridgeChoice,
     EmbeddingConfig,
 )
-from seq2seq_jax.schema.keys import at_least, one_of
 from seq2seq_jax.schema.parameters import Choice, ClassOf
+from seq2seq_jax.schema.rules import at_least, one_of
 
 Array = jax.Array
 

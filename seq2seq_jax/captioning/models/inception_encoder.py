@@ -11,7 +11,7 @@ from seq2seq_jax.captioning.models.inception_v3 import BLOCKS, InceptionV3
 from seq2seq_jax.captioning.models.prototypes import Prototypes
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
-from seq2seq_jax.schema.keys import FRACTION, PROBABILITY, above, at_least, one_of
+from seq2seq_jax.schema.rules import FRACTION, PROBABILITY, above, at_least, one_of
 from seq2seq_jax.utils.errors import UserError
 
 Array = jax.Array

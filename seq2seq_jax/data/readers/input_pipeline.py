@@ -22,8 +22,9 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from seq2seq_jax.schema.keys import Table, at_least
+from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.parameters import collect_parameters
+from seq2seq_jax.schema.rules import at_least
 
 
 class TextPair(NamedTuple):

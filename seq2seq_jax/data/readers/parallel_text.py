@@ -9,7 +9,7 @@ from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
 from seq2seq_jax.data.readers.toy import toy_copy, toy_reverse
-from seq2seq_jax.schema.keys import FILES, one_of
+from seq2seq_jax.schema.rules import FILES, one_of
 from seq2seq_jax.utils.errors import UserError
 
 SPLITS = ("train", "dev", "test")

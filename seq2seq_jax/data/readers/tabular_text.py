@@ -14,7 +14,7 @@ from seq2seq_jax.data.readers.text_lines import (
     file_digest,
     read_lines,
 )
-from seq2seq_jax.schema.keys import COLUMN, FILES, one_of
+from seq2seq_jax.schema.rules import COLUMN, FILES, one_of
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("tsv", "csv")

@@ -12,7 +12,7 @@ from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
 from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
 from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file_instructions
-from seq2seq_jax.schema.keys import NON_EMPTY
+from seq2seq_jax.schema.rules import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 

@@ -8,7 +8,7 @@ from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
 from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
-from seq2seq_jax.schema.keys import FILES, NON_EMPTY
+from seq2seq_jax.schema.rules import FILES, NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
 

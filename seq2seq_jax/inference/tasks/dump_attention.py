@@ -11,7 +11,7 @@ from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.array_file import ArrayFile
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
 from seq2seq_jax.reports.attention_plot import plot_attention
-from seq2seq_jax.schema.keys import one_of
+from seq2seq_jax.schema.rules import one_of
 from seq2seq_jax.utils.errors import UserError
 
 

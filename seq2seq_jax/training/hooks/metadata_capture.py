@@ -7,7 +7,7 @@ from typing import Annotated
 import jax
 
 from seq2seq_jax.data.batches import Batch
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.train_step import TrainState
 

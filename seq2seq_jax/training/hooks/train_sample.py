@@ -9,7 +9,7 @@ import numpy as np
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.schema.keys import at_least
+from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun
 from seq2seq_jax.training.stopping import Every
 from seq2seq_jax.training.train_step import TrainState
