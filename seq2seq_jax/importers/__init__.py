@@ -1,1 +1,1 @@
-"""Models that google/seq2seq has trained."""
+"""Import of models that google/seq2seq has trained."""

@@ -1,4 +1,4 @@
-"""Moving in: from a model of google/seq2seq to a workdir that train, eval and infer accept."""
+"""Convert a trained model of google/seq2seq to a workdir for train, eval and infer."""
 
 import logging
 import os
@@ -25,31 +25,33 @@ def import_tf(
     vocab_target: str,
     path: str,
 ) -> None:
-    """Writes a workdir with the imported model as step 0; training goes on from there.
+    """Write a workdir whose checkpoint at step 0 is the imported model.
 
-    The optimizer starts afresh: its slots in TensorFlow are not taken over. `embedding.share` is
-    turned off, because google/seq2seq made two tables all the same.
+    Training can continue from there. The state of the optimizer is not imported. `embedding.share`
+    is turned off, because google/seq2seq has two embedding tables even with this option.
 
     Args:
-      params_files: its YAML files, merged in order, its `train_options.json`, or a JSON file of
-        `model` and `model_params`.
-      variables_file: an .npz of its variables by their TensorFlow names, or, where TensorFlow is
+      params_files: The YAML files of the model, merged in order, its `train_options.json`, or a
+        JSON file of `model` and `model_params`.
+      variables_file: An .npz file of its variables by their TensorFlow names or, if TensorFlow is
         installed, a checkpoint (the prefix of its files).
-      vocab_source, vocab_target: its vocabulary files.
-      path: of the workdir, which must not have a run yet.
+      vocab_source: Its source vocabulary file.
+      vocab_target: Its target vocabulary file.
+      path: The workdir, which must not contain a run.
 
     Raises:
-      UserError: something does not fit; then nothing is written.
+      UserError: A file cannot be used, or the variables do not fit the model. Then nothing is
+        written.
     """
     workdir = Workdir(path)
     if workdir.config_file.exists():
-        raise UserError(path, "has a run already; another --workdir would do")
+        raise UserError(path, "contains a run; use another --workdir")
     given = read_tf_config(params_files)
     given.vocab_source, given.vocab_target = "", ""
     config = resolve(given)
     if config.embedding.share:
         config.embedding.share = False
-        _log.info("embedding.share turned off: the imported model has two tables")
+        _log.info("Set embedding.share=False: the imported model has two embedding tables")
     vocabularies = Vocabularies(Vocabulary.read(vocab_source), Vocabulary.read(vocab_target))
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     is_archive = variables_file.endswith(".npz")
@@ -70,25 +72,32 @@ def import_tf(
     )
     workdir.write_vocabularies(vocabularies)
     write_config(config, workdir.config_file)
-    _log.info("imported %s into %s", variables_file, path)
+    _log.info("Imported %s into %s", variables_file, path)
 
 
 def read_checkpoint(path: str) -> dict[str, np.ndarray]:
-    """The variables of a TensorFlow checkpoint by their names.
+    """Read the variables of a TensorFlow checkpoint.
+
+    Args:
+      path: The prefix of its files.
+
+    Returns:
+      The variables by their names.
 
     Raises:
-      UserError: TensorFlow is not installed, or cannot read it.
+      UserError: TensorFlow is not installed, or cannot read the checkpoint.
     """
     try:
         import tensorflow
     except ImportError as error:
         raise UserError(
             os.fspath(path),
-            "is no .npz file; a checkpoint needs TensorFlow, which is not installed here:"
-            " write an .npz where it is (docs/from_tf_seq2seq.md shows how)",
+            "is not an .npz file, and reading a checkpoint requires TensorFlow, which is not"
+            " installed; convert it to .npz on a machine with TensorFlow (see"
+            " docs/from_tf_seq2seq.md)",
         ) from error
     try:
         reader = tensorflow.train.load_checkpoint(path)
     except (ValueError, RuntimeError, tensorflow.errors.OpError) as error:
-        raise UserError(os.fspath(path), f"no readable checkpoint: {error}") from error
+        raise UserError(os.fspath(path), f"is not a readable checkpoint ({error})") from error
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}

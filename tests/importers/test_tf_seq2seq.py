@@ -1,4 +1,4 @@
-"""Moving in: a model that google/seq2seq trained, through the command line."""
+"""The import of a model that google/seq2seq trained, on the command line."""
 
 import io
 import json
@@ -23,14 +23,14 @@ def trained():
 
 @pytest.fixture(scope="module")
 def files(trained, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tf")
-    (folder / "train_options.json").write_text(str(trained["meta/hparams"]))
+    directory = tmp_path_factory.mktemp("tf")
+    (directory / "train_options.json").write_text(str(trained["meta/hparams"]))
     for name, key in (
         ("vocab.source", "in/vocab_lines"),
         ("vocab.target", "in/vocab_target_lines"),
     ):
-        (folder / name).write_text("".join(f"{line}\n" for line in trained[key]), "utf-8")
-    return folder
+        (directory / name).write_text("".join(f"{line}\n" for line in trained[key]), "utf-8")
+    return directory
 
 
 def arguments(files, workdir, variables=GOLDEN, params="train_options.json"):
@@ -50,16 +50,16 @@ def workdir(files):
     return files / "run"
 
 
-def test_an_imported_model_gives_the_originals_text(workdir, trained):
-    sources, wanted = trained["in/source_lines"][:64], trained["out/greedy_lines"][:64]
+def test_an_imported_model_decodes_the_same_texts_as_the_original(workdir, trained):
+    sources, expected = trained["in/source_lines"][:64], trained["out/greedy_lines"][:64]
     predictor = Predictor.from_workdir(str(workdir))
 
-    assert [p.text for p in predictor.predict([str(line) for line in sources])] == list(wanted)
+    assert [p.text for p in predictor.predict([str(line) for line in sources])] == list(expected)
 
 
-def test_training_goes_on_from_an_imported_model(workdir, tmp_path):
+def test_training_continues_from_an_imported_model(workdir, tmp_path):
     shutil.copytree(workdir, tmp_path / "run")
-    # An imported model has no data of its own, so that naming some is no change of configuration.
+    # An imported model has no data, so naming some does not change its configuration.
     data = ["--config.input_pipeline_train.params.builtin=toy_reverse"]
     steps = ["--config.train_steps=2", "--config.eval_every_n_steps=0"]
     assert main(["train", f"--workdir={tmp_path / 'run'}", *data, *steps]) == 0
@@ -72,21 +72,19 @@ def test_training_goes_on_from_an_imported_model(workdir, tmp_path):
 def test_a_workdir_with_a_run_is_not_overwritten(workdir, files, capsys):
     assert main(arguments(files, workdir)) == 2
 
-    assert capsys.readouterr().err == (
-        f"error: {workdir}: has a run already; another --workdir would do\n"
-    )
+    assert capsys.readouterr().err == (f"error: {workdir}: contains a run; use another --workdir\n")
 
 
-def test_missing_and_unknown_variables_are_listed_and_nothing_is_written(
+def test_variables_that_do_not_fit_are_listed_and_nothing_is_written(
     files, trained, tmp_path, capsys
 ):
     changed = {name: array for name, array in trained.items() if "logits/biases" not in name}
-    changed["var/model/att_seq2seq/decode/nothing_of_ours"] = np.zeros(3, np.float32)
+    changed["var/model/att_seq2seq/decode/unexpected_name"] = np.zeros(3, np.float32)
     np.savez(tmp_path / "changed.npz", **changed)
 
     assert main(arguments(files, tmp_path / "run", tmp_path / "changed.npz")) == 2
     error = capsys.readouterr().err
-    assert "logits/biases" in error and "nothing_of_ours" in error
+    assert "logits/biases" in error and "unexpected_name" in error
     assert not (tmp_path / "run").exists()
 
 
@@ -104,14 +102,14 @@ def test_yaml_files_are_merged_in_order(files, trained, tmp_path):
     assert config["embedding"]["dim"] == 128
 
 
-def test_a_checkpoint_without_tensorflow_says_what_would_do(files, tmp_path, capsys):
+def test_a_checkpoint_without_tensorflow_is_an_error_with_a_remedy(files, tmp_path, capsys):
     assert main(arguments(files, tmp_path / "run", variables="model.ckpt-1001")) == 2
 
-    assert "TensorFlow, which is not installed here" in capsys.readouterr().err
+    assert "TensorFlow, which is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("beam_width", "output"), [(0, "greedy_lines"), (5, "beam5_lines")])
-def test_the_command_line_answers_as_the_original_did(
+def test_the_command_line_answers_like_the_original(
     workdir, trained, beam_width, output, monkeypatch, tmp_path
 ):
     source = tmp_path / "source"
@@ -121,7 +119,7 @@ def test_the_command_line_answers_as_the_original_did(
 
     assert main(["infer", f"--workdir={workdir}", f"--input={source}", beam]) == 0
     sys.stdout.seek(0)
-    answers, wanted = sys.stdout.read().splitlines(), trained[f"out/{output}"]
-    assert len(answers) == len(wanted) == 1000
-    # Near-ties may fall the other way on another machine.
-    assert sum(answer == line for answer, line in zip(answers, wanted, strict=True)) >= 995
+    answers, expected = sys.stdout.read().splitlines(), trained[f"out/{output}"]
+    assert len(answers) == len(expected) == 1000
+    # Near-ties can be decided differently on another machine.
+    assert sum(answer == line for answer, line in zip(answers, expected, strict=True)) >= 995

@@ -1,4 +1,4 @@
-"""Variables that fit become parameters; those that do not are all named."""
+"""The import of variables of google/seq2seq as parameters."""
 
 import json
 
@@ -51,7 +51,7 @@ def model():
     return small_model()
 
 
-def test_the_matrix_of_a_cell_is_cut_below_its_inputs(model):
+def test_the_matrix_of_a_cell_is_split_into_input_and_state(model):
     variables = small_variables()
     cell = import_model(model, variables)["encoder"]["forward"]["cell_0"]
     gates, candidate = (
@@ -72,7 +72,7 @@ def test_the_matrix_of_a_cell_is_cut_below_its_inputs(model):
         lambda name: f"var/{name.removeprefix(SCOPE)}",
     ],
 )
-def test_prefixes_and_output_numbers_of_names_do_not_matter(model, renamed):
+def test_prefixes_and_output_numbers_of_names_are_ignored(model, renamed):
     variables = small_variables()
     expected = import_model(model, variables)
     renamed_variables = {renamed(name): array for name, array in variables.items()}
@@ -80,18 +80,18 @@ def test_prefixes_and_output_numbers_of_names_do_not_matter(model, renamed):
     np.testing.assert_equal(params, expected)
 
 
-def test_where_some_names_have_the_prefix_var_the_others_are_no_variables(model):
+def test_names_without_the_prefix_var_are_ignored_if_others_have_it(model):
     variables = {f"var/{name}": array for name, array in small_variables().items()}
     import_model(model, {**variables, "in/x": np.zeros(3), "meta/class": np.array("GRUCell")})
 
 
-def test_what_only_training_needed_is_passed_over(model):
+def test_variables_that_only_training_needs_are_ignored(model):
     weights = f"{SCOPE}decode/fully_connected/weights"
     extra = ("global_step", f"{SCOPE}Variable", f"{SCOPE}OptimizeLoss/{weights}/Adam_1")
     import_model(model, {**small_variables(), **{name: np.zeros(()) for name in extra}})
 
 
-def test_missing_and_unknown_variables_are_all_listed(model):
+def test_an_error_lists_all_missing_and_unexpected_variables(model):
     variables = small_variables()
     for name in ("encode/source_embedding/W", "decode/fully_connected/biases"):
         del variables[SCOPE + name]
@@ -101,7 +101,7 @@ def test_missing_and_unknown_variables_are_all_listed(model):
     assert str(error.value) == (
         "weights.npz: variables do not fit the model; "
         "missing: decode/fully_connected/biases, encode/source_embedding/W; "
-        "unknown: decode/attention/v_att"
+        "unexpected: decode/attention/v_att"
     )
 
 
@@ -113,15 +113,15 @@ def test_missing_and_unknown_variables_are_all_listed(model):
         ("encode/forward_rnn_encoder/rnn/gru_cell/gates/weights", (2, 6)),
     ],
 )
-def test_a_variable_of_a_wrong_shape_is_named_with_it(model, name, shape):
+def test_a_variable_with_a_wrong_shape_is_an_error_that_names_the_shape(model, name, shape):
     variables = {**small_variables(), SCOPE + name: np.zeros(shape, np.float32)}
     with pytest.raises(UserError, match=f"{name} {shape[0]}x{shape[1]}"):
         import_model(model, variables)
 
 
-def test_a_shared_embedding_is_refused_since_there_are_two_tables():
+def test_a_shared_embedding_is_rejected_because_there_are_two_tables():
     shared = small_model(embedding={"share": True})
-    with pytest.raises(UserError, match=r"^embedding.share: .*two tables"):
+    with pytest.raises(UserError, match=r"^embedding.share: .*two embedding tables"):
         import_model(shared, small_variables())
 
 
@@ -133,15 +133,15 @@ def test_the_second_table_of_a_shared_embedding_has_another_name(model):
     np.testing.assert_array_equal(params["target_embedding"]["embedding"], table)
 
 
-def test_a_file_that_is_not_there_or_no_npz_is_refused_by_name(tmp_path):
+def test_a_missing_file_and_a_file_of_another_kind_are_errors(tmp_path):
     with pytest.raises(UserError, match=r"missing.npz: cannot be read: No such file"):
         read_variables(tmp_path / "missing.npz")
     other = tmp_path / "other.npz"
     other.write_text(json.dumps({"a": 1}))
-    with pytest.raises(UserError, match=r"other.npz: is no .npz file"):
+    with pytest.raises(UserError, match=r"other.npz: is not an .npz file"):
         read_variables(other)
 
 
-def test_an_npz_file_is_read_by_name(tmp_path):
+def test_arrays_of_an_npz_file_are_read_by_name(tmp_path):
     np.savez(tmp_path / "weights.npz", **{"var/a": np.ones(2)})
     np.testing.assert_array_equal(read_variables(tmp_path / "weights.npz")["var/a"], np.ones(2))
