@@ -17,7 +17,7 @@ SUFFIXES = (".yml", ".yaml", ".json")
 
 _log = logging.getLogger(__name__)
 
-# What steered its program and not the model, or has no counterpart here.
+# Keys that concern its program and not the model, or that have no counterpart here.
 _WITHOUT_MEANING = (
     "output_dir",
     "schedule",
@@ -25,22 +25,25 @@ _WITHOUT_MEANING = (
     "optimizer.sync_replicas_to_aggregate",
 )
 _RENAMED = {"model_class": "model", "hparams": "model_params", "tf_random_seed": "seed"}
-# YAML 1.1 wants a dot in a number, and reads 1e-4 as text.
+# YAML 1.1 requires a dot in a number, and reads 1e-4 as text.
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
 def read_tf_config(paths: Sequence[str]) -> ConfigDict:
-    """Merges configuration files of google/seq2seq, later ones over earlier ones.
+    """Merge configuration files of google/seq2seq; later files override earlier ones.
 
-    Keys may be flat (`encoder.params: ...`) at any depth, the model's stand under `model_params`
-    (or, as once, `hparams`), class names have its module's path. The hook that joins replicas'
-    updates is left out with a line in the log: here that is no hook's affair.
+    Keys may be flat (`encoder.params: ...`) at any depth. The keys of the model are below
+    `model_params`, or `hparams` in old files. Class names are paths of its modules. The hook that
+    synchronizes replicas is left out with a line in the log: here, no hook is needed for that.
+
+    Args:
+      paths: YAML files, or the `train_options.json` of a model.
 
     Returns:
-      A configuration to be given to `resolve`: what the files say and no more.
+      A configuration for `resolve`. All its keys count as written.
 
     Raises:
-      UserError: at a file, or at the line of it, that cannot be read.
+      UserError: A file cannot be read. The error names the file, or the line that is wrong.
     """
     merged: dict[str, Any] = {}
     for path in paths:
@@ -54,7 +57,7 @@ def read_tf_config(paths: Sequence[str]) -> ConfigDict:
     if "model" in config:
         config["model"] = config["model"].rpartition(".")[2]
     if "hooks" in config:
-        config["hooks"] = [hook for hook in config["hooks"] if _is_there(hook)]
+        config["hooks"] = [hook for hook in config["hooks"] if _is_known_hook(hook)]
     return ConfigDict(config, type_safe=False)
 
 
@@ -95,7 +98,7 @@ def _set(config: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Flat keys made nested, and numbers that YAML took for text."""
+    """Nest flat keys, and convert numbers that YAML read as text."""
     if isinstance(value, Mapping):
         nested: dict[str, Any] = {}
         for key, part in value.items():
@@ -109,9 +112,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _is_there(hook: Any) -> bool:
+def _is_known_hook(hook: Any) -> bool:
     name = short_name(str(hook["class"] if isinstance(hook, Mapping) else hook))
     if name == "SyncReplicasOptimizerHook":
-        _log.warning("left out %s, which is not there", name)
+        _log.warning("left out the hook %s, which is not needed here", name)
         return False
     return True

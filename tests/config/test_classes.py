@@ -162,7 +162,7 @@ def test_changing_the_model_takes_its_classes_along(caplog):
     assert caplog.messages == ["dropped attention: BasicSeq2Seq has no such key"]
 
 
-def test_a_class_that_is_not_there_yet_can_be_replaced(caplog):
+def test_a_class_that_does_not_exist_yet_can_be_replaced(caplog):
     config = config_of()
     config.encoder["class"] = "PoolingEncoder"
     config.encoder.params = {"pool_size": 3}
@@ -234,7 +234,7 @@ def own_module(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("own_module")
-def test_a_class_of_the_users_own_brings_the_keywords_of_its_constructor():
+def test_a_class_of_the_user_brings_the_keywords_of_its_constructor():
     result = resolve(
         config_of(),
         [
@@ -265,7 +265,7 @@ def test_a_module_brings_its_fields_without_those_of_flax():
 
 
 @pytest.mark.usefixtures("own_module")
-def test_keywords_of_the_users_own_class_are_typed():
+def test_keywords_of_the_user_class_are_typed():
     overrides = [
         ("encoder.class", "my_encoders.MyEncoder"),
         ("encoder.params.width", "3"),
@@ -294,7 +294,7 @@ def test_a_keyword_without_a_default_must_be_set():
         ("my_encoders.NOT_CALLABLE", "my_encoders has no class NOT_CALLABLE"),
     ],
 )
-def test_a_class_that_cannot_be_imported_is_told_at_its_key(name, message):
+def test_a_class_that_cannot_be_imported_is_reported_at_its_key(name, message):
     told = error(config_of(), ("encoder.class", name))
 
     assert told.startswith(f"encoder.class: {message}") and "\n" not in told

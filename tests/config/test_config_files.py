@@ -72,7 +72,7 @@ def test_a_file_that_is_not_python(tmp_path):
         ),
     ],
 )
-def test_a_file_that_fails_is_told_with_the_line(tmp_path, text, message):
+def test_a_file_that_fails_is_reported_with_the_line(tmp_path, text, message):
     assert load_error(tmp_path, text) == message
 
 
@@ -140,7 +140,7 @@ def test_an_error_of_the_users_in_a_file_stays_as_it_is(tmp_path):
         load_config(tmp_path / "c.py")
 
 
-def test_a_relative_path_is_told_with_the_line_too(tmp_path, monkeypatch):
+def test_a_relative_path_is_reported_with_the_line_too(tmp_path, monkeypatch):
     (tmp_path / "c.py").write_text("1 / 0\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^c.py:1: ZeroDivisionError: division by zero$"):
@@ -189,7 +189,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         (b'"\xff"', ": not UTF-8"),
     ],
 )
-def test_a_stored_configuration_that_is_damaged_is_told(tmp_path, content, message):
+def test_a_stored_configuration_that_is_damaged_is_reported(tmp_path, content, message):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(UserError) as raised:
@@ -197,7 +197,7 @@ def test_a_stored_configuration_that_is_damaged_is_told(tmp_path, content, messa
     assert str(raised.value).startswith(f"{path}{message}")
 
 
-def test_a_missing_stored_configuration_is_told(tmp_path):
+def test_a_missing_stored_configuration_is_reported(tmp_path):
     with pytest.raises(
         UserError, match=r"config\.json: cannot be read: No such file or directory$"
     ):

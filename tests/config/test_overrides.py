@@ -105,7 +105,7 @@ def test_numbers_as_text_stay_text():
         ("best_metric", "", 'must be text, not empty; got ""'),
     ],
 )
-def test_a_wrong_value_is_told_with_its_key_and_rule(key, text, message):
+def test_a_wrong_value_is_reported_with_its_key_and_rule(key, text, message):
     assert error((key, text)) == f"{key}: {message}"
 
 
@@ -117,7 +117,7 @@ def test_an_unknown_key_names_the_nearest_then_all():
     )
 
 
-def test_an_unknown_group_is_told_at_its_own_part():
+def test_an_unknown_group_is_reported_at_its_own_part():
     assert error(("enkoder.params.init_scale", "2")).startswith(
         "enkoder.params.init_scale: unknown key enkoder, did you mean encoder? valid: model, "
     )

@@ -55,7 +55,7 @@ def test_no_leaf_is_none():
     assert all(leaf is not None for leaf in leaves(resolve(config_of()).to_dict()))
 
 
-def test_an_unknown_key_of_the_file_is_told():
+def test_an_unknown_key_of_the_file_is_reported():
     config = config_of()
     config.batchsize = 3
 
@@ -65,21 +65,21 @@ def test_an_unknown_key_of_the_file_is_told():
 @pytest.mark.parametrize(
     ("value", "shown"), [("x", '"x"'), (None, "None"), (True, "True"), ([1], "[1]")]
 )
-def test_a_wrong_type_in_the_file_is_told(value, shown):
+def test_a_wrong_type_in_the_file_is_reported(value, shown):
     config = config_of()
     config.batch_size = value
 
     assert error(config) == f"batch_size: must be a whole number, at least 1; got {shown}"
 
 
-def test_a_value_in_place_of_a_group_is_told():
+def test_a_value_in_place_of_a_group_is_reported():
     config = config_of()
     config.source = 3
 
     assert error(config) == "source: must hold keys: max_seq_len, reverse, lowercase; got 3"
 
 
-def test_a_class_name_that_is_no_text_is_told():
+def test_a_class_name_that_is_no_text_is_reported():
     config = config_of()
     config.encoder["class"] = 3
 
@@ -144,7 +144,7 @@ def test_metrics_can_be_none_at_all():
     assert resolve(config_of(), [("metrics", "")]).metrics.to_dict() == {}
 
 
-def test_an_override_of_a_metric_that_is_not_there_is_told():
+def test_an_override_of_a_metric_that_is_not_there_is_reported():
     assert error(config_of(), ("metrics.BleuMetricSpec.params.separator", "")) == (
         "metrics.BleuMetricSpec.params.separator: unknown key BleuMetricSpec, "
         "did you mean LogPerplexityMetricSpec? valid: LogPerplexityMetricSpec"
@@ -162,7 +162,7 @@ def test_an_override_of_a_metric_that_is_not_there_is_told():
         ),
     ],
 )
-def test_metrics_of_a_wrong_form_are_told(metrics, message):
+def test_metrics_of_a_wrong_form_are_reported(metrics, message):
     config = config_of()
     config.metrics = metrics
 

@@ -151,7 +151,7 @@ def test_a_class_of_the_file_that_the_new_model_cannot_use_is_an_error_at_its_ke
         ),
     ],
 )
-def test_classes_for_images_and_for_texts_are_told_apart(model, key, name, valid):
+def test_classes_for_images_and_for_texts_are_reported_apart(model, key, name, valid):
     message = error(default_config(model), (key, name))
     assert message.startswith(f"{key}: {name} does not go with {model}; valid: {valid}")
 
