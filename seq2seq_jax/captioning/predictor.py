@@ -50,7 +50,7 @@ class PicturePredictor:
         self.image_size = image_size(loaded.model.encoder)
         self._devices = Devices(config.parallel)
         self._params = self._devices.replicate(loaded.params)
-        self._collections = self._devices.replicate(dict(loaded.collections))
+        self._collections = self._devices.replicate(dict(loaded.non_trainable))
         self._model, self._precompute = loaded.model, make_precompute(loaded.model)
         inference = make_inference_config(config.inference)
         search = make_search_config(inference)
@@ -60,6 +60,7 @@ class PicturePredictor:
                 loaded.model,
                 self.vocabulary,
                 dataclasses.replace(search, return_attention=attention),
+                kernels=config.kernels,
             )
             for attention in (False, True)
         }

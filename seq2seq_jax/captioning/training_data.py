@@ -103,7 +103,7 @@ def load_image_dev_data(config: ConfigDict, loaded: LoadedModel, devices: Device
     Raises:
       UserError: files that cannot be used, or several models.
     """
-    variables = {name: tree["encoder"] for name, tree in loaded.collections.items()}
+    variables = {name: tree["encoder"] for name, tree in loaded.non_trainable.items()}
     return _dev_data(config, loaded.tokenizers, loaded.vocabularies, variables, devices)
 
 

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     workdir, config = open_text_run(arguments, overrides)
     members = load_ensemble(workdir, config)
     dev_set = load_dev_set(config, members[0].tokenizers, members[0].vocabularies)
-    which = ", ".join(member.which for member in members)
+    which = ", ".join(member.description for member in members)
     say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 

@@ -98,7 +98,9 @@ class DevEvaluator:
         self._first = models if isinstance(models, nn.Module) else models[0]
         self._precompute = problem_of(config).make_precompute(self._first)
         self._loss_sums = _make_loss_sums(models, inference.ensemble_mean)
-        self._decode = make_decode(models, vocabulary, make_search_config(inference))
+        self._decode = make_decode(
+            models, vocabulary, make_search_config(inference), kernels=config.kernels
+        )
         self._seeds = (
             per_example_seeds(inference.sampling.seed, dev.names)
             if inference.sampling.enable

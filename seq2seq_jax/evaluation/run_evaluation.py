@@ -59,7 +59,7 @@ def evaluate(
     first, alone = members[0], len(members) == 1
     devices = Devices(config.parallel)
     dev = problem_of(config).prepare_dev(config, members, devices)
-    say(f"evaluating {', '.join(member.which for member in members)} on {dev.description}")
+    say(f"evaluating {', '.join(member.description for member in members)} on {dev.description}")
     evaluator = DevEvaluator(
         first.model if alone else [member.model for member in members],
         config,
@@ -70,6 +70,6 @@ def evaluate(
         num_samples,
     )
     params = first.params if alone else [member.params for member in members]
-    evaluation = evaluator(devices.replicate(params), devices.replicate(dict(first.collections)))
+    evaluation = evaluator(devices.replicate(params), devices.replicate(dict(first.non_trainable)))
     num_parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(first.params))
     return RunEvaluation(evaluation, first.steps, num_parameters)

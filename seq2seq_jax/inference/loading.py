@@ -1,4 +1,4 @@
-"""Trained models from their workdirs: one checkpoint, the mean of several, or several models."""
+"""Loading trained models: one checkpoint, the average of several, or an ensemble."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
@@ -18,44 +17,51 @@ from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, check_vocabularies_fit
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["LoadedModel", "load_ensemble", "load_model"]
-
 
 class LoadedModel(NamedTuple):
-    """A trained model, with its parameters, and how it splits and numbers text.
+    """A trained model with its parameters, tokenizers and vocabularies.
 
     Attributes:
-      steps: the checkpoint's; several if the parameters are the mean of several.
-      collections: what it has besides parameters; empty for most.
+      model: The model.
+      params: Its parameters; their moving average if training kept one.
+      tokenizers: How it splits texts.
+      vocabularies: How it numbers tokens.
+      steps: The step of the checkpoint; several if the parameters are the average of several.
+      non_trainable: Its variables besides parameters, by collection; empty for most models.
     """
 
-    model: nn.Module
+    model: Any
     params: Any
     tokenizers: Tokenizers
     vocabularies: Vocabularies
     steps: list[int]
-    collections: Collections
+    non_trainable: Collections
 
     @property
     def has_attention(self) -> bool:
         """Whether the decoder attends to the source."""
-        return self.model.has_attention
+        return bool(self.model.has_attention)
 
     @property
-    def which(self) -> str:
-        """Which checkpoints, for people."""
+    def description(self) -> str:
+        """The checkpoints in words: `step 800`."""
         if len(self.steps) == 1:
             return f"step {self.steps[0]}"
-        return f"the mean of steps {' '.join(map(str, sorted(self.steps)))}"
+        return f"the average of steps {' '.join(map(str, sorted(self.steps)))}"
 
 
 def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
-    """The model of a workdir, and behind it those of the workdirs in `inference.ensemble`.
+    """Load the model of a working directory, and those of `inference.ensemble`.
 
-    Which checkpoints are loaded, `config` says for all of them.
+    Args:
+      workdir: The working directory.
+      config: Its resolved configuration, which selects the checkpoints of all members.
+
+    Returns:
+      The models, the one of `workdir` first.
 
     Raises:
-      UserError: as `load_model`; or two of them do not have the same vocabularies and subwords.
+      UserError: As for `load_model`; also, two members have different vocabularies or tokenizers.
     """
     first = load_model(workdir, config)
     loaded = [first]
@@ -69,15 +75,19 @@ def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
 def load_model(
     workdir: Workdir, config: ConfigDict, inference: Mapping[str, Any] | None = None
 ) -> LoadedModel:
-    """The model of a workdir, with the parameters that were evaluated: their moving average, where
-    training kept one.
+    """Load the model of a working directory with the parameters that were evaluated.
 
     Args:
-      config: resolved, of the model.
-      inference: whose `checkpoint` and `average_checkpoints` count; None: those of `config`.
+      workdir: The working directory.
+      config: Its resolved configuration.
+      inference: Keys whose `checkpoint` and `average_checkpoints` select the checkpoints; None:
+        those of `config`.
+
+    Returns:
+      The model. If training kept a moving average of the parameters, it has that.
 
     Raises:
-      UserError: a checkpoint is missing or damaged, or does not fit the configuration.
+      UserError: A checkpoint is missing or damaged, or does not fit the configuration.
     """
     checkpoints = workdir.checkpoints(config)
     vocabularies = workdir.vocabularies()
@@ -91,7 +101,7 @@ def load_model(
     check_vocabularies_fit(data, vocabularies, where)
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     shapes = variable_shapes(model)
-    collections = _collections(workdir, shapes, arrays, data, where)
+    non_trainable = _non_trainable(workdir, shapes, arrays, data, where)
 
     params, steps = _evaluated_params(shapes["params"], arrays, where), [first]
     if len(chosen) > 1:
@@ -104,25 +114,26 @@ def load_model(
         params = jax.tree.map(
             lambda leaf, old: (leaf / len(steps)).astype(old.dtype), total, params
         )
-    return LoadedModel(model, params, tokenizers, vocabularies, steps, collections)
+    return LoadedModel(model, params, tokenizers, vocabularies, steps, non_trainable)
 
 
-def _collections(
+def _non_trainable(
     workdir: Workdir,
     shapes: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray[Any, Any]],
     data: Mapping[str, Any],
     where: str,
 ) -> Collections:
-    """As the run began with, but for statistics of batches, which are in the checkpoint."""
+    """Return the variables that the run started with, and the batch statistics of a checkpoint."""
     template = {name: tree for name, tree in shapes.items() if name != "params"}
-    found = workdir.non_trainable(template, data.get("non_trainable", ""))
-    if "batch_stats" in found:
-        found |= into_template({"batch_stats": template["batch_stats"]}, arrays, where)
-    return found
+    variables: Collections = workdir.non_trainable(template, data.get("non_trainable", ""))
+    if "batch_stats" in variables:
+        batch_stats = into_template({"batch_stats": template["batch_stats"]}, arrays, where)
+        variables = {**variables, **batch_stats}
+    return variables
 
 
-def _evaluated_params(shapes: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+def _evaluated_params(shapes: Any, arrays: Mapping[str, np.ndarray[Any, Any]], where: str) -> Any:
     kind = "params"
     if any(name.startswith("ema_params.") for name in arrays):
         kind = "ema_params"
@@ -130,7 +141,7 @@ def _evaluated_params(shapes: Any, arrays: Mapping[str, np.ndarray], where: str)
 
 
 def _chosen_steps(checkpoints: Checkpoints, inference: Mapping[str, Any]) -> list[int | None]:
-    """The steps that `inference` asks for; [None] for the latest that is whole."""
+    """Return the steps that `inference` selects; [None] for the latest complete checkpoint."""
     average, choice = inference["average_checkpoints"], inference["checkpoint"]
     if average:
         kind, _, count = average.partition(":")
@@ -141,7 +152,7 @@ def _chosen_steps(checkpoints: Checkpoints, inference: Mapping[str, Any]) -> lis
                 "inference.average_checkpoints",
                 f"is {average}, but {checkpoints.directory} has {len(steps)}"
                 f" checkpoint{'s' * (len(steps) != 1)}{measured}"
-                + (f"; {kind}:{len(steps)} would do" if steps else ""),
+                + (f"; use {kind}:{len(steps)}" if steps else ""),
             )
         return [*steps[: int(count)]]
     if choice == "best":
@@ -150,18 +161,18 @@ def _chosen_steps(checkpoints: Checkpoints, inference: Mapping[str, Any]) -> lis
 
 
 def _check_same_text(path: Path, model: LoadedModel, other_path: Path, other: LoadedModel) -> None:
-    """Raises UserError unless both number and split texts in the same way."""
+    """Raise UserError unless both have the same vocabularies and tokenizers."""
     for side in ("source", "target"):
         vocabularies = [getattr(one.vocabularies, side) for one in (model, other)]
         digests = [getattr(one.tokenizers, side).digest() for one in (model, other)]
         if vocabularies[0] != vocabularies[1]:
             differs = f"{side} vocabularies"
         elif digests[0] != digests[1]:
-            differs = f"ways to split a {side} into tokens"
+            differs = f"{side} tokenizers"
         else:
             continue
         raise UserError(
             "inference.ensemble",
-            f"{path} and {other_path} have different {differs}; models decide together only if"
-            " theirs are the same",
+            f"{path} and {other_path} have different {differs}; the members of an ensemble must"
+            " have the same",
         )

@@ -11,10 +11,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
-from seq2seq_jax.data.batches import Batch, source_batches
+from seq2seq_jax.data.batches import source_batches
 from seq2seq_jax.data.corpus import encode_source, encode_target
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
+from seq2seq_jax.data.sampler import padded_length
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
@@ -25,12 +25,11 @@ from seq2seq_jax.inference.predictions import (
     to_beam_trace,
     to_hypotheses,
 )
-from seq2seq_jax.inference.scoring import TargetScores, make_score
+from seq2seq_jax.inference.scoring import Score, make_score, pair_batches
 from seq2seq_jax.inference.search_overrides import override_search
 from seq2seq_jax.search.decode_loop import per_example_seeds
-from seq2seq_jax.search.decoding import make_decode
+from seq2seq_jax.search.decoding import Decode, make_decode
 from seq2seq_jax.search.search_config import (
-    SearchConfig,
     make_inference_config,
     make_search_config,
 )
@@ -163,7 +162,7 @@ class Predictor:
             for batch, places in source_batches(encoded, batch_size, non_empty):
                 indices = non_empty[places[places >= 0]]
                 batch |= constraints.arrays(indices, batch_size)
-                yield indices, search(self.params, self._devices.shard_global_batch(batch))
+                yield indices, search(self.params, **self._devices.shard_global_batch(batch))
 
         predictions = [Prediction(text, [], []) for text in texts]
         for indices, result in _one_ahead(start_batches()):
@@ -209,18 +208,10 @@ class Predictor:
         score = self._compile_score(return_attention)
         batch_size = 1 if len(sources) == 1 else self.batch_size
         results: dict[int, TargetScore] = {}
-        longer = np.maximum(encoded.lengths, encoded_targets.lengths - 1)
-        for indices, width in length_sorted_batches(longer, batch_size):
-            source_ids, source_len = encoded.padded(indices, width, batch_size)
-            target_ids, target_len = encoded_targets.padded(indices, width + 1, batch_size)
-            batch = {
-                "source_ids": source_ids,
-                "source_len": source_len,
-                "target_ids": target_ids,
-                "target_len": target_len,
-            }
+        for batch, indices in pair_batches(encoded, encoded_targets, batch_size):
+            source_len, target_len = batch["source_len"], batch["target_len"]
             scores = self._devices.to_host(
-                score(self.params, self._devices.shard_global_batch(batch))
+                score(self.params, **self._devices.shard_global_batch(batch))
             )
             for row, index in enumerate(indices):
                 length = target_len[row] - 1
@@ -231,7 +222,7 @@ class Predictor:
                     source=sources[index],
                     target=targets[index],
                     source_tokens=source_tokens[index],
-                    tokens=vocabulary.decode(target_ids[row, 1 : length + 1].tolist()),
+                    tokens=vocabulary.decode(batch["target_ids"][row, 1 : length + 1].tolist()),
                     token_log_probs=scores.token_log_probs[row, :length].copy(),
                     attention=weights,
                 )
@@ -263,7 +254,9 @@ class Predictor:
                     "source_len": np.zeros(rows, np.int32),
                 }
                 batch |= self._encode_constraints([]).arrays(np.zeros(0, int), rows)
-                jax.block_until_ready(search(self.params, self._devices.shard_global_batch(batch)))
+                jax.block_until_ready(
+                    search(self.params, **self._devices.shard_global_batch(batch))
+                )
 
     def _set_config(self, config: ConfigDict) -> None:
         self.config = config
@@ -279,9 +272,7 @@ class Predictor:
             function: _T = self._compiled[key]
             return function
 
-    def _compile_search(
-        self, return_attention: bool, return_beam_trace: bool
-    ) -> Callable[[Any, Batch], SearchResult]:
+    def _compile_search(self, return_attention: bool, return_beam_trace: bool) -> Decode:
         self._check_attention(return_attention)
         if return_beam_trace and self.inference.sampling.enable:
             raise ValueError("return_beam_trace needs a search; sampling has no beam.")
@@ -290,30 +281,25 @@ class Predictor:
             return_attention=return_attention,
             return_beam_trace=return_beam_trace,
         )
-        return self._compile_once(config, lambda: self._make_search(config))
-
-    def _make_search(self, config: SearchConfig) -> Callable[[Any, Batch], SearchResult]:
-        decode = make_decode(self._models, self.vocabularies.target, config)
-
-        @jax.jit
-        def search(params: Any, batch: Any) -> SearchResult:
-            result = decode(params, **batch)
-            best = jax.tree.map(
-                lambda leaf: leaf[:, : config.n_best], result.replace(beam_trace=None)
-            )
-            return best.replace(beam_trace=result.beam_trace)
-
-        return search
-
-    def _compile_score(self, return_attention: bool) -> Callable[[Any, Batch], TargetScores]:
-        self._check_attention(return_attention)
-        mean = self.inference.ensemble_mean
-        score = self._compile_once(
-            ("score", return_attention, mean),
-            lambda: make_score(self._models, ensemble_mean=mean, return_attention=return_attention),
+        return self._compile_once(
+            config,
+            lambda: make_decode(
+                self._models, self.vocabularies.target, config, kernels=self.config.kernels
+            ),
         )
-        names = ("source_ids", "source_len", "target_ids", "target_len")
-        return lambda params, batch: score(params, *(batch[name] for name in names))
+
+    def _compile_score(self, return_attention: bool) -> Score:
+        self._check_attention(return_attention)
+        mean, kernels = self.inference.ensemble_mean, self.config.kernels
+        return self._compile_once(
+            ("score", return_attention, mean),
+            lambda: make_score(
+                self._models,
+                ensemble_mean=mean,
+                return_attention=return_attention,
+                kernels=kernels,
+            ),
+        )
 
     def _check_attention(self, return_attention: bool) -> None:
         if return_attention and not self.has_attention:

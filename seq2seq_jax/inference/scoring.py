@@ -1,15 +1,19 @@
 """Scoring: the log-probabilities of given targets under teacher forcing."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import struct
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
+from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.data.ragged import Ragged
+from seq2seq_jax.data.sampler import length_sorted_batches
 from seq2seq_jax.search.ensembles import mean_attention, mean_log_probs
 
 
@@ -28,9 +32,29 @@ class TargetScores(struct.PyTreeNode):
     attention: Array | None
 
 
-Score = Callable[[Any, ArrayLike, ArrayLike, ArrayLike, ArrayLike], TargetScores]
-"""(params, source_ids [B, S], source_len [B], target_ids [B, T + 1] from SEQUENCE_START to
-SEQUENCE_END, target_len [B], which counts both and is 0 in rows that pad the batch) -> scores."""
+class Score(Protocol):
+    """Compiled teacher forcing, as `make_score` returns it."""
+
+    def __call__(
+        self,
+        params: Any,
+        source_ids: ArrayLike,
+        source_len: ArrayLike,
+        target_ids: ArrayLike,
+        target_len: ArrayLike,
+    ) -> TargetScores:
+        """Score a batch of targets.
+
+        Args:
+          params: Parameters of the model; of an ensemble, a sequence.
+          source_ids: [B, S], padded sources.
+          source_len: [B], their lengths.
+          target_ids: [B, T + 1], padded targets from SEQUENCE_START to SEQUENCE_END.
+          target_len: [B], their lengths, including both; 0 in rows that pad the batch.
+
+        Returns:
+          The scores.
+        """
 
 
 def make_score(
@@ -38,14 +62,15 @@ def make_score(
     *,
     ensemble_mean: str = "log",
     return_attention: bool = False,
+    kernels: str = "fast",
 ) -> Score:
     """Compile teacher forcing into one function.
 
     Args:
-      models: A model, or several with the same vocabularies that form an ensemble; then `params`
-        are a sequence too.
+      models: A model, or several with the same vocabularies that form an ensemble.
       ensemble_mean: "log" or "linear", see `mean_log_probs`.
       return_attention: Return the attention weights too.
+      kernels: "fast" or "reference", see `use_kernels`.
 
     Returns:
       The compiled function.
@@ -79,3 +104,29 @@ def make_score(
         return TargetScores(log_probs, jnp.sum(log_probs, axis=-1), attention)
 
     return score
+
+
+def pair_batches(
+    sources: Ragged, targets: Ragged, batch_size: int
+) -> Iterator[tuple[Batch, np.ndarray[Any, Any]]]:
+    """Yield batches of pairs of similar length.
+
+    Args:
+      sources: N rows of source ids.
+      targets: N rows of target ids, from SEQUENCE_START to SEQUENCE_END.
+      batch_size: Number of rows of each batch.
+
+    Yields:
+      A batch, as keywords of `Score`, and the indices of the pairs in its first rows.
+    """
+    longer = np.maximum(sources.lengths, targets.lengths - 1)
+    for indices, width in length_sorted_batches(longer, batch_size):
+        source_ids, source_len = sources.padded(indices, width, batch_size)
+        target_ids, target_len = targets.padded(indices, width + 1, batch_size)
+        batch = {
+            "source_ids": source_ids,
+            "source_len": source_len,
+            "target_ids": target_ids,
+            "target_len": target_len,
+        }
+        yield batch, indices

@@ -61,6 +61,8 @@ def make_decode(
     models: nn.Module | Sequence[nn.Module],
     target_vocabulary: Vocabulary,
     config: SearchConfig | None = None,
+    *,
+    kernels: str = "fast",
 ) -> Decode:
     """Compile encoder and search into one function.
 
@@ -68,9 +70,10 @@ def make_decode(
       models: A model, or several with the same vocabularies that form an ensemble.
       target_vocabulary: Their target vocabulary.
       config: How to search; None: greedily.
+      kernels: "fast" or "reference", see `use_kernels`.
 
     Returns:
-      The compiled function.
+      The compiled function. Of a beam it returns the `n_best` hypotheses.
     """
     search = SearchConfig() if config is None else config
     members = [models] if isinstance(models, nn.Module) else list(models)
@@ -115,13 +118,16 @@ def make_decode(
         )
         if search.sampling:
             return sample(step_fn, state, context)
-        if search.beam_width > 1:
-            return beam_search(step_fn, state, context)
-        if not search.return_beam_trace:
+        if search.beam_width <= 1 and not search.return_beam_trace:
             return greedy_search(step_fn, state, context)
-        # A beam of one hypothesis is a greedy search that has a trace.
-        beam_of_one = dataclasses.replace(search, beam_width=1, length_penalty_weight=0.0)
-        return beam_search(step_fn, state, dataclasses.replace(context, config=beam_of_one))
+        if search.beam_width <= 1:  # A beam of one hypothesis is a greedy search with a trace.
+            greedy = dataclasses.replace(search, beam_width=1, length_penalty_weight=0.0)
+            context = dataclasses.replace(context, config=greedy)
+        result = beam_search(step_fn, state, context)
+        best: SearchResult = jax.tree.map(
+            lambda leaf: leaf[:, : search.n_best], result.replace(beam_trace=None)
+        )
+        return best.replace(beam_trace=result.beam_trace)
 
     return decode
 

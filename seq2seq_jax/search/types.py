@@ -64,8 +64,7 @@ class BatchedBeamTrace(struct.PyTreeNode):
       log_probs: [T, B, K] f32, log-probability of the hypothesis so far; -inf if there is none.
       scores: [T, B, K] f32, what the hypothesis is ranked by.
       steps: [B] i32, number of steps of each source; later entries have no meaning.
-      beam_indices: [B, K] i32, the beam index, after the last step, of each hypothesis of the
-        result.
+      beam_indices: [B, K] i32, the beam index, after the last step, of each hypothesis, best first.
     """
 
     tokens: Array

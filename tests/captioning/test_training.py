@@ -294,7 +294,7 @@ def test_inception_learns_and_its_workdir_needs_no_file_of_weights(folder, tmp_p
     config = config_of(folder, train_steps=2, eval_every_n_steps=2, **overrides)
     train(config, tmp_path)
     loaded = load_model(Workdir(tmp_path), Workdir(tmp_path).config())
-    kernel = loaded.collections["frozen"]["encoder"]["network"]["stem"]["branch0_conv0"]["kernel"]
+    kernel = loaded.non_trainable["frozen"]["encoder"]["network"]["stem"]["branch0_conv0"]["kernel"]
     assert kernel.shape == (3, 3, 3, 32)
     assert "project" in loaded.params["encoder"]["reader"]
 

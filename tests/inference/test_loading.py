@@ -41,16 +41,16 @@ def assert_params(loaded, *seeds):
         ({}, [10], "step 10"),
         ({"checkpoint": "latest"}, [30], "step 30"),
         ({"checkpoint": "20"}, [20], "step 20"),
-        ({"average_checkpoints": "last:2"}, [30, 20], "the mean of steps 20 30"),
-        ({"average_checkpoints": "best:2"}, [10, 30], "the mean of steps 10 30"),
-        ({"average_checkpoints": "last:3"}, [30, 20, 10], "the mean of steps 10 20 30"),
+        ({"average_checkpoints": "last:2"}, [30, 20], "the average of steps 20 30"),
+        ({"average_checkpoints": "best:2"}, [10, 30], "the average of steps 10 30"),
+        ({"average_checkpoints": "last:3"}, [30, 20, 10], "the average of steps 10 20 30"),
     ],
     ids=str,
 )
 def test_the_configuration_selects_the_checkpoints(workdir, inference, steps, which):
     (loaded,) = load(workdir, **inference)
     assert loaded.steps == steps
-    assert loaded.which == which
+    assert loaded.description == which
     assert_params(loaded, *(SEEDS[step] for step in steps))
 
 
@@ -59,7 +59,7 @@ def test_averaging_more_checkpoints_than_exist_is_an_error_of_one_line(workdir, 
         load(workdir, average_checkpoints="last:4")
     assert str(error.value) == (
         f"inference.average_checkpoints: is last:4, but {workdir.checkpoints_dir} has 3"
-        " checkpoints; last:3 would do"
+        " checkpoints; use last:3"
     )
     unmeasured = tiny_run(tmp_path / "run", {5: 1})
     with pytest.raises(UserError, match=r"has 0 checkpoints with log_perplexity$"):
@@ -86,7 +86,7 @@ def test_an_ensemble_is_loaded_from_several_workdirs(workdir, tmp_path):
             {"vocabularies": Vocabularies(VOCABULARY, Vocabulary("abcdeg"))},
             "target vocabularies",
         ),
-        ({"source__lowercase": "true"}, "ways to split a source into tokens"),
+        ({"source__lowercase": "true"}, "source tokenizers"),
     ],
     ids=["vocabularies", "tokens"],
 )
@@ -98,5 +98,5 @@ def test_an_ensemble_of_different_vocabularies_or_tokenizers_is_refused(
         load(workdir, ensemble=str(other.path))
     assert str(error.value) == (
         f"inference.ensemble: {workdir.path} and {other.path} have different {what};"
-        " models decide together only if theirs are the same"
+        " the members of an ensemble must have the same"
     )

@@ -38,7 +38,7 @@ def loaded_model(seed=6, **overrides):
         Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" ")),
         Vocabularies(VOCABULARY, VOCABULARY),
         steps=[0],
-        collections={},
+        non_trainable={},
     )
     return loaded, config
 
@@ -133,12 +133,12 @@ def test_each_shape_is_compiled_once(caplog):
     predictor = predictor_of()
     with jax.log_compiles(), caplog.at_level(logging.WARNING, "jax"):
         predictor.warm_up()
-        compiled = [r for r in caplog.messages if r.startswith("Compiling jit(search)")]
+        compiled = [r for r in caplog.messages if r.startswith("Compiling jit(decode)")]
         assert len(compiled) == 2  # one row and a full batch, of width 8
         caplog.clear()
         predictor.predict(SOURCES)
         predictor.predict(SOURCES[:1])
-        assert not any("Compiling jit(search)" in message for message in caplog.messages)
+        assert not any("Compiling jit(decode)" in message for message in caplog.messages)
 
 
 def test_tokens_outside_the_vocabulary_are_unk(predictor):

@@ -144,7 +144,8 @@ def test_the_beam_trace_leads_to_the_result(decoded):
     trace = result.beam_trace
     for source in np.flatnonzero(SOURCE_LEN):
         steps = trace.steps[source]
-        for hypothesis, index in enumerate(trace.beam_indices[source]):
+        for hypothesis in range(result.ids.shape[1]):
+            index = trace.beam_indices[source, hypothesis]
             assert trace.scores[steps - 1, source, index] == result.scores[source, hypothesis]
             tokens, log_probs = [], []
             for t in reversed(range(steps)):
