@@ -1,8 +1,8 @@
 """The configuration: files, overrides, classes and rules. No class of a model is imported here.
 
-`load_config` runs a config file, `split_overrides` takes the overrides off a command line, `resolve`
-makes a complete and valid configuration of both, and `write_config` stores it. The parameters of
-the built-in classes are read from `schema.json`, which `config.collect` writes.
+`load_config` runs a config file, `split_overrides` takes the overrides off a command line,
+`resolve` makes a complete and valid configuration of both, and `write_config` stores it. The
+parameters of the built-in classes are read from `schema.json`, which `config.collect` writes.
 """
 
 from seq2seq_jax.config.classes import import_dotted, resolve_class
