@@ -61,16 +61,16 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         raise UserError("--reference", "needs --compare FILE FILE")
     if not arguments.results:
         raise UserError("RESULTS", "name the results of a sweep; use report runs/NAME")
-    from seq2seq_jax.sweeps.report import in_markdown, make_sections, write_report
-    from seq2seq_jax.sweeps.results import read_all
+    from seq2seq_jax.sweeps.report import make_sections, sections_to_markdown, write_report
+    from seq2seq_jax.sweeps.results import read_result_files
     from seq2seq_jax.utils.logging import say
 
-    results = read_all(list(dict.fromkeys(arguments.results)))
+    results = read_result_files(list(dict.fromkeys(arguments.results)))
     if not results:
         raise UserError(arguments.results[0], "has no results yet")
     by = arguments.by.split(",") if arguments.by else []
     sections = make_sections(results, arguments.metric or "", by)
-    print(in_markdown(sections), end="")
+    print(sections_to_markdown(sections), end="")
     if arguments.output:
         written = write_report(sections, arguments.output)
         say(f"Wrote {', '.join(map(str, written))}")
@@ -79,7 +79,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 def _compare(arguments: argparse.Namespace) -> None:
     from sacrebleu.metrics.bleu import BLEU
 
-    from seq2seq_jax.sweeps.significance import compare_outputs, describe, read_outputs
+    from seq2seq_jax.sweeps.significance import (
+        compare_outputs,
+        comparisons_to_markdown,
+        read_outputs,
+    )
 
     if arguments.results:
         raise UserError(
@@ -91,4 +95,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         known = ", ".join(BLEU.TOKENIZERS)
         raise UserError("--tokenize", f"must be one of: {known}; got {arguments.tokenize}")
     outputs, references = read_outputs(arguments.compare, arguments.reference)
-    print(describe(compare_outputs(outputs, references, tokenize=arguments.tokenize)), end="")
+    print(
+        comparisons_to_markdown(compare_outputs(outputs, references, tokenize=arguments.tokenize)),
+        end="",
+    )

@@ -10,7 +10,7 @@ from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
     from seq2seq_jax.sweeps.definition import SweepFile
-    from seq2seq_jax.sweeps.scheduler import Plan
+    from seq2seq_jax.sweeps.scheduler import Scheduler
     from seq2seq_jax.sweeps.trials import Training
 
 HELP = "Train and evaluate one model for each combination of the factors of a sweep file."
@@ -21,7 +21,9 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="A Python file with get_sweep().")
+    parser.add_argument(
+        "file", metavar="FILE", help="A Python file with get_sweep(), as FILE or FILE:ARGUMENT."
+    )
     parser.add_argument(
         "--output", metavar="DIR", help="The directory of the sweep. The default is runs/NAME."
     )
@@ -71,71 +73,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
-    from seq2seq_jax.sweeps.definition import load_sweep
-    from seq2seq_jax.sweeps.local_runner import gpus_of, run_locally
-    from seq2seq_jax.sweeps.results import FAILED, FILE_NAME
-    from seq2seq_jax.sweeps.run_sweep import alone_in, run_plan
-
     _check(arguments)
+    from seq2seq_jax.sweeps.definition import load_sweep
+    from seq2seq_jax.sweeps.local_runner import assign_gpus, run_locally
+    from seq2seq_jax.sweeps.results import FAILED, FILE_NAME
+    from seq2seq_jax.sweeps.run_sweep import Runner, exclusive_lock, run_sweep
+
     file = load_sweep(arguments.file, overrides)
     folder = Path(arguments.output or Path("runs", file.name))
-    make_plan = (_search if arguments.search else _grid)(arguments, file, folder)
-    if make_plan is None:
+    make_scheduler = (_prepare_search if arguments.search else _prepare_grid)(
+        arguments, file, folder
+    )
+    if make_scheduler is None:
         return
-    runner = run_locally
+    runner: Runner = run_locally
     if arguments.ray:
         from seq2seq_jax.sweeps.ray_runner import make_ray_runner
 
         runner = make_ray_runner(arguments.ray, arguments.ray_cpus, arguments.ray_gpus)
     else:
-        gpus_of(0, arguments.jobs)
-    with alone_in(folder):
-        finished, results = run_plan(make_plan(), file, folder, arguments.jobs, runner)
+        assign_gpus(0, arguments.jobs)
+    with exclusive_lock(folder):
+        ended, results = run_sweep(make_scheduler(), file, folder, arguments.jobs, runner)
     print(folder / FILE_NAME)
     failed = [result["trial"] for result in results if result["status"] == FAILED]
-    if not finished:
-        raise UserError(str(folder), "stopped; the same command goes on from here")
+    if not ended:
+        raise UserError(str(folder), "stopped by a signal; run the same command to resume")
     if failed:
-        what = f"{len(failed)} of {len(results)} trials failed ({', '.join(failed[:3])}"
-        what += f"{', ...' if len(failed) > 3 else ''}); the same command tries them again"
-        raise UserError(str(folder / FILE_NAME), what)
+        names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
+        what = f"{len(failed)} of {len(results)} trials failed ({names})"
+        raise UserError(str(folder / FILE_NAME), f"{what}; run the same command to retry them")
 
 
-def _grid(
+def _prepare_grid(
     arguments: argparse.Namespace, file: "SweepFile", folder: Path
-) -> "Callable[[], Plan] | None":
-    """What makes the plan of all combinations; None if they were only to be listed."""
-    from seq2seq_jax.sweeps.run_sweep import check_before, reuse_trainings, unfinished
-    from seq2seq_jax.sweeps.scheduler import ListedPlan
-    from seq2seq_jax.sweeps.trials import grid
+) -> "Callable[[], Scheduler] | None":
+    """Check a sweep over all combinations; return what makes its scheduler, None for a dry run."""
+    from seq2seq_jax.sweeps.run_sweep import preflight_check
+    from seq2seq_jax.sweeps.scheduler import GridScheduler, reuse_trainings, unfinished_trainings
+    from seq2seq_jax.sweeps.trials import grid_trainings
     from seq2seq_jax.utils.logging import say
 
-    trainings = grid(file)
+    trainings = grid_trainings(file)
     if arguments.dry_run:
-        _list(trainings, folder)
+        _list_trials(trainings, folder)
         return None
-    check_before(trainings, folder)
+    preflight_check(trainings, folder)
 
-    def make_plan() -> "Plan":
-        left = unfinished(trainings, folder)
-        reused = reuse_trainings(left, folder, arguments.reuse)
+    def make_scheduler() -> "Scheduler":
+        unfinished = unfinished_trainings(trainings, folder)
+        reused = reuse_trainings(unfinished, folder, arguments.reuse)
         if reused:
-            say(f"{reused} trainings are there already, of other sweeps")
-        return ListedPlan(left)
+            say(f"Reusing {reused} trainings of other sweeps")
+        return GridScheduler(unfinished)
 
-    return make_plan
+    return make_scheduler
 
 
-def _search(
+def _prepare_search(
     arguments: argparse.Namespace, file: "SweepFile", folder: Path
-) -> "Callable[[], Plan] | None":
-    """What makes the plan of a search; None if its factors were only to be listed."""
+) -> "Callable[[], Scheduler] | None":
+    """Check a search; return what makes its scheduler, None for a dry run."""
     from seq2seq_jax.config.metric_results import metric_results
-    from seq2seq_jax.sweeps.optuna_search import OptunaPlan
-    from seq2seq_jax.sweeps.run_sweep import check_before
-    from seq2seq_jax.sweeps.trials import corners
+    from seq2seq_jax.sweeps.optuna_search import OptunaScheduler
+    from seq2seq_jax.sweeps.run_sweep import preflight_check
+    from seq2seq_jax.sweeps.trials import preflight_trainings
 
-    trainings = corners(file)
+    trainings = preflight_trainings(file)
     config = trainings[0].config
     metric = arguments.metric or config.best_metric
     names, complete = metric_results(config.metrics)
@@ -145,16 +149,16 @@ def _search(
     if arguments.dry_run:
         for name, factor in file.sweep.factors.items():
             print(f"{name}: {factor}")
-        print(f"{arguments.trials} points with seeds {[*file.sweep.seeds]}, after {metric}")
+        print(f"{arguments.trials} points with seeds {[*file.sweep.seeds]}, optimizing {metric}")
         return None
-    check_before(trainings[:1], folder)
-    return lambda: OptunaPlan(
+    preflight_check(trainings[:1], folder)
+    return lambda: OptunaScheduler(
         file, folder, arguments.search, arguments.trials, metric, names.get(metric, False)
     )
 
 
-def _list(trainings: "Sequence[Training]", folder: Path) -> None:
-    from seq2seq_jax.sweeps.run_sweep import finished_trials, state_of
+def _list_trials(trainings: "Sequence[Training]", folder: Path) -> None:
+    from seq2seq_jax.sweeps.scheduler import describe_state, finished_trials
     from seq2seq_jax.sweeps.trials import config_digest
 
     done = finished_trials(folder)
@@ -162,7 +166,7 @@ def _list(trainings: "Sequence[Training]", folder: Path) -> None:
     for training in trainings:
         for trial in training.trials:
             finished = done.get(trial.name) == config_digest(trial.config)
-            state = "finished" if finished else state_of(training, folder)
+            state = "finished" if finished else describe_state(training, folder)
             changed = "  ".join(f"{key}={value}" for key, value in trial.overrides.items())
             rows.append((trial.name, state, changed))
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
@@ -172,13 +176,13 @@ def _list(trainings: "Sequence[Training]", folder: Path) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises UserError for flags that do not go together."""
+    """Check that the flags fit together."""
     if arguments.jobs < 1:
         raise UserError("--jobs", f"must be at least 1; got {arguments.jobs}")
     if arguments.search and (arguments.trials is None or arguments.trials < 1):
-        raise UserError("--trials", "how many points shall the search draw? --trials=20, say")
+        raise UserError("--trials", "a search needs a number of points; use --trials=20")
     for name in ("trials", "metric"):
         if getattr(arguments, name) is not None and not arguments.search:
-            raise UserError(f"--{name}", "is for a search; add --search=random or --search=bayes")
+            raise UserError(f"--{name}", "needs a search; add --search=random or --search=bayes")
     if arguments.search and arguments.reuse:
-        raise UserError("--reuse", "is not for a search; leave it out")
+        raise UserError("--reuse", "cannot be combined with --search")

@@ -1,10 +1,11 @@
-"""Many trainings as one experiment: what is varied, where it runs, what came out.
+"""Sweeps: many trainings as one experiment.
 
-A sweep file (`definition`) becomes trials (`trials`); a plan says which comes next (`plans`: all of
-a grid, `optuna_search`: those that Optuna asks for); each runs in a process of its own
-(`trial_process`), some at a time on this machine (`local_runner`) or by Ray (`ray_runner`). What
-came out is a JSON line a trial (`results`), of which `tables`, `plots` and `report` make something
-to read; `significance` tells a difference from chance.
+A sweep file (`definition`) defines trials and the trainings that they need (`trials`). A scheduler
+decides which training comes next: all of a grid (`scheduler`), or those that Optuna chooses
+(`optuna_search`). Each training runs in its own process (`trial_process`), on this machine
+(`local_runner`) or under Ray (`ray_runner`); `run_sweep` writes one JSON line per trial
+(`results`). `tables`, `plots` and `report` present the results; `significance` compares outputs
+statistically.
 """
 
 from seq2seq_jax.sweeps.definition import Range, Sweep

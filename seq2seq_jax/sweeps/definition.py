@@ -10,21 +10,23 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import call_python_file, load_config
+from seq2seq_jax.config.files import split_argument
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 Level = str | int | float | bool
-"""What a factor is set to: a value, or the name of several values that go together."""
+"""A level of a factor: a value, or the name of several values that belong together."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Numbers between which a search draws; whole ones if both ends are.
+    """A range of numbers for a search; whole numbers if both ends are whole.
 
     Attributes:
-      low, high: both may be drawn.
-      log: whether each order of magnitude is as likely as the next.
-      keys: that are all set to the number; none: the factor's name is the key.
+      low: The smallest number.
+      high: The largest number.
+      log: Whether numbers are drawn uniformly on a logarithmic scale.
+      keys: The keys that are set to the number. If empty, the factor's name is the key.
     """
 
     low: float
@@ -38,17 +40,17 @@ Factor = Sequence[Level] | Mapping[str, Mapping[str, Any]] | Range
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What `get_sweep()` of a sweep file returns.
+    """A sweep, as `get_sweep()` of a sweep file returns it.
 
     Attributes:
-      config: the file of the base configuration; its path counts from the sweep file.
-      factors: what is varied, each level of the one with each of the others:
+      config: The base configuration, as for `load_config`; relative to the sweep file.
+      factors: What is varied. All combinations of the levels are run:
         {"embedding.dim": [128, 256]}              values of one key
         {"cell": {"GRU": {key: value, ...}, ...}}  several keys at once, under the level's name
         {"optimizer.learning_rate": Range(1e-4, 1e-2, log=True)}   for a search
-      seeds: each trial is done with each.
-      overrides: changes of the base, the same in all trials: key -> value.
-      published: what others have reported for a level of a factor, to stand beside ours.
+      seeds: The seeds with which each combination is run.
+      overrides: Key -> value; changes of the base that all trials share.
+      published: Level -> the published result, shown next to ours.
     """
 
     config: str
@@ -59,15 +61,17 @@ class Sweep:
 
 
 class SweepFile(NamedTuple):
-    """A sweep with what its file adds to it.
+    """A loaded sweep file.
 
     Attributes:
-      name: `cell` for experiments/cell/sweep.py, `cell_paper` for experiments/cell/paper.py.
-      base: not resolved.
-      overrides: the sweep's and, behind them, those of the command line.
+      path: The path, as it was given.
+      name: `cell` for experiments/cell/sweep.py, `cell_paper` for experiments/cell/sweep.py:paper.
+      sweep: The sweep.
+      base: The base configuration, not resolved.
+      overrides: The overrides of the sweep, followed by those of the command line.
     """
 
-    path: Path
+    path: str
     name: str
     sweep: Sweep
     base: ConfigDict
@@ -75,34 +79,44 @@ class SweepFile(NamedTuple):
 
 
 def load_sweep(path: str, overrides: Overrides = ()) -> SweepFile:
-    """Reads a sweep file and the base configuration that it names.
+    """Load a sweep file and the base configuration that it names.
 
     Args:
-      overrides: of the command line.
+      path: The sweep file. `FILE:TEXT` calls `get_sweep(TEXT)`.
+      overrides: The overrides of the command line.
 
     Raises:
-      UserError: at the file that fails; at the sweep file, if what it says makes no sweep.
+      UserError: A file fails, or the sweep is not valid. The error names the file.
     """
-    sweep = call_python_file(path, "get_sweep", "sweep file")
+    text, argument = split_argument(path)
+    arguments = [] if argument is None else [argument]
+    sweep = call_python_file(text, "get_sweep", "sweep file", arguments=arguments)
     if not isinstance(sweep, Sweep):
         raise UserError(path, f"get_sweep() must return a Sweep; got {type(sweep).__name__}")
     _check(path, sweep)
-    file = Path(path)
+    file = Path(text)
     base = load_config(os.path.normpath(file.parent / sweep.config))
-    folder = file.resolve().parent.name
-    name = folder if file.stem == "sweep" else f"{folder}_{file.stem}"
-    varied = {key: name for name, factor in sweep.factors.items() for key in keys_of(name, factor)}
-    everywhere = [(key, as_text(value)) for key, value in sweep.overrides.items()]
+    parts = [file.resolve().parent.name, "" if file.stem == "sweep" else file.stem, argument]
+    name = "_".join(filter(None, parts))
+    varied = {
+        key: name for name, factor in sweep.factors.items() for key in factor_keys(name, factor)
+    }
+    everywhere = [(key, format_value(value)) for key, value in sweep.overrides.items()]
     everywhere += overrides
     for key, _ in everywhere:
         if key == "seed" or key in varied:
-            what = "seeds says it" if key == "seed" else f"the factor {varied[key]} says it"
+            what = "seeds sets it" if key == "seed" else f"the factor {varied[key]} sets it"
             raise UserError(key, f"cannot be set for all trials: {what} in {path}")
-    return SweepFile(file, name, sweep, base, everywhere)
+    return SweepFile(path, name, sweep, base, everywhere)
 
 
-def keys_of(name: str, factor: Factor) -> list[str]:
-    """The dotted keys that a factor sets."""
+def factor_keys(name: str, factor: Factor) -> list[str]:
+    """Return the dotted keys that a factor sets.
+
+    Args:
+      name: The factor's name.
+      factor: The factor.
+    """
     if isinstance(factor, Range):
         return list(factor.keys or [name])
     if isinstance(factor, Mapping):
@@ -110,42 +124,57 @@ def keys_of(name: str, factor: Factor) -> list[str]:
     return [name]
 
 
-def values_at(name: str, factor: Factor, level: Level) -> dict[str, Any]:
-    """What a factor sets at a level: key -> value."""
+def level_overrides(name: str, factor: Factor, level: Level) -> dict[str, Any]:
+    """Return what a factor sets at a level: key -> value.
+
+    Args:
+      name: The factor's name.
+      factor: The factor.
+      level: The level.
+    """
     if isinstance(factor, Mapping):
         return dict(factor[str(level)])
-    return {key: level for key in keys_of(name, factor)}
+    return {key: level for key in factor_keys(name, factor)}
 
 
-def place_of(factor: Factor, level: Level) -> int:
-    """Where the level stands among those of the factor, a list or a dict."""
+def level_index(factor: Factor, level: Level) -> int:
+    """Return the index of a level among the levels of a factor, which is not a range.
+
+    Args:
+      factor: The factor.
+      level: The level.
+    """
     assert not isinstance(factor, Range)
     return list(factor).index(level)
 
 
-def as_text(value: Any) -> str:
-    """A value as it would be written on the command line."""
+def format_value(value: Any) -> str:
+    """Format a value as it is written on the command line.
+
+    Args:
+      value: The value.
+    """
     if isinstance(value, list | tuple):
-        return ",".join(map(as_text, value))
+        return ",".join(map(format_value, value))
     return str(value)
 
 
 def _check(path: str, sweep: Sweep) -> None:
-    """What can be told without the configuration."""
+    """Check what does not depend on the configuration."""
     for kind in ("factors", "overrides", "published"):
         if not isinstance(getattr(sweep, kind), Mapping):
             raise UserError(path, f"{kind} must be a dict; got {getattr(sweep, kind)!r}")
     seeds = [*sweep.seeds] if isinstance(sweep.seeds, Sequence) else [sweep.seeds]
     whole = all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds)
     if not seeds or not whole or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        what = f"seeds must be different whole numbers of at least 0, one or more; got {seeds}"
+        what = f"seeds must be one or more different whole numbers, at least 0; got {seeds}"
         raise UserError(path, what)
     by_key: dict[str, str] = {}
     for name, factor in sweep.factors.items():
         _check_factor(path, name, factor)
-        for key in keys_of(name, factor):
+        for key in factor_keys(name, factor):
             if key == "seed":
-                raise UserError(path, f"factor {name} sets seed; give seeds=[...] for that")
+                raise UserError(path, f"factor {name} sets seed; use seeds=[...]")
             if key in by_key:
                 raise UserError(path, f"factors {by_key[key]} and {name} both set {key}")
             by_key[key] = name
@@ -157,7 +186,7 @@ def _check(path: str, sweep: Sweep) -> None:
     }
     for level in sweep.published:
         if level not in levels:
-            raise UserError(path, f"published has {level}, which is no level of any factor")
+            raise UserError(path, f"published has {level}, which is not a level of a factor")
 
 
 def _check_factor(path: str, name: str, factor: Any) -> None:
@@ -179,9 +208,9 @@ def _check_factor(path: str, name: str, factor: Any) -> None:
         what = f"must be a list of values, a dict of levels, or a Range; got {factor!r}"
         raise UserError(path, f"{where}: {what}")
     elif not all(isinstance(level, Level) for level in factor):
-        what = f"values must be texts, numbers or truth values; got {list(factor)}"
+        what = f"values must be strings, numbers or booleans; got {list(factor)}"
         raise UserError(path, f"{where}: {what}")
     elif len({str(level) for level in factor}) < len(factor):
-        raise UserError(path, f"{where}: a value comes twice in {list(factor)}")
+        raise UserError(path, f"{where}: a value is repeated in {list(factor)}")
     if not isinstance(factor, Range) and not factor:
         raise UserError(path, f"{where}: has no levels")

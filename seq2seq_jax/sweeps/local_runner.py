@@ -1,4 +1,4 @@
-"""Trainings on this machine, some at a time, each in a process of its own."""
+"""Runs the trainings of a sweep on this machine, several at a time, each in its own process."""
 
 import os
 import queue
@@ -9,33 +9,37 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from seq2seq_jax.sweeps.results import Result
-from seq2seq_jax.sweeps.scheduler import Plan
+from seq2seq_jax.sweeps.scheduler import Scheduler
 from seq2seq_jax.sweeps.trial_process import make_job, read_outcomes, start_job
 from seq2seq_jax.sweeps.trials import Training
 from seq2seq_jax.training.stopping import catch_preemption_signals
 from seq2seq_jax.utils.errors import UserError
 
 Outcomes = dict[str, Result]
-"""By the trials' names."""
+"""Name of a trial -> its result."""
 
 
 def run_locally(
-    plan: Plan,
+    scheduler: Scheduler,
     folder: Path,
     jobs: int,
     started: Callable[[Training], None],
     ended: Callable[[Training, Outcomes], Sequence[Result]],
 ) -> bool:
-    """Runs all that a plan has.
+    """Run all trainings of a scheduler.
 
-    The processors are shared out among the jobs, and so are the GPUs that CUDA_VISIBLE_DEVICES
-    names, if it does. SIGINT or SIGTERM lets each training write its checkpoint and stop.
+    The processors, and the GPUs of CUDA_VISIBLE_DEVICES, are divided among the jobs. After SIGINT
+    or SIGTERM, each training writes a checkpoint and stops.
 
     Args:
-      started, ended: are told; the latter makes results of what came out.
+      scheduler: Decides which training comes next.
+      folder: The directory of the sweep.
+      jobs: The number of trainings at a time.
+      started: Called when a training starts.
+      ended: Called when a training ends, with its outcomes; returns the results.
 
     Returns:
-      Whether it came to the end; False if a signal has stopped it.
+      True at the end of the sweep, False if a signal stopped it.
     """
     slots: queue.SimpleQueue[int] = queue.SimpleQueue()
     for slot in range(jobs):
@@ -46,8 +50,8 @@ def run_locally(
     def run(training: Training) -> Outcomes:
         slot = slots.get()
         try:
-            job = make_job(training, folder, processors_of(slot, jobs))
-            process = processes.start(lambda: start_job(job, gpus_of(slot, jobs)))
+            job = make_job(training, folder, assign_processors(slot, jobs))
+            process = processes.start(lambda: start_job(job, assign_gpus(slot, jobs)))
             return read_outcomes(job, process.wait()) if process else {}
         finally:
             slots.put(slot)
@@ -55,7 +59,7 @@ def run_locally(
     with ThreadPoolExecutor(jobs) as threads, catch_preemption_signals() as signalled:
         while True:
             while len(running) < jobs and not signalled():
-                training = plan.next()
+                training = scheduler.next_training()
                 if training is None:
                     break
                 started(training)
@@ -68,45 +72,59 @@ def run_locally(
             for future in done:
                 training = running.pop(future)
                 outcomes = future.result()
-                if signalled():  # those that a signal stopped will go on the next time
+                if signalled():  # Trials that the signal stopped are resumed by the next run.
                     whole = {name for name, one in outcomes.items() if "config_digest" in one}
                     outcomes = {name: outcomes[name] for name in whole}
-                plan.record(training, ended(training, outcomes))
+                scheduler.record(training, ended(training, outcomes))
 
 
-def processors_of(slot: int, jobs: int) -> list[int]:
-    """The numbers of the processors that one of several jobs has; none: all, for there are fewer
-    processors than jobs."""
+def assign_processors(slot: int, jobs: int) -> list[int]:
+    """Return the numbers of the processors of one job.
+
+    Args:
+      slot: The number of the job, from 0.
+      jobs: The number of jobs.
+
+    Returns:
+      The processors; empty, which means all, if there are fewer processors than jobs.
+    """
     mine = sorted(os.sched_getaffinity(0))
     share = len(mine) // jobs
     return mine[slot * share : (slot + 1) * share]
 
 
-def gpus_of(slot: int, jobs: int) -> dict[str, str]:
-    """The variable that shows one of several jobs its GPUs; empty if nothing says which there are.
+def assign_gpus(slot: int, jobs: int) -> dict[str, str]:
+    """Return the environment variable that gives one job its GPUs.
+
+    Args:
+      slot: The number of the job, from 0.
+      jobs: The number of jobs.
+
+    Returns:
+      CUDA_VISIBLE_DEVICES for the job; empty if the variable is not set.
 
     Raises:
-      UserError: there are fewer than jobs.
+      UserError: There are fewer GPUs than jobs.
     """
     named = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
     if not named:
         return {}
     share = len(named) // jobs
     if not share:
-        what = f"is {jobs}, but CUDA_VISIBLE_DEVICES names {len(named)}; {len(named)} would do"
+        what = f"must be at most {len(named)}, the GPUs of CUDA_VISIBLE_DEVICES; got {jobs}"
         raise UserError("--jobs", what)
     return {"CUDA_VISIBLE_DEVICES": ",".join(named[slot * share : (slot + 1) * share])}
 
 
 class _Processes:
-    """Those that run; once they are stopped none starts."""
+    """The running processes. After `stop`, no process starts."""
 
     def __init__(self) -> None:
-        self._running: list[subprocess.Popen] = []
+        self._running: list[subprocess.Popen[bytes]] = []
         self._stopped = False
         self._lock = threading.Lock()
 
-    def start(self, start: Callable[[], subprocess.Popen]) -> subprocess.Popen | None:
+    def start(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes] | None:
         with self._lock:
             if self._stopped:
                 return None
@@ -115,7 +133,7 @@ class _Processes:
             return self._running[-1]
 
     def stop(self) -> None:
-        """Asks each once; a second signal would stop it without a checkpoint."""
+        """Terminate each process once; a second signal would prevent its checkpoint."""
         with self._lock:
             if not self._stopped:
                 for process in self._running:

@@ -1,7 +1,7 @@
-"""Trials that Optuna chooses: at random, or by what those before have shown (a Bayesian search).
+"""Random and Bayesian search: Optuna chooses the trials.
 
-All that it knows is in a file of the sweep's folder, `optuna.db`, so that a search goes on where it
-was stopped; `optuna-dashboard sqlite:///FOLDER/optuna.db` shows it.
+The state of a search is in `optuna.db` in the sweep's directory, from which a stopped search
+resumes. `optuna-dashboard sqlite:///DIRECTORY/optuna.db` shows it.
 """
 
 import logging
@@ -17,25 +17,30 @@ import numpy as np
 from seq2seq_jax.sweeps.definition import Level, Range, SweepFile
 from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result, read_results
 from seq2seq_jax.sweeps.results import FILE_NAME as RESULTS
-from seq2seq_jax.sweeps.trials import Training, config_digest, drawn_label, trainings_at
+from seq2seq_jax.sweeps.trials import Training, config_digest, point_trainings, search_label
 from seq2seq_jax.utils.errors import UserError
 
 SAMPLERS = ("random", "bayes")
 FILE_NAME = "optuna.db"
 
 
-class OptunaPlan:
-    """Draws `count` points; each is done with all seeds, and the mean of the best metric is told.
+class OptunaScheduler:
+    """A scheduler of the points that Optuna chooses; each is run with all seeds.
 
-    With one job at a time a search that was stopped draws what it would have drawn.
+    Optuna optimizes the mean of the metric over the seeds. With one job at a time, a search that
+    was stopped and resumed draws the same points as one that was not.
 
     Args:
+      file: The sweep file.
+      folder: The directory of the sweep.
       sampler: `random`, or `bayes`: a tree-structured Parzen estimator (Bergstra et al. 2011).
-      metric: of the dev set, what is sought.
-      lower_is_better: whether lower values of it are better.
+      count: The number of points.
+      metric: The metric of the dev set to optimize.
+      lower_is_better: Whether lower values of the metric are better.
+      seed: The seed of the sampler.
 
     Raises:
-      UserError: Optuna is missing; the search in the folder is over other factors.
+      UserError: Optuna is missing, or the directory holds a search over other factors.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class OptunaPlan:
         self._optuna = _import_optuna()
         self._file, self._count, self._metric = file, count, metric
         self._sampler, self._seed = sampler, seed
-        self._space = {name: self._drawn(factor) for name, factor in file.sweep.factors.items()}
+        self._space = {
+            name: self._distribution(factor) for name, factor in file.sweep.factors.items()
+        }
         self._study = self._optuna.create_study(
             storage=f"sqlite:///{(folder / FILE_NAME).resolve()}",
             study_name=file.name,
@@ -61,37 +68,44 @@ class OptunaPlan:
         before = self._study.get_trials(deepcopy=False)
         if before and before[-1].distributions.keys() - self._space.keys():
             known = ", ".join(before[-1].distributions)
-            what = f"holds a search over {known}; another --output would do"
+            what = f"holds a search over {known}; use another --output"
             raise UserError(str(folder / FILE_NAME), what)
-        self._results = _finished(folder)
+        self._results = _finished_results(folder)
         self._waiting: deque[tuple[int, Training]] = deque()
         self._values: dict[int, list[float]] = {}
-        self._numbers: dict[str, int] = {}  # of Optuna's trials, by the names of ours
+        self._numbers: dict[str, int] = {}  # Name of a trial -> number of the point.
         state = self._optuna.trial.TrialState
-        halfway = [trial for trial in before if trial.state == state.RUNNING]
-        self.total = (max(0, count - len(before)) + len(halfway)) * len(file.sweep.seeds)
-        for trial in halfway:
-            self._issue(trial.number, self._point(trial.params))
+        unfinished = [trial for trial in before if trial.state == state.RUNNING]
+        self.total = (max(0, count - len(before)) + len(unfinished)) * len(file.sweep.seeds)
+        for trial in unfinished:
+            self._queue_point(trial.number, self._point(trial.params))
 
-    def next(self) -> Training | None:
+    def next_training(self) -> Training | None:
+        """Return the next training; None if all points are drawn."""
         while not self._waiting:
             number = len(self._study.get_trials(deepcopy=False))
             if number >= self._count:
                 return None
             self._study.sampler = self._make_sampler(number)
             trial = self._study.ask(self._space)
-            self._issue(trial.number, self._point(trial.params))
+            self._queue_point(trial.number, self._point(trial.params))
         return self._waiting.popleft()[1]
 
     def record(self, training: Training, results: Sequence[Result]) -> None:
+        """Report results to Optuna, once all seeds of their point have ended.
+
+        Args:
+          training: The training that ended.
+          results: The results of its trials.
+        """
         for result in results:
             number = self._numbers[result["trial"]]
             value = result.get("metrics", {}).get(self._metric, math.nan)
             self._tell(number, value if result["status"] == FINISHED else math.nan)
 
-    def _issue(self, number: int, point: dict[str, Level]) -> None:
-        """Puts the trainings of a point in the queue, but for those whose results are there."""
-        for training in trainings_at(self._file, point, drawn_label(number)):
+    def _queue_point(self, number: int, point: dict[str, Level]) -> None:
+        """Queue the trainings of a point, except those that have results."""
+        for training in point_trainings(self._file, point, search_label(number)):
             (trial,) = training.trials
             self._numbers[trial.name] = number
             result = self._results.get(trial.name)
@@ -111,14 +125,14 @@ class OptunaPlan:
             self._study.tell(number, state=self._optuna.trial.TrialState.FAIL)
 
     def _make_sampler(self, number: int) -> Any:
-        # A new one each time, for samplers keep no state on disk.
+        # A new one each time, because samplers keep no state on disk.
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
         if self._sampler == "random":
             return self._optuna.samplers.RandomSampler(seed=seed)
-        # Trials under way count as bad ones, so that no two jobs are sent to the same place.
+        # Running trials count as bad ones, so that parallel jobs get different points.
         return self._optuna.samplers.TPESampler(seed=seed, constant_liar=True)
 
-    def _drawn(self, factor: Any) -> Any:
+    def _distribution(self, factor: Any) -> Any:
         distributions = self._optuna.distributions
         if not isinstance(factor, Range):
             return distributions.CategoricalDistribution([*factor])
@@ -130,7 +144,7 @@ class OptunaPlan:
         return {name: params[name] for name in self._space}
 
 
-def _finished(folder: Path) -> dict[str, Result]:
+def _finished_results(folder: Path) -> dict[str, Result]:
     if not (folder / RESULTS).exists():
         return {}
     results = read_results(folder / RESULTS)

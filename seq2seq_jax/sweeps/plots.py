@@ -1,4 +1,4 @@
-"""Results as pictures: the metric at each level of a factor, and the curves of the trainings."""
+"""Plots of sweeps: the metric at each level of a factor, and the curves of the trainings."""
 
 import math
 import statistics
@@ -14,9 +14,16 @@ from seq2seq_jax.sweeps.tables import Row, make_rows
 def plot_levels(
     results: Sequence[Result], factors: Sequence[str], metric: str, path: str | Path
 ) -> Path:
-    """A panel a factor: each trial a dot, and mean and standard deviation at each level.
+    """Plot the metric against the levels of each factor, one panel per factor.
 
-    Numbers stand where they are on the axis, names side by side.
+    Each trial is a dot; mean and standard deviation are drawn at each level. Numeric levels have
+    numeric axes.
+
+    Args:
+      results: The results of finished trials.
+      factors: The names of the factors.
+      metric: The metric.
+      path: The image file.
     """
     panels = [(factor, make_rows(results, [factor])) for factor in factors]
     widths = [max(4.0, 0.55 * len(rows)) for _, rows in panels]
@@ -31,8 +38,18 @@ def plot_levels(
 
 
 def plot_curves(rows: Sequence[Row], metric: str, path: str | Path) -> Path | None:
-    """The metric on the dev set over the steps of training, a colour a row: the mean over seeds,
-    and from the lowest to the highest of them. None if there is nothing to draw."""
+    """Plot the metric of the dev set over the training steps, one color per row.
+
+    The line is the mean over the seeds, the band their range.
+
+    Args:
+      rows: The rows of a table.
+      metric: The metric.
+      path: The image file.
+
+    Returns:
+      The file, or None if no training has the metric.
+    """
     curves = [(row, _mean_curve(row, metric)) for row in rows]
     curves = [(row, curve) for row, curve in curves if curve[0]]
     if not curves:
@@ -62,7 +79,7 @@ def _plot_factor(axis: Any, rows: Sequence[Row], factor: str, metric: str) -> No
         values = [r["metrics"][metric] for r in row.results if metric in r["metrics"]]
         axis.plot([place] * len(values), values, ".", color="C0", alpha=0.4)
     summaries = [(p, s) for p, row in zip(places, rows, strict=True) if (s := row.summary(metric))]
-    few = len(places) <= 12  # more were drawn by a search, and make no line
+    few = len(places) <= 12  # More levels come from a search, and are not connected.
     axis.errorbar(
         [place for place, _ in summaries],
         [summary.mean for _, summary in summaries],
@@ -89,7 +106,7 @@ def _plot_factor(axis: Any, rows: Sequence[Row], factor: str, metric: str) -> No
 
 
 def _mean_curve(row: Row, metric: str) -> tuple[list[int], list[list[float]]]:
-    """Steps that all curves have, and the values of all of them there."""
+    """Return the steps that all curves share, and their values at these steps."""
     curves = [
         dict(zip(r["curve"]["step"], r["curve"][metric], strict=True))
         for r in row.results

@@ -1,7 +1,7 @@
-"""Trainings on the machines of a Ray cluster, by Ray Tune.
+"""Runs the trainings of a sweep on a Ray cluster, with Ray Tune.
 
-Tune decides where and when; each training is then the same process as on one machine. The folder of
-the sweep must be one that all machines see under the same path.
+Ray Tune decides where and when a training runs; each is the same process as on one machine. All
+machines must see the sweep's directory under the same path.
 """
 
 import dataclasses
@@ -15,18 +15,20 @@ from typing import Any
 
 from seq2seq_jax.sweeps.local_runner import Outcomes
 from seq2seq_jax.sweeps.results import Result
-from seq2seq_jax.sweeps.scheduler import Plan
+from seq2seq_jax.sweeps.scheduler import Scheduler
 from seq2seq_jax.sweeps.trial_process import Job, make_job, read_outcomes, start_job
 from seq2seq_jax.sweeps.trials import Training
 from seq2seq_jax.utils.errors import UserError
 
 
 def make_ray_runner(address: str, cpus: float, gpus: float) -> Callable[..., bool]:
-    """A runner as `local_runner.run_locally`.
+    """Make a runner like `local_runner.run_locally`.
 
     Args:
-      address: of the cluster; `local` starts Ray on this machine, `auto` finds the one that is up.
-      cpus, gpus: that each training is given.
+      address: The address of the cluster. `local` starts Ray on this machine; `auto` finds the
+        running cluster.
+      cpus: The CPUs of each training.
+      gpus: The GPUs of each training.
 
     Raises:
       UserError: Ray is missing.
@@ -34,7 +36,7 @@ def make_ray_runner(address: str, cpus: float, gpus: float) -> Callable[..., boo
     ray, tune = _import_ray()
 
     def run(
-        plan: Plan,
+        scheduler: Scheduler,
         folder: Path,
         jobs: int,
         started: Callable[[Training], None],
@@ -42,12 +44,12 @@ def make_ray_runner(address: str, cpus: float, gpus: float) -> Callable[..., boo
     ) -> bool:
         _connect(ray, address)
         try:
-            searcher = _make_searcher(tune, plan, folder.resolve(), started, ended)
+            searcher = _make_searcher(tune, scheduler, folder.resolve(), started, ended)
             tuner = tune.Tuner(
                 tune.with_resources(_run_job, {"cpu": cpus, "gpu": gpus}),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    num_samples=-1,  # until the plan has no more
+                    num_samples=-1,  # The scheduler ends the search.
                     max_concurrent_trials=jobs,
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
@@ -59,13 +61,13 @@ def make_ray_runner(address: str, cpus: float, gpus: float) -> Callable[..., boo
                 tuner.fit()
         finally:
             ray.shutdown()
-        return searcher.at_the_end and not searcher.running
+        return searcher.is_exhausted and not searcher.running
 
     return run
 
 
 def _run_job(config: dict[str, Any]) -> None:
-    """What a worker of Ray does: the process that a local sweep would have started."""
+    """Run a training on a Ray worker, in the same process as a local sweep."""
     from ray import tune
 
     os.chdir(config["cwd"])
@@ -74,31 +76,31 @@ def _run_job(config: dict[str, Any]) -> None:
     try:
         status = process.wait()
     finally:
-        process.terminate()  # where Tune ends the worker, a checkpoint is written
-    # As text, for Tune takes nested results apart.
+        process.terminate()  # Tune ended the worker: let the training write a checkpoint.
+    # As a string, because Tune flattens nested results.
     tune.report({"outcomes": json.dumps(read_outcomes(job, status))})
 
 
 def _make_searcher(
     tune: Any,
-    plan: Plan,
+    scheduler: Scheduler,
     folder: Path,
     started: Callable[[Training], None],
     ended: Callable[[Training, Outcomes], Sequence[Result]],
 ) -> Any:
-    """Tune's way to ask what comes next, answered by a plan."""
+    """Make a searcher of Ray Tune that asks a scheduler."""
     from ray.tune.search import Searcher
 
-    class PlanSearcher(Searcher):
+    class SchedulerSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
             super().__init__()
             self.running: dict[str, Training] = {}
-            self.at_the_end = False
+            self.is_exhausted = False
 
         def suggest(self, trial_id: str) -> Any:
-            training = plan.next()
+            training = scheduler.next_training()
             if training is None:
-                self.at_the_end = True
+                self.is_exhausted = True
                 return Searcher.FINISHED
             started(training)
             self.running[trial_id] = training
@@ -106,7 +108,7 @@ def _make_searcher(
             return {"job": job, "cwd": os.getcwd()}
 
         def on_trial_complete(
-            self, trial_id: str, result: dict | None = None, error: bool = False
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
             training = self.running.pop(trial_id, None)
             if training is None:
@@ -114,17 +116,17 @@ def _make_searcher(
             text = (result or {}).get("outcomes")
             outcomes = json.loads(text) if text else {}
             if not text:
-                lost = {"status": "failed", "error": "Ray lost it; its logs may say more"}
+                lost = {"status": "failed", "error": "Ray lost the worker; see Ray's logs"}
                 outcomes = {trial.name: lost for trial in training.trials}
-            plan.record(training, ended(training, outcomes))
+            scheduler.record(training, ended(training, outcomes))
 
         def save(self, checkpoint_path: str) -> None:
-            """Nothing: the results are the state."""
+            """Do nothing: the results are the state."""
 
         def restore(self, checkpoint_path: str) -> None:
-            """Nothing, either."""
+            """Do nothing: the results are the state."""
 
-    return PlanSearcher()
+    return SchedulerSearcher()
 
 
 def _connect(ray: Any, address: str) -> None:

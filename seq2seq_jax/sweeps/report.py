@@ -1,4 +1,4 @@
-"""Results as something to read: Markdown, a page for the browser, pictures."""
+"""Reports of sweeps: Markdown, an HTML page and plots."""
 
 import base64
 import json
@@ -9,19 +9,22 @@ from typing import Any, NamedTuple
 from seq2seq_jax.reports.html_page import write_page
 from seq2seq_jax.sweeps.plots import plot_curves, plot_levels
 from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, FINISHED, Result
-from seq2seq_jax.sweeps.tables import Table, make_rows, make_table, markdown
-from seq2seq_jax.sweeps.trials import is_drawn
+from seq2seq_jax.sweeps.tables import Table, make_rows, make_table, table_to_markdown
+from seq2seq_jax.sweeps.trials import is_from_search
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 
 
 class Section(NamedTuple):
-    """One sweep.
+    """The section of one sweep in a report.
 
     Attributes:
-      note: what all of it has in common.
-      tables: by what they are grouped.
-      failures: of trials, each with its error.
+      name: The name of the sweep.
+      metric: The metric by which trials are compared.
+      note: Number of trials, versions and dates.
+      tables: Names of factors -> the table that is grouped by them.
+      results: The results of all trials.
+      failures: The failed trials with their errors.
     """
 
     name: str
@@ -35,14 +38,15 @@ class Section(NamedTuple):
 def make_sections(
     results: Sequence[Result], metric: str = "", by: Sequence[str] = ()
 ) -> list[Section]:
-    """A section a sweep, in the order in which they come.
+    """Make one section per sweep, in the order of the results.
 
     Args:
-      metric: by which trials are compared; empty: that of the sweep.
-      by: factors by which trials are grouped, in the place of all of them.
+      results: The results of one or more sweeps.
+      metric: The metric to compare by. If empty, the sweep's best_metric.
+      by: The factors to group by. If empty, all of them together and each alone.
 
     Raises:
-      UserError: a sweep has not that metric, or lacks one of the factors.
+      UserError: A sweep lacks the metric or a factor.
     """
     sweeps: dict[str, list[Result]] = {}
     for result in results:
@@ -50,31 +54,44 @@ def make_sections(
     return [_section(name, each, metric, by) for name, each in sweeps.items()]
 
 
-def in_markdown(sections: Sequence[Section], pictures: Sequence[Sequence[Path]] = ()) -> str:
-    """
+def sections_to_markdown(sections: Sequence[Section], plots: Sequence[Sequence[Path]] = ()) -> str:
+    """Return the report as Markdown.
+
     Args:
-      pictures: of each section, to be shown below its tables; none: only tables.
+      sections: The sections.
+      plots: The plots of each section; if empty, only tables are shown.
     """
     parts = []
     for i, section in enumerate(sections):
         parts.append(f"## {section.name}\n\n{section.note}\n")
         for by, table in section.tables.items():
-            parts.append((f"By {by}:\n\n" if len(section.tables) > 1 else "") + markdown(table))
+            parts.append(
+                (f"By {by}:\n\n" if len(section.tables) > 1 else "") + table_to_markdown(table)
+            )
         if section.failures:
             parts.append("".join(f"- {failure}\n" for failure in section.failures))
-        for picture in pictures[i] if pictures else []:
-            parts.append(f"![{section.metric}: {picture.stem}]({picture.name})\n")
+        for plot in plots[i] if plots else []:
+            parts.append(f"![{section.metric}: {plot.stem}]({plot.name})\n")
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def write_report(sections: Sequence[Section], folder: str | Path) -> list[Path]:
-    """Writes report.md, report.html, which needs nothing else, the pictures, and the results that
-    all of it was made of."""
+    """Write report.md, a self-contained report.html, results.jsonl and the plots.
+
+    Args:
+      sections: The sections.
+      folder: The directory.
+
+    Returns:
+      The written files.
+    """
     folder = Path(folder)
-    pictures = [_draw(section, folder) for section in sections]
+    plots = [_draw(section, folder) for section in sections]
     text = folder / "report.md"
     with atomic_replace(text) as partial:
-        partial.write_text(f"# Results\n\n{in_markdown(sections, pictures)}", encoding="utf-8")
+        partial.write_text(
+            f"# Results\n\n{sections_to_markdown(sections, plots)}", encoding="utf-8"
+        )
     lines = folder / FILE_NAME
     with atomic_replace(lines) as partial:
         results = [result for section in sections for result in section.results]
@@ -86,13 +103,13 @@ def write_report(sections: Sequence[Section], folder: str | Path) -> list[Path]:
             "note": section.note,
             "tables": [{"by": by, **table._asdict()} for by, table in section.tables.items()],
             "failures": section.failures,
-            "pictures": [_as_uri(picture) for picture in each],
+            "plots": [_data_uri(plot) for plot in each],
         }
-        for section, each in zip(sections, pictures, strict=True)
+        for section, each in zip(sections, plots, strict=True)
     ]
     title = "Results of " + ", ".join(section.name for section in sections)
     page = write_page(folder / "report.html", "sweep_report", title, data)
-    return [text, page, lines, *(picture for each in pictures for picture in each)]
+    return [text, page, lines, *(plot for each in plots for plot in each)]
 
 
 def _section(name: str, results: list[Result], metric: str, by: Sequence[str]) -> Section:
@@ -110,7 +127,7 @@ def _section(name: str, results: list[Result], metric: str, by: Sequence[str]) -
     if not by or list(by) == factors:
         tables[", ".join(factors) or "all"] = make_table(make_rows(results), metric)
     groups = [[factor] for factor in factors] if len(factors) > 1 and not by else [[*by]]
-    if not any(is_drawn(result["trial"]) for result in results):
+    if not any(is_from_search(result["trial"]) for result in results):
         for group in groups:
             if group and ", ".join(group) not in tables:
                 tables[", ".join(group)] = make_table(make_rows(results, group), metric)
@@ -133,24 +150,24 @@ def _note(results: Sequence[Result], finished: Sequence[Result]) -> str:
 def _draw(section: Section, folder: Path) -> list[Path]:
     finished = [result for result in section.results if result["status"] == FINISHED]
     factors = list(section.results[0]["levels"])
-    pictures = []
+    plots = []
     if finished and factors:
         path = folder / f"{section.name}_levels.png"
-        pictures.append(plot_levels(finished, factors, section.metric, path))
-    if finished and not any(is_drawn(result["trial"]) for result in finished):
+        plots.append(plot_levels(finished, factors, section.metric, path))
+    if finished and not any(is_from_search(result["trial"]) for result in finished):
         path = folder / f"{section.name}_curves.png"
         trained = plot_curves(_by_training(finished), section.metric, path)
-        pictures += [trained] if trained else []
-    return pictures
+        plots += [trained] if trained else []
+    return plots
 
 
 def _by_training(results: Sequence[Result]) -> Any:
-    """Rows of different trainings: of trials that share theirs, the first stands for all."""
+    """Return one row per training; of trials that share a training, the first one counts."""
     seen: dict[str, Result] = {}
     for result in results:
         seen.setdefault(result["workdir"], result)
     return make_rows(seen.values())
 
 
-def _as_uri(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+def _data_uri(plot: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(plot.read_bytes()).decode("ascii")

@@ -1,22 +1,27 @@
-"""Results on disk: a JSON line a trial.
+"""Results on disk: one JSON line per trial, with these fields.
 
-trial          its name; of several lines for one trial the last counts
-sweep          the name of the sweep
+trial          the trial's name; the last line of a trial counts
+sweep          the sweep's name
 status         finished or failed
-levels, seed   what it was: factor -> level
-places         factor -> where the level stands among the factor's in the sweep file; of a list or
-               dict
-overrides      the keys that differ from the base: key -> value
-config_digest  of its whole configuration, which but for `inference` is WORKDIR/config.json
-best_metric    the name of the metric by which trials are compared
+levels         factor -> level
+places         factor -> index of the level in the sweep file; not for ranges
+seed           the seed
+overrides      key -> value, for the keys that differ from the base
+config_digest  digest of the configuration, which except for `inference` is WORKDIR/config.json
+best_metric    the metric by which trials are compared
 metrics        name -> value on the dev set
-curve          of the training: name -> values, one for each of the steps in "step"
-step           of the checkpoint that was evaluated; its `parameters` are counted
-seconds        of training (killed processes left out) and of evaluation; cpu_seconds as well
-version        of this package, and the commit if it is a checkout; jax: of JAX; processors: used
-workdir        of the training, from the folder of the results; outputs: a text file, from there too
-published      level -> what others reported, if the sweep says it
-error          why it failed, one line
+curve          name -> values during training, one for each of the steps in "step"
+step           the step of the evaluated checkpoint
+parameters     the number of parameters
+seconds        wall time of training (without killed processes) and of evaluation
+cpu_seconds    CPU time, likewise
+processors     the number of processors
+version        the version of this package, with the commit in a checkout
+jax            the version of JAX
+workdir        the workdir of the training, relative to the file of results
+outputs        the file of outputs, relative to the workdir
+published      level -> published result, if the sweep has one
+error          why the trial failed, in one line
 """
 
 import json
@@ -35,13 +40,13 @@ FILE_NAME = "results.jsonl"
 
 
 def read_results(path: str | Path) -> list[Result]:
-    """The last line of each trial, in the order in which trials first appear.
+    """Read the last line of each trial, in the order in which trials first appear.
 
     Args:
-      path: of a file, or of a folder with a `results.jsonl`.
+      path: A file, or a directory with a `results.jsonl`.
 
     Raises:
-      UserError: it cannot be read; a line (FILE:LINE) is no result.
+      UserError: The file cannot be read, or a line of it (FILE:LINE) is not a result.
     """
     file = Path(path)
     if file.is_dir():
@@ -51,22 +56,25 @@ def read_results(path: str | Path) -> list[Result]:
     except OSError as error:
         raise UserError(str(file), f"cannot be read ({error.strerror})") from error
     results: dict[str, Result] = {}
-    for number, line in enumerate(lines[:-1], start=1):  # behind the last "\n" nothing is finished
+    for number, line in enumerate(lines[:-1], start=1):  # What follows the last "\n" is incomplete.
         try:
             result = json.loads(line)
             result["status"], result["levels"], result["seed"], result["sweep"]
             results[result["trial"]] = result
         except (ValueError, TypeError, KeyError):
-            what = "no result of a trial: a JSON object with trial, sweep, status, levels and seed"
+            what = "must be a JSON object with trial, sweep, status, levels and seed"
             raise UserError(f"{file}:{number}", what) from None
     return list(results.values())
 
 
-def read_all(paths: Sequence[str | Path]) -> list[Result]:
-    """The results of several files, one after the other; a trial that is in two is taken once.
+def read_result_files(paths: Sequence[str | Path]) -> list[Result]:
+    """Read the results of several files; a trial that is in two of them counts once.
+
+    Args:
+      paths: Files, or directories with a `results.jsonl`.
 
     Raises:
-      UserError: as `read_results`; or two files have different configurations for one trial.
+      UserError: A file cannot be read, or two files have different configurations for a trial.
     """
     results: dict[tuple[str, str], Result] = {}
     for path in paths:
@@ -75,16 +83,22 @@ def read_all(paths: Sequence[str | Path]) -> list[Result]:
             other = results.setdefault(name, result)
             if other.get("config_digest") != result.get("config_digest"):
                 what = f"trial {result['trial']} of {result['sweep']} has another configuration"
-                raise UserError(str(path), f"{what} in another of these files; report them apart")
+                raise UserError(
+                    str(path), f"{what} in another of these files; report them separately"
+                )
             if other["status"] == FAILED:
                 results[name] = result
     return list(results.values())
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Writes lines behind those that are there; they are on disk when it returns.
+    """Append lines to a file of results, and sync it to disk.
 
-    A last line that a killed process left unfinished is removed first.
+    An incomplete last line of a killed process is removed first.
+
+    Args:
+      path: The file.
+      results: The results.
     """
     with open(path, "a+b") as file:
         file.seek(0)

@@ -1,4 +1,4 @@
-"""A sweep from its file to its results."""
+"""Runs a sweep, from its scheduler to its results."""
 
 import datetime
 import fcntl
@@ -15,39 +15,45 @@ import seq2seq_jax
 from seq2seq_jax.config.classes import built_in_classes
 from seq2seq_jax.problems.setup import make_pipeline
 from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
-from seq2seq_jax.sweeps.definition import Range, SweepFile, place_of
+from seq2seq_jax.sweeps.definition import Range, SweepFile, level_index
 from seq2seq_jax.sweeps.local_runner import Outcomes, run_locally
-from seq2seq_jax.sweeps.results import (
-    FAILED,
-    FILE_NAME,
-    FINISHED,
-    Result,
-    append_results,
-    read_results,
-)
-from seq2seq_jax.sweeps.scheduler import Plan
-from seq2seq_jax.sweeps.tables import clock
-from seq2seq_jax.sweeps.trial_process import trained_seconds
-from seq2seq_jax.sweeps.trials import Training, config_digest
+from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, Result, append_results
+from seq2seq_jax.sweeps.scheduler import Scheduler
+from seq2seq_jax.sweeps.tables import format_duration
+from seq2seq_jax.sweeps.trials import Training
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import say
 
 Runner = Callable[
-    [Plan, Path, int, Callable[[Training], None], Callable[[Training, Outcomes], Sequence[Result]]],
+    [
+        Scheduler,
+        Path,
+        int,
+        Callable[[Training], None],
+        Callable[[Training, Outcomes], Sequence[Result]],
+    ],
     bool,
 ]
+"""Runs the trainings of a scheduler, as `local_runner.run_locally` does."""
 
 
-def run_plan(
-    plan: Plan, file: SweepFile, folder: Path, jobs: int, runner: Runner = run_locally
+def run_sweep(
+    scheduler: Scheduler, file: SweepFile, folder: Path, jobs: int, runner: Runner = run_locally
 ) -> tuple[bool, list[Result]]:
-    """Runs a plan and writes FOLDER/results.jsonl.
+    """Run the trainings of a scheduler, and write `results.jsonl` in the sweep's directory.
+
+    Args:
+      scheduler: Decides which training comes next.
+      file: The sweep file.
+      folder: The directory of the sweep.
+      jobs: The number of trainings at a time.
+      runner: Runs the trainings.
 
     Returns:
-      Whether it came to the end, and the results of this time.
+      Whether all trials have ended, and the results of this run.
     """
-    say(f"{plan.total} trials to do, {jobs} at a time, in {folder}")
-    progress = _Progress(plan.total, jobs)
+    say(f"Running {scheduler.total} trials in {folder}; jobs: {jobs}")
+    progress = _Progress(scheduler.total, jobs)
     results: list[Result] = []
 
     def ended(training: Training, outcomes: Outcomes) -> list[Result]:
@@ -61,38 +67,19 @@ def run_plan(
         results.extend(new)
         return new
 
-    finished = runner(plan, folder, jobs, progress.started, ended)
+    finished = runner(scheduler, folder, jobs, progress.started, ended)
     return finished, results
 
 
-def unfinished(trainings: Sequence[Training], folder: Path) -> list[Training]:
-    """Without the trials whose results are there already."""
-    done = finished_trials(folder)
-    left = []
-    for training in trainings:
-        trials = [t for t in training.trials if done.get(t.name) != config_digest(t.config)]
-        if trials:
-            left.append(training._replace(trials=trials))
-    return left
+def preflight_check(trainings: Sequence[Training], folder: Path) -> None:
+    """Check before the sweep what each training would check when it starts.
 
-
-def finished_trials(folder: Path) -> dict[str, str]:
-    """The digests of the configurations of all trials that have a result, by their names."""
-    if not (folder / FILE_NAME).exists():
-        return {}
-    results = read_results(folder / FILE_NAME)
-    return {
-        result["trial"]: result["config_digest"]
-        for result in results
-        if result["status"] == FINISHED
-    }
-
-
-def check_before(trainings: Sequence[Training], folder: Path) -> None:
-    """What training would find wrong later, looked at now.
+    Args:
+      trainings: The trainings.
+      folder: The directory of the sweep.
 
     Raises:
-      UserError: data files are missing; a workdir holds another run.
+      UserError: Data files are missing, or a workdir holds another run.
     """
     seen = []
     for training in trainings:
@@ -106,89 +93,63 @@ def check_before(trainings: Sequence[Training], folder: Path) -> None:
                 make_pipeline(config, key)
 
 
-def reuse_trainings(trainings: Sequence[Training], folder: Path, others: Sequence[Path]) -> int:
-    """Links workdirs of other sweeps that hold the same finished training.
-
-    Returns:
-      How many.
-    """
-    found = {}
-    for other in others:
-        if not other.is_dir():
-            raise UserError("--reuse", f"no such folder: {other}")
-        for record in other.glob("*/training.json"):
-            found[record.parent.resolve()] = record.parent
-    count = 0
-    for training in trainings:
-        own = folder / training.name
-        same = [path for path in found if trained_seconds(path, training.digest)]
-        if same and not own.exists():
-            own.parent.mkdir(parents=True, exist_ok=True)
-            own.symlink_to(same[0])
-            count += 1
-    return count
-
-
-def state_of(training: Training, folder: Path) -> str:
-    """For people: new, trained, or where it will go on."""
-    workdir = folder / training.name
-    if trained_seconds(workdir, training.digest):
-        return "trained"
-    if not (workdir / "checkpoints").exists():
-        return "new"
-    return f"goes on from step {Workdir(workdir).checkpoints(training.config).latest_step() or 0}"
-
-
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Raises UserError if another sweep is at work in the folder."""
+def exclusive_lock(folder: Path) -> Iterator[None]:
+    """Lock the directory of a sweep while it runs.
+
+    Args:
+      folder: The directory, which is created.
+
+    Raises:
+      UserError: Another sweep is running there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = "another sweep is at work here; wait for it, or name another --output"
+            what = "another sweep is running here; wait for it, or use another --output"
             raise UserError(str(folder), what) from None
         yield
 
 
 class _Progress:
-    """Says what has begun and ended, and how long the rest may take."""
+    """Logs which trials start and end, and the estimated time left."""
 
     def __init__(self, total: int, jobs: int):
         self._total, self._jobs = total, jobs
         self._done = 0
         self._seconds = 0.0
-        self._begun: dict[str, float] = {}
+        self._start_times: dict[str, float] = {}
 
     def started(self, training: Training) -> None:
-        self._begun[training.trials[0].name] = time.monotonic()
+        self._start_times[training.trials[0].name] = time.monotonic()
         names = ", ".join(trial.name for trial in training.trials)
-        say(f"started {names}")
+        say(f"Started {names}")
 
     def ended(self, training: Training, results: Sequence[Result]) -> None:
-        seconds = time.monotonic() - self._begun.pop(training.trials[0].name)
+        seconds = time.monotonic() - self._start_times.pop(training.trials[0].name)
         if not results:
             return
         self._done += len(results)
         self._seconds += seconds
-        running = sum(time.monotonic() - begun for begun in self._begun.values())
+        running = sum(time.monotonic() - start for start in self._start_times.values())
         left = self._total - self._done
         mean = self._seconds / self._done
         seconds_left = max(0.0, left * mean - running) / max(1, min(self._jobs, left))
         for i, result in enumerate(results, start=self._done - len(results) + 1):
             last = i == self._done
             say(
-                f"[{i}/{self._total}] {result['trial']}  {_described(result)}"
+                f"[{i}/{self._total}] {result['trial']}  {_describe_result(result)}"
                 + (
-                    f"  ({clock(seconds)}; {left} left, about {clock(seconds_left)})"
+                    f"  ({format_duration(seconds)}; ETA {format_duration(seconds_left)})"
                     if last and left
                     else ""
                 )
             )
 
 
-def _described(result: Result) -> str:
+def _describe_result(result: Result) -> str:
     if result["status"] == FAILED:
         return f"failed: {result['error']}"
     return "  ".join(f"{name} {value:.4g}" for name, value in result["metrics"].items())
@@ -202,7 +163,7 @@ def _result(file: SweepFile, training: Training, name: str, outcome: Result) -> 
         "status": outcome["status"],
         "levels": trial.levels,
         "places": {
-            name: place_of(factor, trial.levels[name])
+            name: level_index(factor, trial.levels[name])
             for name, factor in file.sweep.factors.items()
             if not isinstance(factor, Range)
         },
@@ -210,7 +171,7 @@ def _result(file: SweepFile, training: Training, name: str, outcome: Result) -> 
         "overrides": trial.overrides,
         "best_metric": training.config.best_metric,
         **outcome,
-        "version": version(),
+        "version": package_version(),
         "jax": jax.__version__,
         "workdir": training.name,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -223,8 +184,8 @@ def _result(file: SweepFile, training: Training, name: str, outcome: Result) -> 
 
 
 @functools.cache
-def version() -> str:
-    """0.1.0, and the commit if the package is in a checkout: 0.1.0+5736120, or ...-dirty."""
+def package_version() -> str:
+    """Return the version, with the commit in a checkout: 0.1.0+5736120, or ...-dirty."""
     checkout = Path(seq2seq_jax.__file__).parents[1]
     if not (checkout / ".git").exists():
         return seq2seq_jax.__version__

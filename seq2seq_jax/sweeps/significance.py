@@ -1,4 +1,4 @@
-"""Is one output better than another, or was it luck? Paired bootstrap resampling (Koehn 2004)."""
+"""Statistical significance of differences between outputs: paired bootstrap (Koehn 2004)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +13,14 @@ from seq2seq_jax.utils.errors import UserError
 
 
 class Comparison(NamedTuple):
-    """One output beside the first.
+    """The score of one output, compared with the first one.
 
     Attributes:
-      score: of the corpus, in percent.
-      interval: half the width of the 95 % confidence interval of the score.
-      p_value: how likely chance alone makes a difference as large as that to the first output; None
-        for the first.
+      name: The name of the output.
+      score: The score of the corpus, in percent.
+      interval: Half the width of the 95 % confidence interval of the score.
+      p_value: The probability that a difference this large from the first output arises by chance;
+        None for the first output.
     """
 
     name: str
@@ -29,10 +30,15 @@ class Comparison(NamedTuple):
 
 
 class Comparisons(NamedTuple):
-    """Of one metric; the signature is sacreBLEU's."""
+    """The comparisons of all outputs by one metric.
+
+    Attributes:
+      signature: sacreBLEU's signature of the metric.
+      outputs: One comparison per output.
+    """
 
     signature: str
-    of: list[Comparison]
+    outputs: list[Comparison]
 
 
 def compare_outputs(
@@ -42,13 +48,16 @@ def compare_outputs(
     tokenize: str = "none",
     samples: int = 1000,
 ) -> dict[str, Comparisons]:
-    """Compares outputs with the first of them, in BLEU and chrF.
+    """Compare outputs with the first of them, by BLEU and chrF.
 
     Args:
-      outputs: lines by name, at least two outputs.
-      references: of each line one or more.
-      tokenize: sacreBLEU's tokenizer for BLEU; `none` for text that is split into words already.
-      samples: how often the lines are drawn anew. The draws are always the same ones.
+      outputs: Name -> lines, at least two outputs.
+      references: One or more references for each line.
+      tokenize: sacreBLEU's tokenizer for BLEU; `none` for tokenized text.
+      samples: The number of bootstrap samples, which are drawn with a fixed seed.
+
+    Returns:
+      Name of the metric -> comparisons.
     """
     most = max(map(len, references))
     streams: Any = [
@@ -74,13 +83,17 @@ def compare_outputs(
 def read_outputs(
     outputs: Sequence[str], references: Sequence[str]
 ) -> tuple[dict[str, list[str]], list[list[str]]]:
-    """The lines of files, plain or .gz.
+    """Read outputs and references from files, plain or .gz.
 
     Args:
-      references: files; a line may hold several references, with tabs between them.
+      outputs: The files of outputs.
+      references: The files of references; a line may hold several, separated by tabs.
+
+    Returns:
+      File -> lines, and the references of each line.
 
     Raises:
-      UserError: a file cannot be read, is as long as none of the others, or is given twice.
+      UserError: A file cannot be read, is repeated, or has another number of lines.
     """
     texts = {name: list(read_lines(name)) for name in outputs}
     if len(texts) < 2 or len(texts) < len(outputs):
@@ -99,11 +112,15 @@ def read_outputs(
     ]
 
 
-def describe(comparisons: Mapping[str, Comparisons]) -> str:
-    """As Markdown: a table for each metric."""
+def comparisons_to_markdown(comparisons: Mapping[str, Comparisons]) -> str:
+    """Return one Markdown table per metric.
+
+    Args:
+      comparisons: Name of the metric -> comparisons.
+    """
     parts = []
     for metric, (signature, each) in comparisons.items():
-        lines = [f"| output | {metric} | 95 % | p |", "|---|---|---|---|"]
+        lines = [f"| output | {metric} | 95 % interval | p |", "|---|---|---|---|"]
         for one in each:
             p = "" if one.p_value is None else f"{one.p_value:.4f}"
             lines.append(f"| {Path(one.name)} | {one.score:.2f} | ± {one.interval:.2f} | {p} |")

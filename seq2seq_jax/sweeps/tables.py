@@ -1,4 +1,4 @@
-"""Results as tables: a row for what was done with several seeds."""
+"""Results as tables: one row per combination of levels, averaged over the seeds."""
 
 import datetime
 import json
@@ -10,14 +10,16 @@ from typing import NamedTuple
 from seq2seq_jax.evaluation.metrics import lower_is_better
 from seq2seq_jax.sweeps.definition import Level
 from seq2seq_jax.sweeps.results import FINISHED, Result
-from seq2seq_jax.sweeps.trials import is_drawn
+from seq2seq_jax.sweeps.trials import is_from_search
 
 
 class Summary(NamedTuple):
-    """Of one metric over seeds.
+    """One metric over several seeds.
 
     Attributes:
-      deviation: the sample's (n - 1); None of a single value.
+      mean: The mean.
+      deviation: The standard deviation of the sample (n - 1); None for a single value.
+      best: The best value.
     """
 
     mean: float
@@ -26,10 +28,12 @@ class Summary(NamedTuple):
 
 
 class Row(NamedTuple):
-    """
+    """The trials that share the levels of some factors.
+
     Attributes:
-      results: those that finished.
-      failed: how many did not.
+      levels: Factor -> level.
+      results: The results of finished trials.
+      failed: The number of failed trials.
     """
 
     levels: dict[str, Level]
@@ -37,7 +41,11 @@ class Row(NamedTuple):
     failed: int
 
     def summary(self, metric: str) -> Summary | None:
-        """None if no result has the metric."""
+        """Summarize a metric; None if no result has it.
+
+        Args:
+          metric: The name of the metric.
+        """
         values = [r["metrics"][metric] for r in self.results if metric in r["metrics"]]
         values = [value for value in values if math.isfinite(value)]
         if not values:
@@ -48,22 +56,31 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Text in cells; the columns behind the first `words` ones are numbers."""
+    """A table of strings.
+
+    Attributes:
+      columns: The headings.
+      rows: The cells.
+      num_text_columns: How many of the first columns are text; the others are numbers.
+    """
 
     columns: list[str]
     rows: list[list[str]]
-    words: int
+    num_text_columns: int
 
 
 def make_rows(results: Iterable[Result], factors: Sequence[str] | None = None) -> list[Row]:
-    """Groups results by the levels of factors (all, if none are named), in the order that the sweep
-    file has them in, whichever ended first.
+    """Group results by the levels of factors.
 
-    What a search has drawn comes in the order of its best metric, the best first.
+    The rows have the order of the sweep file; those of a search are sorted by the best metric.
+
+    Args:
+      results: The results of one sweep.
+      factors: The factors to group by; all of them, if None.
     """
     rows: dict[str, Row] = {}
     places: dict[str, list[int]] = {}
-    drawn, metric = False, ""
+    from_search, metric = False, ""
     for result in results:
         levels = result["levels"]
         if factors is not None:
@@ -75,8 +92,8 @@ def make_rows(results: Iterable[Result], factors: Sequence[str] | None = None) -
             row.results.append(result)
         else:
             rows[key] = row._replace(failed=row.failed + 1)
-        drawn, metric = drawn or is_drawn(result["trial"]), result["best_metric"]
-    if not drawn or factors is not None:
+        from_search, metric = from_search or is_from_search(result["trial"]), result["best_metric"]
+    if not from_search or factors is not None:
         return [rows[key] for key in sorted(rows, key=places.__getitem__)]
     sign = 1 if lower_is_better(metric) else -1
     means = {key: row.summary(metric) for key, row in rows.items()}
@@ -86,28 +103,38 @@ def make_rows(results: Iterable[Result], factors: Sequence[str] | None = None) -
 
 
 def make_table(rows: Sequence[Row], metric: str) -> Table:
-    """A line a row: levels, `metric` as mean ± deviation and its best, other metrics as means,
-    the number of parameters, and how long it took."""
+    """Make a table: levels, metrics as mean ± deviation, number of parameters, and times.
+
+    Args:
+      rows: The rows, with the same factors.
+      metric: The metric that comes first, together with its best value.
+    """
     results = [result for row in rows for result in row.results]
     names = dict.fromkeys(name for result in results for name in result["metrics"])
     names.pop(metric, None)
     if "perplexity" in names:
-        names.pop("log_perplexity", None)  # says the same
+        names.pop("log_perplexity", None)  # It is the same metric.
     published = any(map(_published, rows))
     factors = list(rows[0].levels)
     columns: list[tuple[str, Callable[[Row], str]]] = [
         ("trials", lambda row: str(len(row.results))),
-        (metric, lambda row: _spread(row.summary(metric))),
+        (metric, lambda row: _format_summary(row.summary(metric))),
         ("best", lambda row: _best(row.summary(metric))),
     ]
     if published:
         columns.append(("published", _published))
     for name in names:
-        columns.append((name, lambda row, name=name: _spread(row.summary(name))))  # type: ignore[misc]
+        columns.append((name, lambda row, name=name: _format_summary(row.summary(name))))  # type: ignore[misc]
     columns += [
-        ("parameters", lambda row: _of_all(row, lambda r: r["parameters"], _millions)),
-        ("training", lambda row: _of_all(row, lambda r: r["seconds"]["training"], clock)),
-        ("evaluation", lambda row: _of_all(row, lambda r: r["seconds"]["evaluation"], clock)),
+        ("parameters", lambda row: _mean_of(row, lambda r: r["parameters"], _millions)),
+        (
+            "training",
+            lambda row: _mean_of(row, lambda r: r["seconds"]["training"], format_duration),
+        ),
+        (
+            "evaluation",
+            lambda row: _mean_of(row, lambda r: r["seconds"]["evaluation"], format_duration),
+        ),
     ]
     if any(row.failed for row in rows):
         columns.append(("failed", lambda row: str(row.failed or "")))
@@ -118,29 +145,50 @@ def make_table(rows: Sequence[Row], metric: str) -> Table:
     )
 
 
-def markdown(table: Table) -> str:
+def table_to_markdown(table: Table) -> str:
+    """Return a table as Markdown.
+
+    Args:
+      table: The table.
+    """
     lines = [
         table.columns,
-        ["---" if i < table.words else "--:" for i in range(len(table.columns))],
+        ["---" if i < table.num_text_columns else "--:" for i in range(len(table.columns))],
     ]
     lines += [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def clock(seconds: float) -> str:
-    """1:02:03"""
+def format_duration(seconds: float) -> str:
+    """Format a duration as H:MM:SS.
+
+    Args:
+      seconds: The duration.
+
+    Example:
+      >>> format_duration(3723)
+      '1:02:03'
+    """
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
-def number(value: float) -> str:
-    """With as many decimals as matter: two, or four of what is below ten."""
+def format_number(value: float) -> str:
+    """Format a number with two decimals, or with four if it is below ten.
+
+    Args:
+      value: The number.
+
+    Example:
+      >>> format_number(21.5), format_number(4.48)
+      ('21.50', '4.4800')
+    """
     return f"{value:.{2 if abs(value) >= 10 else 4}f}"
 
 
-def _spread(summary: Summary | None) -> str:
+def _format_summary(summary: Summary | None) -> str:
     if summary is None:
         return ""
-    mean = number(summary.mean)
+    mean = format_number(summary.mean)
     if summary.deviation is None:
         return mean
     decimals = len(mean.partition(".")[2])
@@ -148,7 +196,7 @@ def _spread(summary: Summary | None) -> str:
 
 
 def _best(summary: Summary | None) -> str:
-    return number(summary.best) if summary else ""
+    return format_number(summary.best) if summary else ""
 
 
 def _published(row: Row) -> str:
@@ -156,8 +204,8 @@ def _published(row: Row) -> str:
     return ", ".join(reported[name] for name in map(str, row.levels.values()) if name in reported)
 
 
-def _of_all(row: Row, value: Callable[[Result], float], text: Callable[[float], str]) -> str:
-    """The mean; of parameters too, which a search over levels may change within a group."""
+def _mean_of(row: Row, value: Callable[[Result], float], text: Callable[[float], str]) -> str:
+    """Format the mean over the results of a row."""
     return text(statistics.mean(map(value, row.results))) if row.results else ""
 
 

@@ -1,12 +1,12 @@
-"""One training with its trials, in a process of its own: `python -m ...trial_process JOB_FILE`.
+"""One training with its trials, in its own process.
 
-The folder of a training is a workdir like any other, with besides
+The directory of a training is a workdir with these additional files:
 
-training.json      the configuration's digest, whether it is finished, the seconds that it took
-outputs/TRIAL.txt  what each trial made of the sources of the dev set, a line a source
-references.txt     the references, a line a source, with tabs between several
-log.txt            what the process said
-jobs/              what it was told, and what came of it, for the process that started it
+training.json      the configuration's digest, whether training has finished, and its duration
+outputs/TRIAL.txt  the outputs of a trial for the sources of the dev set, one per line
+references.txt     the references, one line per source, separated by tabs
+log.txt            the log of the process
+jobs/              the jobs of the process and their outcomes
 """
 
 import dataclasses
@@ -32,17 +32,19 @@ from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
 
 STOPPED = 3
-"""Exit status of a training that a signal has stopped; its checkpoint is written."""
+"""Exit status of a training that was stopped by a signal after writing a checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a process is told: a training, where, and what to evaluate.
+    """The job of a process: a training and the trials that evaluate it.
 
     Attributes:
-      folder: the workdir.
-      processors: their numbers; none: all.
-      trials: name -> resolved configuration.
+      folder: The workdir.
+      digest: The digest of the training's configuration.
+      config: The resolved configuration of the training.
+      trials: Name -> resolved configuration of the trial.
+      processors: The numbers of the processors; empty means all.
     """
 
     folder: str
@@ -53,16 +55,23 @@ class Job:
 
     @property
     def file(self) -> Path:
-        """Of its own, for several jobs can be about one training."""
+        """The file of this job; several jobs can share a training."""
         return Path(self.folder) / "jobs" / f"{next(iter(self.trials))}.json"
 
     @property
     def outcomes(self) -> Path:
+        """The file of the outcomes."""
         return self.file.with_suffix(".outcomes.jsonl")
 
 
 def make_job(training: Training, folder: Path, processors: list[int]) -> Job:
-    """The job of a training whose workdir is in `folder`."""
+    """Make the job of a training.
+
+    Args:
+      training: The training.
+      folder: The directory of the sweep.
+      processors: The numbers of the processors; empty means all.
+    """
     return Job(
         str(folder / training.name),
         training.digest,
@@ -72,11 +81,12 @@ def make_job(training: Training, folder: Path, processors: list[int]) -> Job:
     )
 
 
-def start_job(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
-    """Starts the process; signals that the terminal sends do not reach it.
+def start_job(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process of a job. It does not receive signals of the terminal.
 
     Args:
-      environment: in the place of this process's own variables, those that differ.
+      job: The job.
+      environment: Variables that are added to the environment of this process.
     """
     job.file.parent.mkdir(parents=True, exist_ok=True)
     job.outcomes.unlink(missing_ok=True)
@@ -95,15 +105,28 @@ def start_job(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
 
 
 def command(job: Job) -> list[str]:
-    """What does a job, once its file is written."""
-    return [sys.executable, "-m", "seq2seq_jax.sweeps.trial_process", str(job.file)]
+    """Return the command that runs a job, whose file is written.
+
+    Args:
+      job: The job.
+    """
+    program = f"from {__name__} import run_job_file; run_job_file({str(job.file)!r})"
+    return [sys.executable, "-c", program]
 
 
 def read_outcomes(job: Job, exit_status: int) -> dict[str, Result]:
-    """What came of each trial, by its name: metrics, or an error."""
+    """Read the outcomes of a job.
+
+    Args:
+      job: The job.
+      exit_status: The exit status of its process.
+
+    Returns:
+      Name of the trial -> its metrics, or an error.
+    """
     found = {}
     if job.outcomes.exists():
-        # Behind the last "\n" is what a killed process did not finish.
+        # What follows the last "\n" is incomplete.
         for line in job.outcomes.read_text(encoding="utf-8").split("\n")[:-1]:
             outcome = json.loads(line)
             found[outcome.pop("trial")] = outcome
@@ -111,37 +134,46 @@ def read_outcomes(job: Job, exit_status: int) -> dict[str, Result]:
     if exit_status < 0:
         reason = f"killed by {signal.Signals(-exit_status).name}"
     if exit_status == STOPPED:
-        reason = "stopped by a signal; the same sweep goes on"
-    error = f"{reason}; {job.folder}/log.txt may say more"
+        reason = "stopped by a signal; run the sweep again to resume"
+    error = f"{reason}; see {job.folder}/log.txt"
     return {name: found.get(name, {"status": FAILED, "error": error}) for name in job.trials}
 
 
 def trained_seconds(folder: Path, digest: str) -> dict[str, float] | None:
-    """What a finished training of that configuration took; None if there is none in the folder."""
+    """Return the duration of a finished training, or None if there is none.
+
+    Args:
+      folder: The workdir.
+      digest: The digest of the training's configuration.
+    """
     record = _record(folder)
     if record.get("digest") != digest or not record.get("finished"):
         return None
     return {name: record[name] for name in ("seconds", "cpu_seconds")}
 
 
-def main() -> None:
-    """Trains and evaluates; writes what came of each trial."""
-    job = Job(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+def run_job_file(path: str) -> None:
+    """Run a job in this process: train, evaluate the trials, and write their outcomes.
+
+    Args:
+      path: The file of the job.
+    """
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     folder = Path(job.folder)
     if job.processors:
-        os.sched_setaffinity(0, job.processors)  # before XLA counts them
+        os.sched_setaffinity(0, job.processors)  # Before XLA counts them.
     from seq2seq_jax.devices.memory import tune_malloc
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
     from seq2seq_jax.utils.logging import set_up_logging
 
     tune_malloc()
-    sys.path.insert(0, os.getcwd())  # where a user's own classes are found
+    sys.path.insert(0, os.getcwd())  # Users' own classes are found in the working directory.
     set_up_logging()
     enable_compilation_cache()
     try:
         if not _train(job, folder):
             sys.exit(STOPPED)
-    except Exception as error:  # one trial's failure is not that of the others
+    except Exception as error:  # A failure does not affect other trainings.
         for name in job.trials:
             _write_outcome(job, name, _failure(error))
         return
@@ -154,7 +186,7 @@ def main() -> None:
 
 
 def _train(job: Job, folder: Path) -> bool:
-    """Trains to the end, unless that was done before; False if a signal came."""
+    """Train, unless training has finished before; return False after a signal."""
     with _locked(folder):
         if trained_seconds(folder, job.digest):
             return True
@@ -205,7 +237,7 @@ def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
 
 
 def _curve(folder: Path) -> dict[str, list[float]]:
-    """The metrics of the dev set during training."""
+    """Return the metrics of the dev set during training."""
     from seq2seq_jax.storage.metrics_log import read_metrics
 
     curve: dict[str, list[float]] = {}
@@ -242,11 +274,7 @@ def _lines(texts: Iterable[str]) -> bytes:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Waits for another process that trains in the folder."""
+    """Wait for another process that trains in the same workdir."""
     with open(folder / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-if __name__ == "__main__":
-    main()

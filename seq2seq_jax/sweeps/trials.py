@@ -1,8 +1,8 @@
-"""Trials, and the trainings that they need: one each, or one for several that search otherwise.
+"""Trials, and the trainings that they need.
 
-A factor below `inference` does not touch training. So trials that differ in nothing else share a
-training, and each evaluates what came of it in its own way. That training is as the base says: its
-own evaluations, and the choice of its best checkpoint, know nothing of those factors.
+Factors whose keys begin with `inference` do not affect training. Trials that differ only in them
+share one training, and each evaluates it with its own search. The training itself, its evaluations
+and the choice of its best checkpoint use the base configuration.
 """
 
 import hashlib
@@ -20,26 +20,28 @@ from seq2seq_jax.sweeps.definition import (
     Level,
     Range,
     SweepFile,
-    as_text,
-    keys_of,
-    values_at,
+    factor_keys,
+    format_value,
+    level_overrides,
 )
 from seq2seq_jax.utils.errors import UserError
 
 Point = Mapping[str, Level]
-"""A level of each factor."""
+"""Factor -> level."""
 
 _INFERENCE = "inference."
 _DRAWN = "trial="
 
 
 class Trial(NamedTuple):
-    """
+    """An evaluation of a training.
+
     Attributes:
-      name: a file name; differs from that of all other trials of the sweep.
-      levels: of the factors.
-      overrides: of the base, those that all trials have left out: key -> value.
-      config: resolved, to evaluate with.
+      name: The name, which is a file name and unique in the sweep.
+      levels: Factor -> level.
+      seed: The seed.
+      overrides: Key -> value, for the keys that the factors set.
+      config: The resolved configuration of the evaluation.
     """
 
     name: str
@@ -50,11 +52,12 @@ class Trial(NamedTuple):
 
 
 class Training(NamedTuple):
-    """
+    """A training.
+
     Attributes:
-      name: of its folder.
-      config: resolved, to train with.
-      trials: that evaluate it.
+      name: The name of its workdir.
+      config: The resolved configuration.
+      trials: The trials that evaluate it.
     """
 
     name: str
@@ -63,70 +66,88 @@ class Training(NamedTuple):
 
     @property
     def digest(self) -> str:
+        """The digest of the configuration."""
         return config_digest(self.config)
 
 
 def config_digest(config: ConfigDict) -> str:
-    """16 hexadecimal digits that tell a resolved configuration from another."""
+    """Return 16 hexadecimal digits that identify a resolved configuration.
+
+    Args:
+      config: The configuration.
+    """
     text = json.dumps(config.to_dict(), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def is_drawn(name: str) -> bool:
-    """Whether a search has drawn the trial of that name."""
+def is_from_search(name: str) -> bool:
+    """Return whether a trial comes from a search.
+
+    Args:
+      name: The name of the trial.
+    """
     return name.startswith(_DRAWN)
 
 
-def drawn_label(number: int) -> str:
-    """Names what a search has drawn."""
+def search_label(number: int) -> str:
+    """Return the name of a point of a search.
+
+    Args:
+      number: The number of the point.
+    """
     return f"{_DRAWN}{number:04}"
 
 
-def grid(file: SweepFile) -> list[Training]:
-    """Each level of each factor with each of the others, with each seed; the first seed first.
+def grid_trainings(file: SweepFile) -> list[Training]:
+    """List the trainings of all combinations of levels and seeds, the first seed first.
+
+    Args:
+      file: The sweep file.
 
     Raises:
-      UserError: a factor is a range; a trial's configuration is wrong; two trials are the same.
+      UserError: A factor is a range, a configuration is wrong, or two trials are the same.
     """
     factors = file.sweep.factors
     for name, factor in factors.items():
         if isinstance(factor, Range):
-            what = f"factor {name} is a Range, from which a search draws; --search=random or bayes"
+            what = f"factor {name} is a Range, which needs a search; use --search=random or bayes"
             raise UserError(str(file.path), what)
-    resolve(file.base, file.overrides)  # what is wrong with the base is no fault of a trial
+    resolve(file.base, file.overrides)  # Report errors of the base before those of trials.
     combinations = itertools.product(*(_levels(factor) for factor in factors.values()))
     points = [dict(zip(factors, levels, strict=True)) for levels in combinations]
     trainings: dict[str, Training] = {}
-    for of_a_seed in zip(*(trainings_at(file, point) for point in points), strict=True):
-        for training in of_a_seed:
+    for same_seed in zip(*(point_trainings(file, point) for point in points), strict=True):
+        for training in same_seed:
             kept = trainings.setdefault(training.digest, training._replace(trials=[]))
             kept.trials.extend(training.trials)
     _check_different(file, trainings.values())
     return list(trainings.values())
 
 
-def trainings_at(file: SweepFile, point: Point, label: str = "") -> list[Training]:
-    """The trainings of a point, one a seed, each with its trial.
+def point_trainings(file: SweepFile, point: Point, label: str = "") -> list[Training]:
+    """List the trainings of a point, one per seed, each with its trial.
 
     Args:
-      label: names the trials in the place of their levels.
+      file: The sweep file.
+      point: A level of each factor.
+      label: The name of the trials; by default they are named after their levels.
 
     Raises:
-      UserError: the configuration is wrong there.
+      UserError: The configuration is wrong.
     """
     factors = file.sweep.factors
-    values = [values_at(name, factors[name], level) for name, level in point.items()]
+    values = [level_overrides(name, factors[name], level) for name, level in point.items()]
     overrides = {key: value for each in values for key, value in each.items()}
     training_overrides = {k: v for k, v in overrides.items() if not k.startswith(_INFERENCE)}
     short = zip(_short(point), point.values(), strict=True)
-    parts = [f"{name}={_for_a_file(level)}" for name, level in short]
-    of_training = [
+    parts = [f"{name}={_file_name_part(level)}" for name, level in short]
+    training_parts = [
         part
         for part, (name, factor) in zip(parts, factors.items(), strict=True)
-        if any(not key.startswith(_INFERENCE) for key in keys_of(name, factor))
+        if any(not key.startswith(_INFERENCE) for key in factor_keys(name, factor))
     ]
     if label:
-        parts, of_training = [label], [label] if training_overrides else []
+        parts, training_parts = [label], [label] if training_overrides else []
     try:
         config = _resolved(file, overrides)
         training_config = _resolved(file, training_overrides)
@@ -139,34 +160,39 @@ def trainings_at(file: SweepFile, point: Point, label: str = "") -> list[Trainin
     for seed in file.sweep.seeds:
         name = "_".join([*parts, f"seed={seed}"])
         trial = Trial(name, dict(point), seed, overrides, _seeded(config, seed))
-        folder = "_".join([*of_training, f"seed={seed}"])
+        folder = "_".join([*training_parts, f"seed={seed}"])
         trainings.append(Training(folder, _seeded(training_config, seed), [trial]))
     return trainings
 
 
-def corners(file: SweepFile) -> list[Training]:
-    """The trainings of a search at both ends of each range, and at each level of other factors,
-    with the first of all other factors: those that are looked at before it begins.
+def preflight_trainings(file: SweepFile) -> list[Training]:
+    """List the trainings at the preflight points of a search, which are checked before it starts.
+
+    These are both ends of each range and all levels of the other factors, each combined with the
+    first level of all other factors.
+
+    Args:
+      file: The sweep file.
 
     Raises:
-      UserError: there is nothing to search; a configuration is wrong.
+      UserError: There are no factors, or a configuration is wrong.
     """
     if not file.sweep.factors:
-        raise UserError(str(file.path), "has no factors, so there is nothing to search")
+        raise UserError(str(file.path), "has no factors to search")
     resolve(file.base, file.overrides)
     levels = {name: _levels(factor) for name, factor in file.sweep.factors.items()}
     first = {name: each[0] for name, each in levels.items()}
     points = [first | {name: level} for name, each in levels.items() for level in each]
-    return [training for point in points for training in trainings_at(file, point)]
+    return [training for point in points for training in point_trainings(file, point)]
 
 
 def _levels(factor: Factor) -> list[Level]:
-    """Those of a range are its ends."""
+    """Return the levels of a factor; those of a range are its ends."""
     return [factor.low, factor.high] if isinstance(factor, Range) else list(factor)
 
 
 def _resolved(file: SweepFile, overrides: Mapping[str, Any]) -> ConfigDict:
-    pairs = [(key, as_text(value)) for key, value in overrides.items()]
+    pairs = [(key, format_value(value)) for key, value in overrides.items()]
     return resolve(file.base, [*file.overrides, *pairs])
 
 
@@ -177,7 +203,7 @@ def _seeded(config: ConfigDict, seed: int) -> ConfigDict:
 
 
 def _short(names: Iterable[str]) -> Iterator[str]:
-    """Dotted names by as many of their last parts as tell them apart."""
+    """Shorten dotted names to as many of their last parts as keep them distinct."""
     parts = [name.split(".") for name in names]
     longest = max(map(len, parts), default=1)
     for length in range(1, longest + 1):
@@ -187,8 +213,8 @@ def _short(names: Iterable[str]) -> Iterator[str]:
     return iter(short if parts else [])
 
 
-def _for_a_file(level: Level) -> str:
-    return re.sub(r"[^\w.+-]", "-", as_text(level))
+def _file_name_part(level: Level) -> str:
+    return re.sub(r"[^\w.+-]", "-", format_value(level))
 
 
 def _check_different(file: SweepFile, trainings: Iterable[Training]) -> None:
@@ -198,9 +224,9 @@ def _check_different(file: SweepFile, trainings: Iterable[Training]) -> None:
     for trial in trials:
         other = names.setdefault(config_digest(trial.config), trial.name)
         if other != trial.name:
-            what = f"trials {other} and {trial.name} are the same; leave one of them out"
+            what = f"trials {other} and {trial.name} are the same; remove one of them"
             raise UserError(str(file.path), what)
-        # Systems differ in whether capitals count in the name of a file.
+        # Some file systems do not distinguish upper and lower case.
         if trial.name.lower() in folders:
             raise UserError(str(file.path), f"two trials are called {trial.name}; rename a level")
         folders.add(trial.name.lower())

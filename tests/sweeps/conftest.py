@@ -1,10 +1,10 @@
 import pytest
 
 from seq2seq_jax.sweeps import trial_process
-from tests.sweeps.toy_sweeps import pretended_command
+from tests.sweeps.toy_sweeps import simulated_command
 
 
 @pytest.fixture
-def pretended(monkeypatch):
-    """Trials end at once, with results that can be told from their configuration."""
-    monkeypatch.setattr(trial_process, "command", pretended_command)
+def simulated(monkeypatch):
+    """Trials end at once; their results are computed from their configuration."""
+    monkeypatch.setattr(trial_process, "command", simulated_command)

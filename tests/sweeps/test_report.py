@@ -3,8 +3,8 @@ import math
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.sweeps.report import in_markdown, make_sections, write_report
-from seq2seq_jax.sweeps.results import append_results, read_all
+from seq2seq_jax.sweeps.report import make_sections, sections_to_markdown, write_report
+from seq2seq_jax.sweeps.results import append_results, read_result_files
 from seq2seq_jax.sweeps.significance import compare_outputs
 from seq2seq_jax.sweeps.tables import make_rows, make_table
 from seq2seq_jax.utils.errors import UserError
@@ -42,7 +42,7 @@ RESULTS = [
 ]
 
 
-def test_a_row_is_mean_and_sample_deviation_over_seeds_and_the_best():
+def test_a_row_has_mean_deviation_and_best_over_seeds():
     first, _, other, _ = make_rows(RESULTS)
     assert first.summary("bleu") == (21.5, pytest.approx(3 / math.sqrt(2)), 23.0)
     assert first.summary("log_perplexity").best == 1.5
@@ -53,7 +53,7 @@ def test_a_row_is_mean_and_sample_deviation_over_seeds_and_the_best():
     ]  # fmt: skip
 
 
-def test_several_factors_have_a_table_each_besides_that_of_all():
+def test_each_factor_has_a_table_besides_the_table_of_all_factors():
     (section,) = make_sections(RESULTS)
     assert [*section.tables] == ["embedding.dim, cell", "embedding.dim", "cell"]
     assert [row[1] for row in section.tables["cell"].rows] == ["3", "1"]
@@ -66,7 +66,7 @@ def test_several_factors_have_a_table_each_besides_that_of_all():
         make_sections(RESULTS, metric="wer")
 
 
-def test_rows_stand_as_in_the_sweep_file_whichever_ended_first():
+def test_rows_have_the_order_of_the_sweep_file():
     (section,) = make_sections(RESULTS[::-1])
     whole, by_dim, by_cell = section.tables.values()
     assert [row[:2] for row in whole.rows] == [
@@ -76,7 +76,7 @@ def test_rows_stand_as_in_the_sweep_file_whichever_ended_first():
     assert [row[0] for row in by_cell.rows] == ["GRU", "LSTM"]
 
 
-def test_what_a_search_drew_comes_best_first():
+def test_points_of_a_search_are_sorted_best_first():
     drawn = [
         result(8, "GRU", 0, bleu, trial=f"trial={dim}") | {"levels": {"dim": dim}, "places": {}}
         for dim, bleu in ((8, 1), (9, 3), (7, 2))
@@ -86,7 +86,7 @@ def test_what_a_search_drew_comes_best_first():
     assert [row[0] for row in table.rows] == ["9", "7", "8"]
 
 
-def test_a_report_is_markdown_a_page_and_pictures(tmp_path):
+def test_a_report_is_markdown_a_page_and_plots(tmp_path):
     written = write_report(make_sections(RESULTS), tmp_path)
     assert [path.name for path in written] == [
         "report.md", "report.html", "results.jsonl", "toys_levels.png", "toys_curves.png"
@@ -98,10 +98,12 @@ def test_a_report_is_markdown_a_page_and_pictures(tmp_path):
     assert "data:image/png;base64," in page and "http://" not in page.replace("http://www.w3", "")
     assert "it <b>failed" not in page  # text cannot become markup
     assert written[3].read_bytes().startswith(b"\x89PNG")
-    assert in_markdown(make_sections(read_all([tmp_path]))) == in_markdown(make_sections(RESULTS))
+    assert sections_to_markdown(
+        make_sections(read_result_files([tmp_path]))
+    ) == sections_to_markdown(make_sections(RESULTS))
 
 
-def test_results_of_several_machines_are_put_together(tmp_path, capsys):
+def test_results_of_several_machines_are_merged(tmp_path, capsys):
     append_results(tmp_path / "one.jsonl", RESULTS[:1])
     append_results(tmp_path / "two.jsonl", RESULTS[:2])
     assert main(["report", str(tmp_path / "one.jsonl"), str(tmp_path / "two.jsonl")]) == 0
@@ -109,17 +111,17 @@ def test_results_of_several_machines_are_put_together(tmp_path, capsys):
     other = RESULTS[0] | {"config_digest": "another"}
     append_results(tmp_path / "three.jsonl", [other])
     with pytest.raises(UserError, match="has another configuration in another of these files"):
-        read_all([tmp_path / "one.jsonl", tmp_path / "three.jsonl"])
+        read_result_files([tmp_path / "one.jsonl", tmp_path / "three.jsonl"])
 
 
-def test_a_difference_is_told_from_chance():
+def test_a_significant_difference_is_distinguished_from_chance():
     references = [[f"the {i} cats sat on mat number {i % 7} today"] for i in range(60)]
     good = [texts[0] for texts in references]
     spoilt = [text.replace("cats sat", "dogs lay") for text in good]
     nearly = [good[0].replace("cats", "dogs"), *good[1:]]
     compared = compare_outputs({"good": good, "spoilt": spoilt, "nearly": nearly}, references)
 
-    first, second, third = compared["BLEU"].of
+    first, second, third = compared["BLEU"].outputs
     assert (first.score, first.p_value) == (pytest.approx(100), None)
     assert second.score < 60 and second.p_value < 0.01
     assert third.score > 95 and third.p_value > 0.05

@@ -1,4 +1,4 @@
-"""Sweeps whose trials pretend to train, and a slow one whose trials do."""
+"""Sweeps whose trials simulate training, and a slow one whose trials train."""
 
 import json
 import os
@@ -9,9 +9,9 @@ import time
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.sweeps.local_runner import gpus_of, processors_of
+from seq2seq_jax.sweeps.local_runner import assign_gpus, assign_processors
 from seq2seq_jax.sweeps.results import append_results, read_results
-from seq2seq_jax.sweeps.run_sweep import alone_in
+from seq2seq_jax.sweeps.run_sweep import exclusive_lock
 from seq2seq_jax.utils.errors import UserError
 from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
 
@@ -31,13 +31,13 @@ def sweep(tmp_path):
 
 
 def test_a_failed_trial_does_not_stop_the_rest_and_its_error_is_kept(
-    pretended, sweep, tmp_path, capsys
+    simulated, sweep, tmp_path, capsys
 ):
     assert sweep(WIDTHS, "--jobs=2") == 2
 
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'run' / 'results.jsonl'}\n"
-    assert "[4/4]" in err and "left, about" in err
+    assert "[4/4]" in err and "ETA" in err
     assert "error: " in err and "2 of 4 trials failed" in err
     results = {r["levels"]["embedding.dim"]: r for r in read_results(tmp_path / "run")}
     assert results[13]["error"] == "batch_size: unlucky"
@@ -50,17 +50,17 @@ def test_a_failed_trial_does_not_stop_the_rest_and_its_error_is_kept(
     assert last["version"] and last["published"] == {"16": "21.5"}
 
 
-def test_running_again_does_what_is_not_finished(pretended, sweep, tmp_path):
+def test_running_a_sweep_again_runs_unfinished_trials(simulated, sweep, tmp_path):
     sweep(WIDTHS)
     assert starts(tmp_path / "run") == 4
     sweep(WIDTHS)
-    assert starts(tmp_path / "run") == 6  # those that failed
+    assert starts(tmp_path / "run") == 6  # The failed ones.
     assert sweep("factors={'embedding.dim': [8, 16, 32]}") == 0
-    assert starts(tmp_path / "run") == 9  # the base is another one now
+    assert starts(tmp_path / "run") == 9  # The base has changed.
     assert len(read_results(tmp_path / "run")) == 5
 
 
-def test_a_dry_run_lists_the_trials_and_does_nothing(sweep, tmp_path, capsys):
+def test_a_dry_run_lists_the_trials_and_runs_nothing(sweep, tmp_path, capsys):
     assert sweep(WIDTHS, "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "dim=8_seed=0   new  embedding.dim=8"
@@ -68,7 +68,7 @@ def test_a_dry_run_lists_the_trials_and_does_nothing(sweep, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_signal_stops_a_sweep_and_the_same_command_goes_on(pretended, sweep, tmp_path, capsys):
+def test_a_signal_stops_a_sweep_and_the_same_command_resumes(simulated, sweep, tmp_path, capsys):
     def interrupt():
         while not (tmp_path / "run" / "dim=15_seed=0" / "waiting").exists():
             time.sleep(0.05)
@@ -78,11 +78,11 @@ def test_a_signal_stops_a_sweep_and_the_same_command_goes_on(pretended, sweep, t
     thread.start()
     assert sweep("factors={'embedding.dim': [8, 15, 16]}") == 2
     thread.join()
-    assert "stopped; the same command goes on from here" in capsys.readouterr().err
+    assert "stopped by a signal; run the same command to resume" in capsys.readouterr().err
     assert [r["trial"] for r in read_results(tmp_path / "run")] == ["dim=8_seed=0"]
 
 
-def test_missing_data_are_told_before_anything_runs(sweep, tmp_path, capsys):
+def test_missing_data_are_reported_before_anything_runs(sweep, tmp_path, capsys):
     flags = [
         f"--config.input_pipeline_{part}.params.{side}_files=nowhere.{side}"
         for part in ("train", "dev")
@@ -93,9 +93,7 @@ def test_missing_data_are_told_before_anything_runs(sweep, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_training_that_another_sweep_has_done_is_not_done_again(
-    pretended, sweep, tmp_path, capsys
-):
+def test_a_finished_training_of_another_sweep_is_reused(simulated, sweep, tmp_path, capsys):
     sweep("factors={'embedding.dim': [8]}, seeds=[0]")
     (result,) = read_results(tmp_path / "run")
     record = {"digest": result["config_digest"], "finished": True, "seconds": 1, "cpu_seconds": 1}
@@ -107,13 +105,13 @@ def test_a_training_that_another_sweep_has_done_is_not_done_again(
     assert not (other / "width=b_seed=0").is_symlink()
 
 
-def test_two_sweeps_do_not_work_in_one_folder(tmp_path):
-    refused = pytest.raises(UserError, match="another sweep is at work here")
-    with alone_in(tmp_path), refused, alone_in(tmp_path):
+def test_two_sweeps_cannot_run_in_one_directory(tmp_path):
+    refused = pytest.raises(UserError, match="another sweep is running here")
+    with exclusive_lock(tmp_path), refused, exclusive_lock(tmp_path):
         pass
 
 
-def test_an_unfinished_line_of_results_is_cut_off(tmp_path):
+def test_an_incomplete_line_of_results_is_removed(tmp_path):
     file = tmp_path / "results.jsonl"
     line = {"trial": "a", "sweep": "s", "status": "failed", "levels": {}, "seed": 0}
     file.write_text(json.dumps(line) + '\n{"trial": "b", "swe')
@@ -121,23 +119,25 @@ def test_an_unfinished_line_of_results_is_cut_off(tmp_path):
     assert [result["trial"] for result in read_results(tmp_path)] == ["a", "c"]
 
 
-def test_processors_and_gpus_are_shared_out(monkeypatch):
+def test_processors_and_gpus_are_divided_among_jobs(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 5, 6, 7, 8})
-    assert [processors_of(slot, 2) for slot in (0, 1)] == [[4, 5], [6, 7]]
-    assert processors_of(0, 9) == []  # all
+    assert [assign_processors(slot, 2) for slot in (0, 1)] == [[4, 5], [6, 7]]
+    assert assign_processors(0, 9) == []  # all
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-    assert [gpus_of(slot, 2)["CUDA_VISIBLE_DEVICES"] for slot in (0, 1)] == ["0", "3"]
-    with pytest.raises(UserError, match="names 2; 2 would do"):
-        gpus_of(0, 3)
+    assert [assign_gpus(slot, 2)["CUDA_VISIBLE_DEVICES"] for slot in (0, 1)] == ["0", "3"]
+    with pytest.raises(
+        UserError, match="must be at most 2, the GPUs of CUDA_VISIBLE_DEVICES; got 3"
+    ):
+        assign_gpus(0, 3)
 
 
 @pytest.mark.slow
-def test_trials_that_train_are_evaluated_and_go_on_where_they_were_killed(sweep, tmp_path, capsys):
+def test_trials_are_trained_evaluated_and_resumed(sweep, tmp_path, capsys):
     flags = two_pairs(tmp_path)
     flags.append("--config.metrics=LogPerplexityMetricSpec,BleuMetricSpec")
     text = "factors={'inference.beam_search.beam_width': [1, 3]}, overrides={'train_steps': %d}"
     assert sweep(text % 4, *flags) == 0
-    assert sweep(text % 8, *flags) == 0  # longer: it goes on
+    assert sweep(text % 8, *flags) == 0  # A longer training resumes.
 
     results = read_results(tmp_path / "run")
     assert [result["step"] for result in results] == [8, 8]

@@ -6,7 +6,7 @@ from seq2seq_jax.cli import main
 from seq2seq_jax.sweeps.results import read_results
 from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
 
-# Optuna imports what warns of its own future.
+# Importing Optuna emits deprecation warnings.
 pytestmark = pytest.mark.filterwarnings("ignore")
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None,
@@ -27,7 +27,7 @@ def search(folder, name, *flags):
 
 @needs_optuna
 @pytest.mark.parametrize("kind", ["random", "bayes"])
-def test_a_search_goes_on_as_if_it_had_not_been_stopped(pretended, tmp_path, kind):
+def test_a_stopped_search_resumes_with_the_same_points(simulated, tmp_path, kind):
     assert search(tmp_path, "whole", f"--search={kind}", "--trials=3") == 0
     assert search(tmp_path, "parts", f"--search={kind}", "--trials=1") == 0
     assert search(tmp_path, "parts", f"--search={kind}", "--trials=3") == 0
@@ -44,7 +44,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_stopped(pretended, tmp_path, kin
 
 
 @needs_optuna
-def test_optuna_is_told_the_mean_over_seeds(pretended, tmp_path):
+def test_optuna_optimizes_the_mean_over_seeds(simulated, tmp_path):
     import optuna
 
     assert search(tmp_path, "run", "--search=random", "--trials=2", "--jobs=2") == 0
@@ -58,7 +58,7 @@ def test_optuna_is_told_the_mean_over_seeds(pretended, tmp_path):
 
 
 @needs_optuna
-def test_a_search_for_how_to_decode_trains_once(pretended, tmp_path):
+def test_a_search_over_decoding_trains_once(simulated, tmp_path):
     text = "factors={'inference.beam_search.beam_width': Range(1, 9)}, overrides={'metrics':"
     text += " ['BleuMetricSpec'], 'best_metric': 'bleu'}"
     path = write_sweep(tmp_path, text)
@@ -70,13 +70,13 @@ def test_a_search_for_how_to_decode_trains_once(pretended, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--search=bayes"], "--trials: how many points shall the search draw?"),
-        (["--trials=3"], "--trials: is for a search"),
+        (["--search=bayes"], "--trials: a search needs a number of points"),
+        (["--trials=3"], "--trials: needs a search"),
         (["--search=bayes", "--trials=3", "--metric=wer"], "--metric: must be a result of metrics"),
         (["--jobs=0"], "--jobs: must be at least 1"),
     ],
 )
-def test_flags_that_make_no_search_are_told(tmp_path, capsys, flags, message):
+def test_flags_that_do_not_fit_together_are_one_line(tmp_path, capsys, flags, message):
     assert search(tmp_path, "run", *flags) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
@@ -88,7 +88,7 @@ def test_flags_that_make_no_search_are_told(tmp_path, capsys, flags, message):
 )
 @pytest.mark.parametrize("flags", [[], ["--search=random", "--trials=2"]], ids=["grid", "search"])
 def test_ray_runs_the_same_file(tmp_path, flags):
-    """Started on this machine. Its workers know nothing of what is pretended here: they train."""
+    """Started on this machine. Its workers do not see the simulation of these tests: they train."""
     if flags:
         pytest.importorskip("optuna")
     text = "factors={'embedding.dim': %s}, overrides={'train_steps': 2, 'eval_every_n_steps': 2}"

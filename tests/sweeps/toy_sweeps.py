@@ -1,4 +1,4 @@
-"""Sweeps of almost no size, and trials that only pretend to train."""
+"""Tiny sweeps, and trials that only simulate training."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ def sweep_file(folder: Path, text: str, overrides=()) -> SweepFile:
     """Loads a sweep over configs/tiny.py.
 
     Args:
-      text: the keywords of `Sweep` but for `config`.
+      text: The keywords of `Sweep`, except for `config`.
     """
     return load_sweep(str(write_sweep(folder, text)), overrides)
 
@@ -31,7 +31,7 @@ def write_sweep(folder: Path, text: str) -> Path:
 
 
 def two_pairs(folder: Path) -> list[str]:
-    """Flags that make two short pairs the data."""
+    """Flags that use two short pairs as data."""
     for side, lines in (("source", "a b c\nb c\n"), ("target", "c b a\nc b\n")):
         (folder / f"text.{side}").write_text(lines, encoding="utf-8")
     return [
@@ -44,10 +44,9 @@ def two_pairs(folder: Path) -> list[str]:
     ]
 
 
-# Says what a training would have said: BLEU is the embedding's width, plus a hundredth of the
-# beam's and a tenth of the seed. A width of 13 fails, one of 14 is killed, one of 15 waits for a
-# signal.
-_PRETENDED = textwrap.dedent(
+# Simulates a training: BLEU is the width of the embedding, plus a hundredth of the beam width and a
+# tenth of the seed. A width of 13 fails, one of 14 is killed, one of 15 waits for a signal.
+_SIMULATION = textwrap.dedent(
     """
     import json, os, signal, sys, time
     job = json.load(open(sys.argv[1]))
@@ -84,8 +83,8 @@ _PRETENDED = textwrap.dedent(
 )
 
 
-def pretended_command(job) -> list[str]:
-    """In the place of `trial_process.command`."""
+def simulated_command(job) -> list[str]:
+    """Replaces `trial_process.command`."""
     from ml_collections import ConfigDict
 
     from seq2seq_jax.sweeps.trials import config_digest
@@ -93,10 +92,10 @@ def pretended_command(job) -> list[str]:
     said = json.loads(job.file.read_text(encoding="utf-8"))
     said["digests"] = {name: config_digest(ConfigDict(c)) for name, c in job.trials.items()}
     job.file.write_text(json.dumps(said), encoding="utf-8")
-    return [sys.executable, "-S", "-c", _PRETENDED, str(job.file)]
+    return [sys.executable, "-S", "-c", _SIMULATION, str(job.file)]
 
 
 def starts(folder: Path) -> int:
-    """How often trainings have been started in a sweep's folder."""
+    """How often trainings were started in a sweep's directory."""
     files = folder.glob("*/starts.txt")
     return sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)

@@ -1,4 +1,4 @@
-// Tables that a click on a heading sorts, and pictures.
+// Tables that a click on a heading sorts, and plots.
 function value(text) {
   const found = text.replace(/,/g, "").match(/^-?\d+(\.\d+)?/);
   const parts = text.match(/^(\d+):(\d\d):(\d\d)$/);
@@ -25,7 +25,7 @@ function sortable(given) {
         onkeydown: (event) => { if (event.key === "Enter") event.target.click(); },
       }, heading + (sorted === i ? (up ? " ▲" : " ▼") : "")),
       (row) => row[i],
-      i < given.words ? undefined : "number",
+      i < given.num_text_columns ? undefined : "number",
     ]);
     box.replaceChildren(table(columns, rows));
   }
@@ -42,7 +42,7 @@ for (const section of data) {
       sortable(each),
     ]),
     section.failures.length ? element("ul", {}, section.failures.map((text) => element("li", {}, text))) : "",
-    ...section.pictures.map((source) =>
+    ...section.plots.map((source) =>
       element("p", {}, element("img", { src: source, alt: section.name, style: "max-width: 100%" }))),
   );
 }
