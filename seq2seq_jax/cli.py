@@ -166,22 +166,24 @@ def make_parser(name: str, command: Command) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{PROGRAM} {name}",
         description=command.HELP,
-        epilog="\n".join(["examples:", *(f"  {PROGRAM} {line}" for line in command.EXAMPLES)]),
         formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    introduction = ""
     options = {option for action in parser._actions for option in action.option_strings}
     if options & {"--config", "--workdir"} and not hasattr(command, "refuse_overrides"):
-        parser.epilog = f"{parser.epilog}\n\n{_CONFIG_HELP}"
+        introduction = f"{_CONFIG_HELP}\n\n"
+    examples = "\n".join(f"  {PROGRAM} {line}" for line in command.EXAMPLES)
+    parser.epilog = f"{introduction}examples:\n{examples}"
     return parser
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Keeps the lines of the examples as they are."""
+    """Keeps the lines of the epilog, which ends with the examples, as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if text.startswith("examples:"):
+        if "examples:\n" in text:
             return text
         return super()._fill_text(text, width, indent)
 

@@ -275,7 +275,7 @@ def test_a_line_that_is_not_utf8_is_told_by_file_and_line(untrained, good, tmp_p
 def test_a_special_token_in_a_vocabulary_is_told_by_file_and_line(untrained, tmp_path, side):
     vocabulary = write(tmp_path / "vocab.txt", "0\n1\nSEQUENCE_END\n")
     line = untrained(f"--config.vocab_{side}={vocabulary}")
-    assert line.startswith(f"error: {vocabulary}:3: SEQUENCE_END is a special token ")
+    assert line.startswith(f"error: {vocabulary}:3: SEQUENCE_END is a special token, ")
 
 
 def test_a_corpus_of_empty_lines_is_told(untrained, good, tmp_path):
@@ -316,9 +316,8 @@ def test_another_configuration_in_the_workdir_is_refused_and_its_keys_named(refu
         "--config.source.reverse=false",
     )
     assert line == (
-        f"error: {trained}/config.json: this run was started with another configuration;"
-        " optimizer.learning_rate, source.reverse differ;"
-        " the old values, or another --workdir, would do"
+        f"error: {trained}/config.json: this run was started with another configuration:"
+        " optimizer.learning_rate, source.reverse differ; use the old values, or another --workdir"
     )
     assert contents(trained) == before
 
