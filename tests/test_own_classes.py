@@ -1,6 +1,7 @@
 """Classes of a user's own, in one file, from the command line to a trained model."""
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,10 @@ from flax import linen as nn
 from seq2seq_jax.cli import main
 from seq2seq_jax.config import default_config, load_config, read_config, resolve
 from seq2seq_jax.config.key_listing import KeyListing
+from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.encoders import EncoderOutput
-from seq2seq_jax.schema import above, at_least, one_of
+from seq2seq_jax.models.seq2seq import AttentionSeq2Seq, AttentionSeq2SeqConfig
+from seq2seq_jax.schema import above, at_least, between, one_of
 from seq2seq_jax.storage.metrics_log import read_metrics
 
 
@@ -59,6 +62,17 @@ class LeakyCell(nn.Module):
     def __call__(self, h, x):
         h = (1 - self.leak) * h + self.leak * jnp.tanh(self.input(x) + self.recurrent(h))
         return h, h
+
+
+@dataclasses.dataclass(frozen=True)
+class GatedSeq2SeqConfig(AttentionSeq2SeqConfig):
+    gate: Annotated[float, between(0, 1), "Share of the context that passes."] = 1.0
+
+
+class GatedSeq2Seq(AttentionSeq2Seq):
+    """A model with a key of its own."""
+
+    config_class: ClassVar[type] = GatedSeq2SeqConfig
 
 
 def half_sgd(
@@ -167,6 +181,15 @@ def test_parameters_of_ones_own_classes_are_listed_with_their_meanings():
         "--config.encoder.params.side=both  (one of: left, both)\n"
         "    Which neighbours belong to the window."
     )
+
+
+def test_a_model_of_ones_own_has_the_keys_of_its_base_class_and_its_own():
+    config = resolve(
+        default_config("AttentionSeq2Seq"), [("model", f"{MINE}.GatedSeq2Seq"), ("gate", "0.5")]
+    )
+
+    assert config.gate == 0.5 and config.encoder["class"] == "BidirectionalRNNEncoder"
+    assert isinstance(build_model(config, 5, 6), GatedSeq2Seq)
 
 
 def test_an_optimizer_of_another_module_of_optax_goes_by_its_path():
