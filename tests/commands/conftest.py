@@ -8,7 +8,7 @@ from seq2seq_jax.cli import parse_arguments
 
 @pytest.fixture
 def command(capsys, monkeypatch):
-    """Runs a command in this process; returns what it wrote on stdout and on stderr."""
+    """Return a function that runs a command and returns its stdout and stderr."""
 
     def run(name: str, *argv: object, stdin: bytes = b"") -> tuple[str, str]:
         arguments, overrides = parse_arguments([name, *map(str, argv)])

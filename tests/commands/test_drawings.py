@@ -1,4 +1,4 @@
-"""Commands that draw: attention, searches, errors, learning curves."""
+"""Commands that plot: attention, beam searches, errors, learning curves."""
 
 import json
 import re
@@ -14,7 +14,7 @@ BEAM = "--config.inference.beam_search.beam_width=3"
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_in_haste():
-    """What runs once need not run fast."""
+    """Compile quickly, because each program runs once."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
@@ -22,40 +22,40 @@ def _compiled_in_haste():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
+    directory = tmp_path_factory.mktemp("runs")
     pairs = [("a b c", "c b a"), ("f", "f"), ("a b c", "a b c"), ("b d", "d")]
     files = {}
     for i, side in enumerate(("source", "target")):
-        (folder / side).write_text("".join(f"{pair[i]}\n" for pair in pairs), "utf-8")
-        files[f"input_pipeline_dev__params__{side}_files"] = str(folder / side)
-    tiny_run(folder / "one", {10: 6}, **files, input_pipeline_dev__params__builtin="")
-    tiny_run(folder / "basic", {10: 9}, model="BasicSeq2Seq")
+        (directory / side).write_text("".join(f"{pair[i]}\n" for pair in pairs), "utf-8")
+        files[f"input_pipeline_dev__params__{side}_files"] = str(directory / side)
+    tiny_run(directory / "one", {10: 6}, **files, input_pipeline_dev__params__builtin="")
+    tiny_run(directory / "basic", {10: 9}, model="BasicSeq2Seq")
     for name in ("one", "basic"):
         lines = [{"step": step, "train/loss": 1 / step} for step in (1, 2)]
         text = "".join(f"{json.dumps(line)}\n" for line in lines)
-        (folder / name / "metrics.jsonl").write_text(text)
-    return folder
+        (directory / name / "metrics.jsonl").write_text(text)
+    return directory
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_attention_of_each_line_is_drawn(command, runs, tmp_path, kind):
+def test_the_attention_of_each_line_is_plotted(command, runs, tmp_path, kind):
     lines = ["a b c", "", "d unheard"]
     (tmp_path / "lines").write_text("\n".join(lines) + "\n")
     flags = lines if kind == "png" else ["--svg", f"--input={tmp_path / 'lines'}"]
-    folder = tmp_path / "drawn"
-    out, _ = command("attention", f"--workdir={runs / 'one'}", f"--output={folder}", *flags)
-    assert out == f"{folder}\n"
-    assert sorted(path.name for path in folder.iterdir()) == [f"00000.{kind}", f"00002.{kind}"]
+    directory = tmp_path / "drawn"
+    out, _ = command("attention", f"--workdir={runs / 'one'}", f"--output={directory}", *flags)
+    assert out == f"{directory}\n"
+    assert sorted(path.name for path in directory.iterdir()) == [f"00000.{kind}", f"00002.{kind}"]
 
 
-def test_the_search_of_each_line_is_drawn(command, runs, tmp_path):
+def test_the_beam_search_of_each_line_is_plotted(command, runs, tmp_path):
     where = f"--workdir={runs / 'one'}", f"--output={tmp_path}"
     command("beam-tree", *where, BEAM, "a b c", "d")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.html", "00001.html"]
     assert '"source": "a b c"' in (tmp_path / "00000.html").read_text("utf-8")
 
 
-def test_errors_are_summed_up_and_shown_sentence_by_sentence(command, runs):
+def test_errors_are_summarized_and_listed_by_sentence(command, runs):
     out, log = command("errors", f"--workdir={runs / 'one'}", BEAM)
     assert out.startswith("3 sentences")
     assert "error_rate" in out
@@ -65,7 +65,7 @@ def test_errors_are_summed_up_and_shown_sentence_by_sentence(command, runs):
     assert re.search(r'"score": -\d', page)
 
 
-def test_curves_of_one_run_are_in_its_folder_and_of_several_where_one_is(
+def test_learning_curves_of_one_run_are_in_its_workdir_and_of_several_in_the_output(
     command, runs, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_curves_of_one_run_are_in_its_folder_and_of_several_where_one_is(
         ("curves", ["{}/one", "--config.seed=1"], "--config.seed: curves reads no configuration"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line(command, runs, name, flags, error):
+def test_invalid_input_is_reported_in_one_line(command, runs, name, flags, error):
     with pytest.raises(UserError) as raised:
         command(name, *(flag.format(runs) for flag in flags))
     assert str(raised.value).startswith(error.format(runs))

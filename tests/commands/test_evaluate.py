@@ -21,11 +21,11 @@ SEARCHES = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    tiny_run(folder / "one", {10: 6, 20: 7})
-    tiny_run(folder / "two", {10: 9}, model="BasicSeq2Seq")
-    (folder / "sources").write_text("\n".join(SOURCES) + "\n")
-    return folder
+    directory = tmp_path_factory.mktemp("runs")
+    tiny_run(directory / "one", {10: 6, 20: 7})
+    tiny_run(directory / "two", {10: 9}, model="BasicSeq2Seq")
+    (directory / "sources").write_text("\n".join(SOURCES) + "\n")
+    return directory
 
 
 @pytest.mark.parametrize("search", SEARCHES)

@@ -15,16 +15,16 @@ BEAM = ("--config.inference.beam_search.beam_width=3", "--config.inference.n_bes
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    tiny_run(folder / "one", {10: 6})
-    tiny_run(folder / "two", {10: 9}, model="BasicSeq2Seq")
-    (folder / "lines").write_text("\n".join(LINES) + "\n", "utf-8")
-    return folder
+    directory = tmp_path_factory.mktemp("runs")
+    tiny_run(directory / "one", {10: 6})
+    tiny_run(directory / "two", {10: 9}, model="BasicSeq2Seq")
+    (directory / "lines").write_text("\n".join(LINES) + "\n", "utf-8")
+    return directory
 
 
 @pytest.fixture
 def infer(command, runs):
-    """Runs it on the lines; returns what it wrote, line by line."""
+    """Return a function that runs the command on lines and returns the lines of its output."""
 
     def run(*flags, name="one"):
         where = () if any(flag.startswith("--input") for flag in flags) else ("--input",)
@@ -113,7 +113,7 @@ def test_constraint_files_set_prefixes_and_allowed_tokens(infer, plain, tmp_path
         infer(f"--config.inference.prefix_file={tmp_path}/prefixes")
 
 
-def test_a_gzipped_file_is_read_too(infer, plain, tmp_path):
+def test_a_gzip_file_is_read(infer, plain, tmp_path):
     with gzip.open(tmp_path / "lines.gz", "wt", encoding="utf-8") as file:
         file.write("\n".join(LINES))
     assert infer(f"--input={tmp_path}/lines.gz") == plain
@@ -151,7 +151,7 @@ def test_an_undecodable_line_is_reported_after_the_lines_before_it_are_answered(
         ),
     ],
 )
-def test_what_the_model_cannot_do_is_an_error_of_one_line(infer, name, flags, message):
+def test_invalid_options_are_reported_in_one_line(infer, name, flags, message):
     with pytest.raises(UserError) as error:
         infer(*flags, name=name)
     assert str(error.value) == message

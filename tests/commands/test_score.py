@@ -12,12 +12,12 @@ PAIRS = [("a b c", "b c"), ("f", ""), ("", "a"), ("e e", "unheard of a a a a a a
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("score")
-    tiny_run(folder / "run", {10: 6})
-    (folder / "pairs").write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS))
-    (folder / "sources").write_text("".join(f"{s}\n" for s, _ in PAIRS))
-    (folder / "targets").write_text("".join(f"{t}\n" for _, t in PAIRS))
-    return folder
+    directory = tmp_path_factory.mktemp("score")
+    tiny_run(directory / "run", {10: 6})
+    (directory / "pairs").write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS))
+    (directory / "sources").write_text("".join(f"{s}\n" for s, _ in PAIRS))
+    (directory / "targets").write_text("".join(f"{t}\n" for _, t in PAIRS))
+    return directory
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_each_pair_has_its_log_probability_and_those_of_its_tokens(score, run):
     assert math.isclose(float(err.split()[-1]), math.exp(-total / 15), rel_tol=1e-3)
 
 
-def test_two_files_are_the_same_as_one_and_json_has_it_all(score, run):
+def test_two_files_give_the_same_scores_as_one_and_json_has_all_values(score, run):
     plain = score(f"--input={run / 'pairs'}")[0].splitlines()
     out, _ = score(
         f"--source={run / 'sources'}", f"--target={run / 'targets'}", "--json", "--attention"
@@ -64,7 +64,7 @@ def test_two_files_are_the_same_as_one_and_json_has_it_all(score, run):
         assert math.isclose(found["log_prob"], float(text.split("\t")[0]), abs_tol=1e-3)
 
 
-def test_the_total_alone_goes_to_standard_output(score, run):
+def test_only_the_total_is_written_to_standard_output(score, run):
     out, err = score(f"--input={run / 'pairs'}", "--total", "--json")
     assert err == ""
     total = json.loads(out)
@@ -76,14 +76,16 @@ def test_the_total_alone_goes_to_standard_output(score, run):
     ("line", "what"),
     [("a b", "has 0 tabs"), ("a\tb\tc", "has 2 tabs"), ("", "has 0 tabs")],
 )
-def test_a_line_that_is_no_pair_is_named_after_those_before_it(score, tmp_path, capsys, line, what):
+def test_a_line_that_is_not_a_pair_is_reported_after_the_lines_before_it(
+    score, tmp_path, capsys, line, what
+):
     (tmp_path / "bad").write_text(f"a\tb\n{line}\na\tb\n")
     with pytest.raises(UserError, match=rf"bad:2: '.*' {what}; it must be source, tab, target"):
         score(f"--input={tmp_path / 'bad'}")
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_files_that_do_not_go_together_are_one_line(score, run, tmp_path):
+def test_files_of_different_lengths_are_an_error(score, run, tmp_path):
     (tmp_path / "short").write_text("a\n")
     with pytest.raises(UserError, match=r"sources: has 4 lines, but .*short has 1"):
         score(f"--source={run / 'sources'}", f"--target={tmp_path / 'short'}")

@@ -6,11 +6,11 @@ from seq2seq_jax.utils.errors import UserError
 
 
 def flat(text: str) -> list[str]:
-    """Its lines, blanks in a row as one."""
+    """Return the lines of a text, with single spaces."""
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def picture_size(path) -> tuple[int, int]:
+def image_size(path) -> tuple[int, int]:
     header = path.read_bytes()[:24]
     assert header.startswith(b"\x89PNG")
     return struct.unpack(">II", header[16:])
@@ -34,9 +34,9 @@ def files(tmp_path):
     return [f"--source={tmp_path / 's'}", f"--target={tmp_path / 't'}"]
 
 
-def test_two_files_are_counted_and_drawn(command, files, tmp_path):
-    picture = tmp_path / "deep" / "lengths.png"
-    out, err = command("stats", *files, f"--plot={picture}")
+def test_two_files_are_counted_and_plotted(command, files, tmp_path):
+    figure = tmp_path / "deep" / "lengths.png"
+    out, err = command("stats", *files, f"--plot={figure}")
     lines = flat(out)
     assert lines[:6] == [
         "pairs 7",
@@ -61,25 +61,25 @@ def test_two_files_are_counted_and_drawn(command, files, tmp_path):
         "target none",
     ):
         assert line in lines
-    assert err == f"Plot in {picture}\n"
-    assert picture_size(picture) == (1200, 480)
+    assert err == f"Plot in {figure}\n"
+    assert image_size(figure) == (1200, 480)
 
 
-def test_standard_input_has_a_source_a_tab_and_a_target_in_each_line(command, files):
+def test_lines_of_standard_input_have_a_source_a_tab_and_a_target(command, files):
     text = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
     out, err = command("stats", "--plot=", stdin=text.encode())
     assert out == command("stats", *files, "--plot=")[0]
     assert err == ""
 
 
-def test_delimiters_and_lower_case_can_be_chosen(command):
+def test_delimiters_and_lower_case_are_options(command):
     flags = ("--plot=", "--source-delimiter=", "--target-delimiter=|", "--lowercase")
     out, _ = command("stats", *flags, stdin=b"ABa\tX y|z\n")
     assert "source a 66.7% b 33.3%" in flat(out)
     assert "target X y 50.0% z 50.0%" in flat(out)
 
 
-def test_the_corpus_of_a_configuration_is_split_as_it_says(command, tmp_path):
+def test_the_corpus_of_a_configuration_is_split_by_its_delimiters(command, tmp_path):
     config = tmp_path / "config.py"
     config.write_text(
         "from seq2seq_jax.config import default_config\n"
@@ -99,9 +99,9 @@ def test_the_corpus_of_a_configuration_is_split_as_it_says(command, tmp_path):
 @pytest.mark.parametrize(
     "pairs", [b"\t\n", b"a\tb\n", b"a " * 3000 + b"\tb\n" + b"a\tb\n" * 400], ids=len
 )
-def test_a_picture_can_be_drawn_of_whatever_there_is(command, tmp_path, pairs):
+def test_corpora_of_all_sizes_are_plotted(command, tmp_path, pairs):
     command("stats", f"--plot={tmp_path / 'a.png'}", stdin=pairs)
-    assert picture_size(tmp_path / "a.png") == (1200, 480)
+    assert image_size(tmp_path / "a.png") == (1200, 480)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_picture_can_be_drawn_of_whatever_there_is(command, tmp_path, pairs):
         ),
     ],
 )
-def test_what_cannot_be_done_is_one_line(command, argv, stdin, expected):
+def test_invalid_arguments_are_reported_in_one_line(command, argv, stdin, expected):
     with pytest.raises(UserError) as error:
         command("stats", *argv, stdin=stdin)
     assert str(error.value) == expected

@@ -11,20 +11,20 @@ def lines(path):
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def test_a_folder_gets_the_built_in_corpus_and_its_vocabularies(command, tmp_path):
+def test_a_directory_gets_the_builtin_corpus_and_its_vocabularies(command, tmp_path):
     out, err = command("toy", "reverse", tmp_path / "toy")
     assert out == f"{tmp_path}/toy\n"
     assert "train: 10,000 pairs of 5 to 20 tokens\n" in err
     for split in ("train", "dev", "test"):
-        folder = tmp_path / "toy" / split
-        found = zip(lines(folder / "sources.txt"), lines(folder / "targets.txt"), strict=True)
+        directory = tmp_path / "toy" / split
+        found = zip(lines(directory / "sources.txt"), lines(directory / "targets.txt"), strict=True)
         assert list(found) == list(toy_reverse(split))
     for side in ("sources", "targets"):
         vocabulary = Vocabulary.read(tmp_path / "toy" / "train" / f"vocab.{side}.txt")
         assert sorted(vocabulary.tokens) == sorted([*map(str, range(19)), "笑"])
 
 
-def test_size_lengths_and_words_can_be_chosen_and_the_seed_decides_the_rest(command, tmp_path):
+def test_size_lengths_tokens_and_seed_are_options(command, tmp_path):
     sizes = ("--train=50", "--dev=7", "--test=0")
     chosen = (*sizes, "--min-length=1", "--max-length=3", "--vocab-size=4")
     for name, seed in (("one", 1), ("same", 1), ("other", 2)):
@@ -52,14 +52,14 @@ def test_size_lengths_and_words_can_be_chosen_and_the_seed_decides_the_rest(comm
         ("--dev=-1", "--dev: must be at least 0; got -1"),
     ],
 )
-def test_numbers_that_make_no_sense_are_one_line(command, tmp_path, flag, expected):
+def test_invalid_numbers_are_reported_in_one_line(command, tmp_path, flag, expected):
     with pytest.raises(UserError) as error:
         command("toy", "copy", tmp_path, flag)
     assert str(error.value) == expected
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_in_the_place_of_the_folder_is_one_line(command, tmp_path):
+def test_an_existing_file_instead_of_the_directory_is_an_error(command, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(UserError, match=r"taken/train/sources.txt: cannot be written"):
         command("toy", "copy", tmp_path / "taken")

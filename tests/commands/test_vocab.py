@@ -10,7 +10,7 @@ from seq2seq_jax.utils.errors import UserError
 TEXT = "b a c a\nd d  d b\nUNK x\ty\n"
 
 
-def test_standard_input_becomes_tokens_and_counts_the_frequent_ones_first(command):
+def test_tokens_of_standard_input_are_counted_and_sorted_by_frequency(command):
     out, err = command("vocab", stdin=TEXT.encode())
     assert out == "d\t3\nb\t2\na\t2\nc\t1\n"  # equally frequent ones by their text, descending
     assert err == (
@@ -27,17 +27,17 @@ def test_the_output_is_a_vocabulary_file(command, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["vocab"]
 
 
-def test_the_rare_and_what_is_too_much_is_left_out(command):
+def test_the_minimum_frequency_and_the_maximum_size_limit_the_vocabulary(command):
     assert command("vocab", "--min-frequency=1", stdin=TEXT.encode())[0] == "d\t3\nb\t2\na\t2\n"
     assert command("vocab", "--max-size=1", stdin=TEXT.encode())[0] == "d\t3\n"
 
 
-def test_the_empty_delimiter_counts_characters_and_lower_case_comes_first(command):
+def test_the_empty_delimiter_counts_characters_after_lower_casing(command):
     out, _ = command("vocab", "--delimiter=", "--lowercase", stdin="Éé\u2028笑\n".encode())
     assert out == "é\t2\n笑\t1\n\u2028\t1\n"
 
 
-def test_files_pipes_and_standard_input_are_read_one_after_the_other(command, tmp_path):
+def test_files_pipes_and_standard_input_are_read_in_order(command, tmp_path):
     packed, pipe = tmp_path / "text.gz", tmp_path / "pipe"
     packed.write_bytes(gzip.compress(b"\xef\xbb\xbfa a a\r\n"))
     os.mkfifo(pipe)
@@ -48,7 +48,7 @@ def test_files_pipes_and_standard_input_are_read_one_after_the_other(command, tm
     assert out == "a\t3\nb\t2\nc\t1\n"
 
 
-def test_what_cannot_be_done_is_one_line(command, tmp_path):
+def test_invalid_input_is_reported_in_one_line(command, tmp_path):
     for argv, stdin, expected in [
         ((), b"", "<stdin>: no token is left of 0 in 0 lines; the text is empty"),
         (

@@ -11,7 +11,7 @@ WORDS = Tokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
 
 @pytest.fixture
 def prepare(tmp_path):
-    """Prepares pairs of texts, split at blanks."""
+    """Return a function that tokenizes pairs of texts."""
 
     def prepare(pairs, tokenizers: Tokenizers = WORDS, cache: Path = tmp_path) -> TokenizedText:
         return tokenize_pairs(map(TextPair._make, pairs), tokenizers, repr(pairs), cache)

@@ -22,7 +22,7 @@ from seq2seq_jax.utils.errors import UserError
 
 
 def corpus_of(lengths) -> Corpus:
-    """Pair i has source [i, i, ...] and target [i, i, ...] of the given lengths."""
+    """Return a corpus whose pair i has only token i, in rows of the given lengths."""
     return Corpus(
         Ragged.from_rows([i] * s for i, (s, _) in enumerate(lengths)),
         Ragged.from_rows([i] * t for i, (_, t) in enumerate(lengths)),
@@ -102,7 +102,7 @@ def test_every_epoch_has_each_example_exactly_once(corpus, batch_size, seed, epo
             assert target[:t].tolist() == corpus.target[example].tolist()
 
 
-def test_only_the_last_batch_of_a_bucket_is_filled_up():
+def test_only_the_last_batch_of_a_bucket_has_padding_rows():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
     batches = epoch_batches(corpus, buckets, seed=0, epoch=0)
@@ -112,7 +112,7 @@ def test_only_the_last_batch_of_a_bucket_is_filled_up():
     assert len(unfilled) == len(set(unfilled)) > 0
 
 
-def test_the_order_depends_on_seed_and_epoch_alone():
+def test_the_order_depends_only_on_seed_and_epoch():
     corpus = random_corpus()
     buckets = buckets_for(corpus)
 

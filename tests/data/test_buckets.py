@@ -58,12 +58,12 @@ def test_the_chosen_buckets_are_the_best_of_all(pairs, batch_size):
         assert used == best[stop - 1]
 
 
-def test_buckets_that_save_little_are_not_made():
+def test_buckets_that_save_little_are_not_added():
     lengths = np.array([10] * 1000 + [9])
     assert choose_buckets(lengths, lengths).shapes == ((10, 10),)
 
 
-def test_a_bucket_for_few_long_pairs_is_made():
+def test_a_bucket_for_a_few_long_pairs_is_added():
     sources, targets = np.array([4] * 90 + [40] * 10), np.array([5] * 90 + [41] * 10)
     assert choose_buckets(sources, targets).shapes == ((4, 5), (40, 41))
 
@@ -74,7 +74,7 @@ def test_whole_batches_are_counted_so_small_corpora_get_few_buckets():
     assert choose_buckets(lengths, lengths, BatchRows(8)).shapes == ((8, 8),)
 
 
-def test_many_different_lengths_give_few_buckets_that_hold_all():
+def test_many_lengths_give_a_few_buckets_that_hold_all_pairs():
     random = np.random.default_rng(0)
     sources = random.integers(1, 3000, 5000)
     targets = np.maximum(1, sources + random.integers(-50, 50, 5000))
@@ -86,7 +86,7 @@ def test_many_different_lengths_give_few_buckets_that_hold_all():
 
 @settings(deadline=None, max_examples=40)
 @given(lengths_of_pairs)
-def test_a_pair_goes_into_the_first_bucket_that_holds_it(pairs):
+def test_a_pair_belongs_to_the_first_bucket_that_holds_it(pairs):
     shapes = ((1, 3), (3, 3), (3, 5), (5, 6))
     sources, targets = np.array(pairs).T
     expected = [
@@ -96,7 +96,7 @@ def test_a_pair_goes_into_the_first_bucket_that_holds_it(pairs):
     assert Buckets(shapes, (1,) * 4).assign(sources, targets).tolist() == expected
 
 
-def test_a_pair_that_fits_nowhere_is_an_error_unless_the_buckets_are_made_to_cover_it():
+def test_a_pair_that_fits_into_no_bucket_is_an_error_or_gets_one_more():
     buckets = Buckets(((3, 4), (6, 6)), (8, 4))
     with pytest.raises(ValueError, match="larger than the largest bucket"):
         buckets.assign(np.array([2]), np.array([7]))

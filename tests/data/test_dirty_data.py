@@ -59,16 +59,16 @@ paired_lines = st.lists(st.tuples(lines, lines), min_size=1, max_size=5).map(
 )
 
 
-def corpus_of(names: list[str], tokenizers: Tokenizers, folder: Path) -> list[tuple]:
+def corpus_of(names: list[str], tokenizers: Tokenizers, directory: Path) -> list[tuple]:
     """Convert files to ids and back to tokens, with vocabularies that were written and read."""
     pipeline = ParallelTextInputPipeline(*names, key=KEY)
-    text = tokenize_pairs(pipeline, tokenizers, pipeline.content_digest(), folder / "cache")
+    text = tokenize_pairs(pipeline, tokenizers, pipeline.content_digest(), directory / "cache")
     vocabularies = []
     for side in text[:2]:
         built = vocabulary_from_counts(zip(side.tokens(), side.counts.tolist(), strict=True))
         if built.tokens:
-            built.write(folder / "vocab")
-            assert Vocabulary.read(folder / "vocab") == built
+            built.write(directory / "vocab")
+            assert Vocabulary.read(directory / "vocab") == built
         vocabularies.append(built)
     corpus = make_corpus(text, *vocabularies, source_max_len=999, target_max_len=999, key=KEY)
     sides = []
@@ -114,12 +114,12 @@ def expected_corpus(source: bytes, target: bytes, tokenizers: Tokenizers) -> lis
 def test_any_two_files_become_the_right_corpus_or_a_one_line_error(
     tmp_path_factory, files, delimiter, packed
 ):
-    folder = tmp_path_factory.mktemp("pairs")
-    names = [str(folder / f"{side}{'.gz' if packed else ''}") for side in ("s", "t")]
+    directory = tmp_path_factory.mktemp("pairs")
+    names = [str(directory / f"{side}{'.gz' if packed else ''}") for side in ("s", "t")]
     for name, data in zip(names, files, strict=True):
         Path(name).write_bytes(gzip.compress(data, 1) if packed else data)
     tokenizers = Tokenizers(DelimiterTokenizer(delimiter), DelimiterTokenizer(" "))
-    found = outcome(lambda: corpus_of(names, tokenizers, folder))
+    found = outcome(lambda: corpus_of(names, tokenizers, directory))
     assert found == expected_corpus(*files, tokenizers)
 
 
