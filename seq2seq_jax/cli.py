@@ -203,6 +203,9 @@ def _program_parser() -> argparse.ArgumentParser:
         "",
         f"`{PROGRAM} COMMAND --help` explains a command. --config.KEY=VALUE sets any key of the",
         "configuration, as in --config.optimizer.learning_rate=1e-3.",
+        "",
+        "On Linux the program restarts its interpreter once, with settings of the memory allocator",
+        "that speed up training. The environment variable SEQ2SEQ_JAX_NO_RESTART=1 prevents it.",
     ]
     return _Parser(
         prog=PROGRAM,

@@ -25,9 +25,9 @@ def tune_malloc() -> None:
     before anything is imported that takes time.
 
     It does nothing outside Linux, if GLIBC_TUNABLES is already set, or if the environment variable
-    SEQ2SEQ_JAX_NO_RESTART is set to anything but an empty string or 0.
+    SEQ2SEQ_JAX_NO_RESTART is set to anything (`SEQ2SEQ_JAX_NO_RESTART=1`).
     """
-    disabled = os.environ.get("SEQ2SEQ_JAX_NO_RESTART", "0") not in ("", "0")
+    disabled = bool(os.environ.get("SEQ2SEQ_JAX_NO_RESTART"))
     if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ and not disabled:
         os.environ["GLIBC_TUNABLES"] = _TUNABLES
         os.execv(sys.executable, sys.orig_argv)

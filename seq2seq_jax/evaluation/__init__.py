@@ -1,1 +1,1 @@
-"""Measuring a model: metrics of text, and a model on a dev set."""
+"""Evaluation: metrics of text, and models on their dev sets."""

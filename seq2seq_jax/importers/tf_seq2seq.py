@@ -61,14 +61,7 @@ def import_tf(
     state = create_train_state(params, optimizer)
 
     workdir.checkpoints(config).save(
-        0,
-        state.saved,
-        {
-            "batches": None,
-            "metrics": {},
-            "counters": {},
-            "vocabulary_sizes": vocabulary_sizes(vocabularies),
-        },
+        0, state.saved, {"vocabulary_sizes": vocabulary_sizes(vocabularies)}
     )
     workdir.write_vocabularies(vocabularies)
     write_config(config, workdir.config_file)

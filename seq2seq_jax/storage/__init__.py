@@ -1,1 +1,1 @@
-"""What a run keeps on disk: the workdir, its checkpoints and its metrics."""
+"""The files of a run: its directory, checkpoints and metrics."""

@@ -181,7 +181,7 @@ class Checkpoints:
         Returns:
           Numbers by name; empty if none were saved or if they are damaged.
         """
-        return self._entry(step).get("metrics", {})
+        return dict(self._entry(step).get("metrics", {}))
 
     def _entry(self, step: int) -> dict[str, Any]:
         try:

@@ -1,4 +1,4 @@
-"""Metrics on disk: JSON lines for programs, TensorBoard events for the eye."""
+"""Metrics on disk: JSON lines for programs, TensorBoard events for people."""
 
 import json
 from collections.abc import Mapping
@@ -12,43 +12,51 @@ from seq2seq_jax.utils.errors import UserError
 
 
 class MetricWriter:
-    """Appends to `WORKDIR/metrics.jsonl` and to TensorBoard events in WORKDIR.
+    """Appends to `WORKDIR/metrics.jsonl` and to TensorBoard events in the workdir.
 
-    Its methods are named as those of clu.metric_writers. Each call is one line
-    `{"step": 100, "train/loss": 3.2}`, on disk when the call returns.
-
-    Args:
-      workdir: where the files are.
-      resume_step: the step that the run continues from, 0 for a new one. Lines of later steps are
-        removed: the run writes them again.
+    Each call writes one line `{"step": 100, "train/loss": 3.2}`, which is on disk when the call
+    returns. The methods are named as in `clu.metric_writers`.
     """
 
     def __init__(self, workdir: str | Path, resume_step: int):
+        """Open the files, which are created if necessary.
+
+        Args:
+          workdir: The run's directory.
+          resume_step: The step from which the run resumes, 0 for a new one. Lines of later steps
+            are removed, because the run writes them again.
+        """
         self._path = metrics_file(workdir)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _cut(self._path, resume_step)
+        _truncate(self._path, resume_step)
         self._events = SummaryWriter(str(workdir), purge_step=resume_step + 1)
 
     def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
-        """Writes numbers, or arrays of one element, by name."""
+        """Write numbers.
+
+        Args:
+          step: Number of steps done.
+          scalars: Numbers, or arrays of one element, by name.
+        """
         values = {name: float(value) for name, value in scalars.items()}
         self._append(step, values)
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
     def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
-        """Writes texts, such as samples, by name."""
+        """Write texts, such as samples.
+
+        Args:
+          step: Number of steps done.
+          texts: Texts by name.
+        """
         self._append(step, texts)
         for name, text in texts.items():
-            # TensorBoard renders Markdown; indentation keeps the text's own lines.
+            # TensorBoard renders Markdown; the indentation keeps line breaks.
             self._events.add_text(name, "    " + text.replace("\n", "\n    "), step)
 
-    def flush(self) -> None:
-        """Writes out the events that TensorBoard's writer holds back (the lines never are)."""
-        self._events.flush()
-
     def close(self) -> None:
-        """Flushes and closes the events."""
+        """Write the events that are still buffered, and close their file."""
         self._events.close()
 
     def _append(self, step: int, values: Mapping[str, Any]) -> None:
@@ -58,35 +66,45 @@ class MetricWriter:
 
 
 def metrics_file(workdir: str | Path) -> Path:
-    """Where the JSON lines of a workdir are."""
+    """Return the file with the JSON lines of a run.
+
+    Args:
+      workdir: The run's directory.
+    """
     return Path(workdir) / "metrics.jsonl"
 
 
 def read_metrics(workdir: str | Path) -> list[dict[str, Any]]:
-    """All lines of `WORKDIR/metrics.jsonl`, none if there is no such file.
+    """Read `WORKDIR/metrics.jsonl`.
 
-    A last line that a killed run left unfinished is passed over.
+    A last line that a killed process left incomplete is skipped.
+
+    Args:
+      workdir: The run's directory.
+
+    Returns:
+      All lines; none if there is no such file.
 
     Raises:
-      UserError: another line is not a JSON object with a step.
+      UserError: Another line is not a JSON object with a step.
     """
     path = metrics_file(workdir)
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")
-    read = []
-    for number, line in enumerate(lines[:-1], start=1):  # behind the last "\n" nothing is finished
+    entries = []
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last "\n" is incomplete
         try:
             entry = json.loads(line)
             entry["step"] = int(entry["step"])
         except (ValueError, TypeError, KeyError):
             raise UserError(f"{path}:{number}", "not a JSON object with a step") from None
-        read.append(entry)
-    return read
+        entries.append(entry)
+    return entries
 
 
-def _cut(path: Path, last_step: int) -> None:
-    """Removes the lines of later steps and an unfinished line, in one atomic replacement."""
+def _truncate(path: Path, last_step: int) -> None:
+    """Remove the lines of later steps and an incomplete line, in one atomic replacement."""
     kept = [entry for entry in read_metrics(path.parent) if entry["step"] <= last_step]
     text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept)
     if path.exists():

@@ -1,1 +1,1 @@
-"""Training: losses, optimizers and schedules, the step, the writers, the loop."""
+"""Training: the loop, the step, optimizers, learning rate schedules and hooks."""

@@ -6,6 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+KeyPath = tuple[Any, ...]
+"""The path of a leaf in a pytree, as `jax.tree_util` gives it."""
+
 
 def global_norm(tree: Any) -> jax.Array:
     """Return the Euclidean norm of all numbers in a tree, as if they were one vector.
@@ -48,7 +51,7 @@ def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
       The transformation; it has no state.
     """
 
-    def clip(path: jax.tree_util.KeyPath, grad: jax.Array) -> jax.Array:
+    def clip(path: KeyPath, grad: jax.Array) -> jax.Array:
         if "embedding" not in jax.tree_util.keystr(path):
             return grad
         norm = jnp.sqrt(_squared_norm(grad))
@@ -69,7 +72,7 @@ def scale_encoder(factor: float) -> optax.GradientTransformation:
       The transformation; it has no state.
     """
 
-    def scale(path: jax.tree_util.KeyPath, update: jax.Array) -> jax.Array:
+    def scale(path: KeyPath, update: jax.Array) -> jax.Array:
         return factor * update if path[0].key == "encoder" else update
 
     return optax.stateless(lambda updates, params: jax.tree_util.tree_map_with_path(scale, updates))

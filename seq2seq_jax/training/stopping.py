@@ -79,6 +79,11 @@ class Patience:
         self._count = 0
         return True
 
+    @property
+    def reason(self) -> str:
+        """What happened when the patience is exhausted, for the log."""
+        return f"{self._metric} has not improved in {self._patience} evaluations"
+
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON can hold it."""
         return {"best": self._best, "count": self._count}

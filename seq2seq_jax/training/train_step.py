@@ -43,20 +43,20 @@ class TrainState(struct.PyTreeNode):
     lr_scale: jax.Array
     batch_stats: Any
     frozen: Any
-    dropout_key: jax.Array | None
+    dropout_key: Any
 
     @property
     def saved(self) -> "TrainState":
         """The part of the state that checkpoints contain."""
         return self.replace(frozen={}, dropout_key=None)
 
-    def with_unsaved_of(self, other: "TrainState") -> "TrainState":
-        """Return this state with the parts that checkpoints do not contain taken from another.
+    def replace_saved(self, saved: "TrainState") -> "TrainState":
+        """Return this state with the parts that checkpoints contain replaced.
 
         Args:
-          other: A state of the same run.
+          saved: A state in the form of `saved`.
         """
-        return self.replace(frozen=other.frozen, dropout_key=other.dropout_key)
+        return saved.replace(frozen=self.frozen, dropout_key=self.dropout_key)
 
     @property
     def non_trainable(self) -> dict[str, Any]:

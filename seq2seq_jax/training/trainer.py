@@ -1,7 +1,6 @@
 """Training: `Trainer.fit` is the training loop."""
 
 import logging
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import check_training, write_config
 from seq2seq_jax.config.metric_results import best_metric_is_lower
-from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator
@@ -29,7 +27,13 @@ from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
 from seq2seq_jax.training.stopping import Every, Patience, catch_preemption_signals
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
-from seq2seq_jax.training.training_log import MetricAccumulator, log_evaluation, log_training
+from seq2seq_jax.training.training_log import (
+    CompilationLog,
+    MetricAccumulator,
+    check_loss,
+    log_evaluation,
+    log_training,
+)
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import progress_bar
 
@@ -89,10 +93,8 @@ class Trainer:
         # What a checkpoint holds.
         self.step, self.metrics = 0, MetricAccumulator()
         metric, lower = config.best_metric, best_metric_is_lower(config)
-        self.counters = {
-            "early_stopping": Patience(metric, config.early_stopping_patience, lower),
-            "lr_plateau": Patience(metric, config.optimizer.lr_plateau_patience, lower),
-        }
+        self.early_stopping = Patience(metric, config.early_stopping_patience, lower)
+        self.lr_plateau = Patience(metric, config.optimizer.lr_plateau_patience, lower)
         resuming = self.checkpoints.latest_step() is not None
         initial_params = {} if resuming else data.initial_params()
         self.state = create_train_state(
@@ -143,7 +145,7 @@ class Trainer:
         self._save_every = Every(config.save_checkpoints_steps, config.save_checkpoints_secs)
         self._save_every.reset()
         self._saved_step = self.step
-        self._compiled: set[tuple[int, ...]] = set()
+        self._log_compilation = CompilationLog(data.num_shapes)
 
     def fit(self) -> bool:
         """Train until the configured step, the end of the data, early stopping or a signal.
@@ -225,14 +227,15 @@ class Trainer:
             return
         self.metrics.pause()
         sums = self.metrics.sums()
-        self._check_finite(sums.get("loss", 0.0))
+        check_loss(sums.get("loss", 0.0), self.step, self.checkpoints)
         self.checkpoints.save(
             self.step,
             self.state.saved,
             {
                 "batches": self.data.batches.state(),
                 "metrics": sums,
-                "counters": {name: counter.state() for name, counter in self.counters.items()},
+                "early_stopping": self.early_stopping.state(),
+                "lr_plateau": self.lr_plateau.state(),
                 "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
                 "non_trainable": self.non_trainable_digest,
             },
@@ -255,16 +258,17 @@ class Trainer:
         if saved.get("non_trainable", "") != self.non_trainable_digest:
             what = "has other weights than the run began with; restore a copy"
             raise UserError(str(self.encoder_file), what)
-        # 3. Return to the position in the data, which an imported model does not have.
-        if saved["batches"] is not None:
-            self.data.batches.restore(saved["batches"])
-        # 4. Continue the sums of the metrics and the counters.
+        # 3. Take over parameters, optimizer state and step.
+        saved_state = into_template(self.state.saved, arrays, where)
+        self.state = self.state.replace_saved(saved_state)
+        if "batches" not in saved:
+            return  # An imported model has no history to which the rest could return.
+        # 4. Return to the position in the data.
+        self.data.batches.restore(saved["batches"])
+        # 5. Continue the sums of the metrics and the counters of evaluations.
         self.metrics = MetricAccumulator(saved["metrics"])
-        for name, counted in saved["counters"].items():
-            self.counters[name].restore(counted)
-        # 5. Take over parameters, optimizer state and step.
-        state = into_template(self.state.saved, arrays, where)
-        self.state = state.with_unsaved_of(self.state)
+        self.early_stopping.restore(saved["early_stopping"])
+        self.lr_plateau.restore(saved["lr_plateau"])
 
     def _take_step(self) -> bool:
         """Take one step; return False, without a step, at the end of the data."""
@@ -278,7 +282,7 @@ class Trainer:
                     "input_pipeline_train.params.num_epochs", "no batch in these epochs"
                 )
             return False
-        self._announce_compilation(batch)
+        self._log_compilation(batch)
         self.state, metrics = self._train_step(self.state, self.devices.shard_batch(batch))
         self.metrics.add(metrics)
         self.step += 1
@@ -292,7 +296,7 @@ class Trainer:
         if not self.metrics.sums():
             return
         scalars = self.metrics.scalars(self.step, self.schedule, float(self.state.lr_scale))
-        self._check_finite(scalars["train/loss"])
+        check_loss(scalars["train/loss"], self.step, self.checkpoints)
         if self.writer:
             log_training(
                 self.writer,
@@ -307,43 +311,17 @@ class Trainer:
 
     def _react_to(self, results: Mapping[str, float]) -> bool:
         """Lower the learning rate on a plateau; return whether training stops early."""
-        config = self.config
-        if self.counters["lr_plateau"].is_exhausted_by(results):
-            scale = self.state.lr_scale * config.optimizer.lr_plateau_factor
+        if self.lr_plateau.is_exhausted_by(results):
+            scale = self.state.lr_scale * self.config.optimizer.lr_plateau_factor
             self.state = self.state.replace(lr_scale=self.devices.replicate(scale))
-            _log.info(
-                "Lowering the learning rate: %s has not improved in %d evaluations",
-                config.best_metric,
-                config.optimizer.lr_plateau_patience,
-            )
-        if not self.counters["early_stopping"].is_exhausted_by(results):
-            return False
-        _log.info(
-            "Early stopping: %s has not improved in %d evaluations",
-            config.best_metric,
-            config.early_stopping_patience,
-        )
-        return True
+            _log.info("Lowering the learning rate: %s", self.lr_plateau.reason)
+        stop = self.early_stopping.is_exhausted_by(results)
+        if stop:
+            _log.info("Early stopping: %s", self.early_stopping.reason)
+        return stop
 
     def _save_due(self, log_due: bool) -> bool:
         """Return whether it is time to save, which several processes decide when they log."""
         if self.config.save_checkpoints_steps or self.devices.num_processes == 1:
             return self._save_every.is_due(self.step)
         return log_due and self.devices.sync_flag(self._save_every.is_due(self.step))
-
-    def _announce_compilation(self, batch: Batch) -> None:
-        widths = tuple(x.shape[1] for name, x in batch.items() if name.endswith("_ids"))
-        if widths not in self._compiled:
-            self._compiled.add(widths)
-            bucket, count = " x ".join(map(str, widths)), len(self._compiled)
-            _log.info("Compiling bucket %s (%d of %d)", bucket, count, self.data.num_shapes)
-
-    def _check_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            last_saved = self.checkpoints.latest_step()
-            kept = f"; the checkpoint of step {last_saved} is intact" if last_saved else ""
-            raise UserError(
-                "optimizer.learning_rate",
-                f"the loss is {loss} at step {self.step}; use a lower learning rate or a lower"
-                f" optimizer.clip_gradients{kept}",
-            )

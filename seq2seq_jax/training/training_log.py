@@ -7,9 +7,12 @@ from collections.abc import Mapping
 
 import jax
 
+from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.evaluation.dev_evaluation import Evaluation, describe_samples
+from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.training.schedules import Schedule
+from seq2seq_jax.utils.errors import UserError
 
 MAX_PENDING_STEPS = 8
 """Steps that may be in flight at once: enough that the device never waits for the next one, few
@@ -103,6 +106,52 @@ class MetricAccumulator:
             "train/source_tokens_per_second": self._source_tokens_here / seconds,
             "train/target_tokens_per_second": self._target_tokens_here / seconds,
         }
+
+
+class CompilationLog:
+    """Logs the shape of a batch when it is the first one of its shape, which is then compiled."""
+
+    def __init__(self, num_shapes: int):
+        """Start without any compiled shape.
+
+        Args:
+          num_shapes: The number of different shapes of batches.
+        """
+        self._num_shapes = num_shapes
+        self._compiled: set[tuple[int, ...]] = set()
+
+    def __call__(self, batch: Batch) -> None:
+        """Log the shape of a batch if it is new.
+
+        Args:
+          batch: A training batch.
+        """
+        widths = tuple(x.shape[1] for name, x in batch.items() if name.endswith("_ids"))
+        if widths not in self._compiled:
+            self._compiled.add(widths)
+            bucket, count = " x ".join(map(str, widths)), len(self._compiled)
+            _log.info("Compiling bucket %s (%d of %d)", bucket, count, self._num_shapes)
+
+
+def check_loss(loss: float, step: int, checkpoints: Checkpoints) -> None:
+    """Check that the loss is finite.
+
+    Args:
+      loss: The loss.
+      step: Number of steps done.
+      checkpoints: The checkpoints of the run, which the error mentions.
+
+    Raises:
+      UserError: The loss is infinite or not a number.
+    """
+    if not math.isfinite(loss):
+        last_saved = checkpoints.latest_step()
+        kept = f"; the checkpoint of step {last_saved} is intact" if last_saved else ""
+        raise UserError(
+            "optimizer.learning_rate",
+            f"the loss is {loss} at step {step}; use a lower learning rate or a lower"
+            f" optimizer.clip_gradients{kept}",
+        )
 
 
 def log_training(

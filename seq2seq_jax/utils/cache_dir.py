@@ -9,7 +9,10 @@ def cache_dir(name: str) -> Path:
     """Return the subdirectory `name` of the cache directory; it may not exist yet.
 
     The cache directory is `$SEQ2SEQ_JAX_CACHE` or, if that is not set, `seq2seq_jax` in
-    `$XDG_CACHE_HOME` or `~/.cache`. Everything in it can be made again.
+    `$XDG_CACHE_HOME` or `~/.cache`. Everything in it can be created again.
+
+    Args:
+      name: The subdirectory.
     """
     if root := os.environ.get("SEQ2SEQ_JAX_CACHE"):
         return Path(root) / name

@@ -1,12 +1,16 @@
-"""Errors that are the user's to mend: one line each, raised before anything is compiled."""
+"""Errors that the user can fix: one line each, raised before anything is compiled."""
 
 
 class UserError(Exception):
-    """Something that the user gave is wrong.
+    """An error in something that the user wrote: a configuration, a file or a flag.
 
-    Args:
-      where: a dotted configuration key, `FILE:LINE`, or a file.
-      what: the rule, the value that breaks it, and what would do; one line.
+    Attributes:
+      where: A dotted configuration key, a file, or FILE:LINE.
+      what: The rule, the value that breaks it, and a remedy ("use ..."); one line.
+
+    Example:
+      >>> print(UserError("batch_size", "must be at least 1; got 0"))
+      batch_size: must be at least 1; got 0
     """
 
     def __init__(self, where: str, what: str):

@@ -1,4 +1,4 @@
-"""What people see while something runs: log lines and progress on stderr, never on stdout."""
+"""What users see while a program runs: log lines and progress on stderr, never on stdout."""
 
 import logging
 import sys
@@ -10,17 +10,22 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-"""Log lines and progress bars share it, so that neither tears the other."""
+"""The console that log lines and progress bars share, so that neither overwrites the other."""
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """Sends the package's log to the console: plain text, warnings marked as such."""
+    """Send the package's log to stderr as plain text, with warnings marked as such.
+
+    Args:
+      level: The lowest level that is shown.
+    """
     logger = logging.getLogger("seq2seq_jax")
     logger.handlers = [_ConsoleHandler()]
     logger.setLevel(level)
@@ -28,8 +33,61 @@ def set_up_logging(level: int = logging.INFO) -> None:
 
 
 def say(text: str) -> None:
-    """Prints on stderr, as the log does: stdout is for results alone."""
+    """Print a line on stderr, because stdout is for results.
+
+    Args:
+      text: The line.
+    """
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_count(description: str) -> Iterator[Callable[[int], None]]:
+    """Show a count and the elapsed time, if stderr is a terminal, for work of unknown size.
+
+    Args:
+      description: What is counted.
+
+    Yields:
+      A function that takes the current count.
+    """
+    columns = (TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with _progress(description, None, 0, columns) as show:
+        yield show
+
+
+@contextmanager
+def progress_bar(
+    description: str, total: int, completed: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar and the remaining time, if stderr is a terminal.
+
+    Args:
+      description: What is done.
+      total: The size of the work.
+      completed: The size of what is done already.
+
+    Yields:
+      A function that takes the size of what is done.
+    """
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with _progress(description, total, completed, columns) as show:
+        yield show
+
+
+@contextmanager
+def _progress(
+    description: str, total: int | None, completed: int, columns: tuple[ProgressColumn, ...]
+) -> Iterator[Callable[[int], None]]:
+    with Progress(
+        TextColumn("{task.description}"),
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(description, total=total, completed=completed)
+        yield lambda done: bar.update(task, completed=done)
 
 
 class _ConsoleHandler(logging.Handler):
@@ -40,38 +98,4 @@ class _ConsoleHandler(logging.Handler):
         if console.is_terminal:
             console.print(text)
         else:
-            print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def progress_count(what: str) -> Iterator[Callable[[int], None]]:
-    """As `progress_bar`, for what has no known end: a count, and the time that it has taken."""
-    columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done: bar.update(task, completed=done)
-
-
-@contextmanager
-def progress_bar(what: str, total: int, completed: int = 0) -> Iterator[Callable[[int], None]]:
-    """A bar with an estimate of the time left, where stderr is a terminal; elsewhere nothing.
-
-    Yields a function to be called with what is completed.
-    """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=total, completed=completed)
-        yield lambda done: bar.update(task, completed=done)
+            say(text)

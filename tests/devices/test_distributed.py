@@ -1,4 +1,4 @@
-"""Two processes on this machine train together as two hosts would."""
+"""Training on several hosts, with two processes on this machine."""
 
 import os
 import socket
@@ -14,8 +14,8 @@ from seq2seq_jax.storage.arrays import digest
 from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.metrics_log import read_metrics
 
-ROOT = Path(__file__).parents[1]
-PATIENCE = 120  # seconds until a test gives up
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 300  # seconds
 SETTINGS = [
     f"--config={ROOT / 'configs' / 'tiny.py'}",
     "--config.save_checkpoints_steps=10",
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 
 def start(workdir: Path, *settings: str) -> list[subprocess.Popen]:
-    """Both processes, with two devices each."""
+    """Start both processes, with two devices each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,10 +58,10 @@ def start(workdir: Path, *settings: str) -> list[subprocess.Popen]:
 
 
 def finish(processes: list[subprocess.Popen]) -> list[str]:
-    """Waits for their end; what they said."""
-    said = [process.communicate(timeout=PATIENCE)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    return said
+    """Wait for both processes; return their logs."""
+    logs = [process.communicate(timeout=TIMEOUT)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], logs
+    return logs
 
 
 def checkpoint(workdir: Path, step: int):
@@ -69,13 +69,13 @@ def checkpoint(workdir: Path, step: int):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("hosts") / "unbroken"
+def uninterrupted(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("hosts") / "uninterrupted"
     return workdir, finish(start(workdir, "--config.train_steps=60"))
 
 
-def test_the_first_process_speaks_for_both(unbroken):
-    workdir, (first, second) = unbroken
+def test_only_the_first_process_logs_and_writes_metrics(uninterrupted):
+    workdir, (first, second) = uninterrupted
     assert "step 60/60" in first
     assert "step" not in second
     assert [line["step"] for line in read_metrics(workdir) if "train/loss" in line] == [
@@ -83,28 +83,28 @@ def test_the_first_process_speaks_for_both(unbroken):
     ]
 
 
-def test_one_killed_and_both_started_again_are_as_unbroken(unbroken, tmp_path):
+def test_resuming_after_a_process_was_killed_equals_an_uninterrupted_run(uninterrupted, tmp_path):
     workdir = tmp_path / "killed"
     processes = start(workdir, "--config.train_steps=100000")
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while (Checkpoints(workdir / "checkpoints").latest_step() or 0) < 20:
             assert all(process.poll() is None for process in processes)
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
-        for process in reversed(processes):  # left alone, the first would wait for the second
+        for process in reversed(processes):  # the first would wait for the second
             process.kill()
             process.communicate()
     assert Checkpoints(workdir / "checkpoints").latest_step() < 60
-    said = finish(start(workdir, "--config.train_steps=60"))
-    assert "Resuming from step" in said[0]
-    assert digest(checkpoint(workdir, 60)) == digest(checkpoint(unbroken[0], 60))
+    logs = finish(start(workdir, "--config.train_steps=60"))
+    assert "Resuming from step" in logs[0]
+    assert digest(checkpoint(workdir, 60)) == digest(checkpoint(uninterrupted[0], 60))
 
 
-def test_one_process_goes_on_where_two_stopped(unbroken, tmp_path):
-    """From other devices, the same numbers but for rounding."""
-    alone, workdir = tmp_path / "alone", unbroken[0]
+def test_one_process_resumes_the_run_of_two(uninterrupted, tmp_path):
+    """The number of devices changes the results only by rounding."""
+    alone, workdir = tmp_path / "alone", uninterrupted[0]
     environment = {**os.environ, "XLA_FLAGS": ""}
     for path, steps in ((alone, 70), (workdir, 70)):
         subprocess.run(
@@ -115,7 +115,7 @@ def test_one_process_goes_on_where_two_stopped(unbroken, tmp_path):
             env=environment,
             check=True,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     together, single = checkpoint(workdir, 70), checkpoint(alone, 70)
     for name, array in single.items():

@@ -24,7 +24,7 @@ def test_an_out_of_memory_error_names_keys_that_exist():
     ("variables", "restarts"),
     [
         ({}, True),
-        ({"SEQ2SEQ_JAX_NO_RESTART": "0"}, True),
+        ({"SEQ2SEQ_JAX_NO_RESTART": ""}, True),
         ({"SEQ2SEQ_JAX_NO_RESTART": "1"}, False),
         ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, False),
     ],
