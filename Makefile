@@ -3,10 +3,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help install run emoji test test-all lint fmt type docs serve notebooks bench bench-peers
 
-# A Python of 3.11 or later to make the environment with.
+# A Python 3.11 or later that creates the environment.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
-# Two worker processes, each file's tests in one of them, so that they share compiled fixtures.
+# Two worker processes; the tests of a file run in one process and share compiled fixtures.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 RUN := runs/g2p
 # None of these is in the dictionary.
@@ -15,14 +15,14 @@ WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: .venv/.installed  ## make .venv with all that running and testing need
+install: .venv/.installed  ## create .venv with everything that running and testing need
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --editable '.[g2p,images,tfds,search,test,dev]'
 	touch $@
 
-run: install  ## train a model that pronounces English words, evaluate it, try it on new words
+run: install  ## train a model that pronounces English words, evaluate it, run it on new words
 	$(PY) main.py --config=configs/g2p.py --workdir=$(RUN)
 	$(PY) main.py --mode=eval --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
 	  --config.input_pipeline_dev.params.split=test
@@ -47,14 +47,14 @@ emoji: install  ## train a model that names the emoji of one vendor, and test it
 test: install  ## run the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-all: install  ## run the tests, the slow ones too
+test-all: install  ## run all tests, including slow ones
 	$(PY) -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
 
 lint: install  ## check style
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-fmt: install  ## format, and mend what can be mended
+fmt: install  ## format the code, and fix what ruff can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
@@ -71,14 +71,14 @@ serve: .venv/.installed-docs  ## serve the documentation with search at http://l
 	$(PY) -m pip install --quiet --editable '.[docs]'
 	touch $@
 
-# NOTEBOOKS: which, such as NOTEBOOKS="attention captions"; all, if none is named.
-notebooks: install  ## run the notebooks anew, and store what they show
+# NOTEBOOKS selects notebooks, as in NOTEBOOKS="attention captions"; the default is all.
+notebooks: install  ## execute the notebooks and store their outputs
 	$(PY) notebooks/execute.py $(NOTEBOOKS)
 
-# BENCH: options, such as BENCH="--cases A,B --threads 1,2 --seconds 5".
+# BENCH holds options, as in BENCH="--cases A,B --threads 1,2 --seconds 5".
 bench: install  ## measure speed and memory of training and decoding
 	@$(PY) -m benchmarks speed $(BENCH)
 
-bench-peers: install  ## the same, and OpenNMT-py, JoeyNMT, fairseq and PyTorch in turn with it
+bench-peers: install  ## the same, interleaved with OpenNMT-py, JoeyNMT, fairseq and PyTorch
 	@$(PY) -m benchmarks install
 	@$(PY) -m benchmarks speed --cases A,B,C,R --peers all --rounds 3 $(BENCH)

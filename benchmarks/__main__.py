@@ -130,8 +130,8 @@ def _install(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from benchmarks.report import write_report
 
-    table, picture = write_report(arguments.files, arguments.output)
-    say(f"{table}\n{picture}")
+    table, figure = write_report(arguments.files, arguments.output)
+    say(f"{table}\n{figure}")
     return 0
 
 

@@ -157,7 +157,7 @@ _RATES: dict[str, tuple[str, str, Any]] = {
     "step": ("train step", "steps/s", lambda line: 1 / line["step_s_median"]),
 }
 _TABLES = (("train", "greedy", "beam5"), ("input",), ("step",))
-# Beside the rate: name, field, of which modes and batches, how it is shown.
+# In addition to the rate: name, field, which modes and batches have it, and its format.
 _MORE: tuple[tuple[str, str, Any, Any], ...] = (
     ("share of the matrix-product limit", "utilisation", _training, "{:.0%}".format),
     ("peak memory, MB", "peak_rss_mb", _training, "{:,.0f}".format),

@@ -2,7 +2,7 @@
 
     python main.py --config=configs/attention.py
 
-Without files it trains on the built-in corpus. On files of your own:
+Without files it trains on the built-in corpus. On your files:
 
     python main.py --config=configs/attention.py \\
       --config.input_pipeline_train.params.source_files=train.source.gz \\

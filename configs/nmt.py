@@ -8,7 +8,7 @@
 
 The argument is the size: `small` (the default; 128 units, one layer each), `medium` (256 units, one
 encoder layer and two decoder layers) or `large` (512 units, two encoder layers and four decoder
-layers). The recipe has no data of its own.
+layers). The recipe has no data.
 """
 
 from typing import Any, NamedTuple

@@ -39,7 +39,7 @@ NAMES = {
     r"user_cache|keep_memory|join_hosts|find_class": "cache_dir, malloc tuning, resolve_class",
     r"time_loop|folded_attention|look_ahead|epoch_order|line_stream": "the field's term",
     r"of_(?:each|input|query|group|chosen|parents?|text|others|part|all_parts|a_seed)": "a verb",
-    r"in_markdown|as_text|to_the_end|goes_on|_as_given|_for_a_file": "a verb or a noun",
+    r"in_markdown|to_the_end|goes_on|_as_given|_for_a_file": "a verb or a noun",
     r"(?:encoder_)?rate_scale": "lr_scale, encoder_lr_multiplier",
     r"best_params|owns_rows|so_far|want_\w+": "eval_params, is_local, prefix, return_*",
     r"SEEN|MADE_READY|taps?|computing_in": "intermediates, precomputed, perturbation",

@@ -11,7 +11,7 @@ from seq2seq_jax.models.build import build_model
 from seq2seq_jax.storage.metrics_log import read_metrics
 
 ROOT = Path(__file__).parents[1]
-# Those that read text files; what reads other data is tested with it.
+# The recipes that read text files; those for other data have separate tests.
 CONFIGS = [
     path
     for path in sorted((ROOT / "configs").glob("*.py"))

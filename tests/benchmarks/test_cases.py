@@ -66,7 +66,7 @@ def test_operations_are_those_counted_by_hand():
     encoder = 2 * (2 * 3 * 8 * (8 + 8)) + 2 * 16 * 8  # two directions, keys
     decoder = 2 * 3 * 8 * (8 + 16 + 8) + 2 * (16 + 8) * 8 + 2 * 8 * 12  # cell, mix, logits
     pair = 2 * 8 + 2 * 16  # score, weighted sum
-    # One source word; the target word and its end; three times for the way back.
+    # One source token; the target token and its end; three times with the backward pass.
     expected = 3 * (encoder + 2 * decoder + 2 * pair)
     assert train_flops(one, make_batches(one, our_ids(one))) == expected
 
