@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq_jax.reports.figures import new_figure, save_figure
-from seq2seq_jax.reports.fonts import lettering
+from seq2seq_jax.reports.fonts import choose_fonts
 from seq2seq_jax.reports.html_page import write_page
 
 
@@ -42,8 +42,8 @@ def plot_caption(caption: Caption, path: str | Path, columns: int = 6) -> Path:
       path: .png or .svg.
       columns: pictures side by side.
     """
-    letters = lettering([*caption.tokens, *caption.references, caption.name])
-    text = {"family": letters.families, "parse_math": False}
+    fonts = choose_fonts([*caption.tokens, *caption.references, caption.name])
+    text = {"family": fonts.families, "parse_math": False}
     height, width = caption.image.shape[:2]
     shown = [caption.image, *(_veiled(caption.image, veil) for veil in _veils(caption))]
     columns = min(columns, len(shown))
@@ -59,10 +59,10 @@ def plot_caption(caption: Caption, path: str | Path, columns: int = 6) -> Path:
         left, top = i % columns * (across + gap), i // columns * (tall + heading) + heading
         axis.imshow(image, extent=(left, left + across, top + tall, top))
         middle = (left + across / 2, top - 0.06)
-        axis.text(*middle, letters.label(name), fontsize=10 if i else 8, ha="center", **text)
+        axis.text(*middle, fonts.label(name), fontsize=10 if i else 8, ha="center", **text)
     for i, reference in enumerate(caption.references, start=1):
         below = whole[1] + 0.22 * i
-        axis.text(0, below, letters.label(reference), fontsize=9, color="0.35", **text)
+        axis.text(0, below, fonts.label(reference), fontsize=9, color="0.35", **text)
     axis.set(xlim=(0, whole[0]), ylim=(whole[1], 0))
     return save_figure(figure, path, cropped=True)
 

@@ -1,1 +1,4 @@
-"""For the eye: learning curves, learning rates, what is in a workdir."""
+"""Plots, HTML pages and text that describe corpora, runs and models.
+
+`figures` and `html_page` write the files; the other modules each make one report.
+"""

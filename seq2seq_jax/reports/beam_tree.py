@@ -1,4 +1,4 @@
-"""The course of a beam search, as a tree to unfold in a browser."""
+"""A beam search as a tree on an HTML page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,31 +7,31 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
-from seq2seq_jax.reports.html_page import finite, write_page
+from seq2seq_jax.reports.html_page import finite_or_none, write_page
 
 
 class Node(NamedTuple):
-    """A word of one or more hypotheses.
+    """A token of one or more hypotheses.
 
     Attributes:
-      parent: its predecessor's place in the list of nodes, -1 for a first word.
-      step: when it was chosen, from 1.
-      slot: where in the beam it stood then, 0 the best.
-      token: the word.
-      log_prob: of the hypothesis up to this word; natural logarithm.
-      score: what the search ranked it by.
-      word_log_prob: of this word alone, given those before it.
-      last_step: the last step at which the hypothesis that ends here stood in the beam.
-      rank: its place among the results, 1 the best; None if it is none of them.
+      parent: The index of its predecessor in the list of nodes; -1 for a first token.
+      step: The step at which it was chosen, from 1.
+      beam_index: Its index in the beam at that step, 0 for the best.
+      token: The token.
+      log_prob: The log probability of the hypothesis up to this token (natural logarithm).
+      score: The score by which the search ranked it.
+      token_log_prob: The log probability of this token given the ones before.
+      last_step: The last step at which the hypothesis that ends here was in the beam.
+      rank: Its rank among the results, 1 for the best; None if it is not a result.
     """
 
     parent: int
     step: int
-    slot: int
+    beam_index: int
     token: str
     log_prob: float
     score: float
-    word_log_prob: float
+    token_log_prob: float
     last_step: int
     rank: int | None
 
@@ -40,28 +40,36 @@ def write_beam_tree(
     path: str | Path,
     *,
     tokens: Sequence[Sequence[str]],
-    parents: np.ndarray,
+    backpointers: np.ndarray,
     log_probs: np.ndarray,
     scores: np.ndarray,
-    slots: Sequence[int],
+    beam_indices: Sequence[int],
     chosen: int = 0,
     source: str = "",
     title: str = "Beam search",
 ) -> Path:
-    """Writes the search of one sentence as a self-contained HTML page.
+    """Write the search of one sentence as a self-contained HTML page.
 
     Args:
-      path: the .html file.
-      tokens, parents, log_probs, scores, slots: as in `beam_tree`.
-      chosen: which result is the answer, 0 the best.
-      source: the sentence, to be shown above the tree.
+      path: The .html file.
+      tokens: As in `beam_tree`.
+      backpointers: As in `beam_tree`.
+      log_probs: As in `beam_tree`.
+      scores: As in `beam_tree`.
+      beam_indices: As in `beam_tree`.
+      chosen: The index of the result that was returned, 0 for the best.
+      source: The source sentence, which is shown above the tree.
+      title: The title of the page.
+
+    Returns:
+      The path of the file.
     """
-    nodes = beam_tree(tokens, parents, log_probs, scores, slots)
-    rows = [[finite(x) if isinstance(x, float) else x for x in node] for node in nodes]
+    nodes = beam_tree(tokens, backpointers, log_probs, scores, beam_indices)
+    rows = [[finite_or_none(x) if isinstance(x, float) else x for x in node] for node in nodes]
     data = {
         "source": source,
         "chosen": chosen + 1,
-        "width": np.shape(parents)[1],
+        "width": np.shape(backpointers)[1],
         "nodes": rows,
     }
     return write_page(path, "beam_tree", title, data)
@@ -69,29 +77,31 @@ def write_beam_tree(
 
 def beam_tree(
     tokens: Sequence[Sequence[str]],
-    parents: np.ndarray,
+    backpointers: np.ndarray,
     log_probs: np.ndarray,
     scores: np.ndarray,
-    slots: Sequence[int],
+    beam_indices: Sequence[int],
 ) -> list[Node]:
-    """Joins what a beam search noted at each step into a tree, parents before children.
+    """Join the steps of a beam search into a tree.
 
-    A finished hypothesis, which goes on standing in the beam with SEQUENCE_END upon SEQUENCE_END,
-    is one node as long as it stands there.
+    A finished hypothesis, which repeats SEQUENCE_END as long as it is in the beam, is one node.
 
     Args:
-      tokens: T lists of K, the words chosen at each of the steps that the sentence took.
-      parents: [T, K] i32, the slot before the step that each word continues.
-      log_probs: [T, K] f32 of the hypotheses after the step; -inf marks an empty slot.
-      scores: [T, K] f32, what they were ranked by.
-      slots: the slot, after the last step, of each result, best first.
+      tokens: T lists of the K tokens that were chosen at each step.
+      backpointers: [T, K] i32; for each token, the beam index that it continues.
+      log_probs: [T, K] f32 of the hypotheses after each step; -inf marks an empty beam.
+      scores: [T, K] f32, by which the hypotheses were ranked.
+      beam_indices: The beam index of each result after the last step, best first.
+
+    Returns:
+      The nodes, parents before children.
     """
-    parents, log_probs, scores = map(np.asarray, (parents, log_probs, scores))
+    backpointers, log_probs, scores = map(np.asarray, (backpointers, log_probs, scores))
     nodes: list[Node] = []
-    at = [-1] * parents.shape[1]  # slot -> node
-    for step in range(len(parents)):
+    at = [-1] * backpointers.shape[1]  # Beam index -> node.
+    for step in range(len(backpointers)):
         before, at = at, []
-        for slot, parent in enumerate(parents[step].tolist()):
+        for slot, parent in enumerate(backpointers[step].tolist()):
             above = before[parent]
             if not np.isfinite(log_probs[step, slot]):
                 at.append(above)
@@ -106,16 +116,16 @@ def beam_tree(
                 Node(
                     parent=above,
                     step=step + 1,
-                    slot=slot,
+                    beam_index=slot,
                     token=tokens[step][slot],
                     log_prob=log_prob,
                     score=float(scores[step, slot]),
-                    word_log_prob=log_prob - (nodes[above].log_prob if above >= 0 else 0.0),
+                    token_log_prob=log_prob - (nodes[above].log_prob if above >= 0 else 0.0),
                     last_step=step + 1,
                     rank=None,
                 )
             )
-    for rank, slot in enumerate(slots, start=1):
+    for rank, slot in enumerate(beam_indices, start=1):
         if at[slot] >= 0 and np.isfinite(log_probs[-1, slot]):
             nodes[at[slot]] = nodes[at[slot]]._replace(rank=rank)
     return nodes

@@ -1,4 +1,4 @@
-"""What a corpus is like: sizes, lengths, words, and what looks wrong in it."""
+"""Statistics of a corpus: sizes, lengths, tokens, and suspicious content."""
 
 import dataclasses
 import hashlib
@@ -18,15 +18,15 @@ Split = Callable[[str], list[str]]
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 99, 100)
 UNBALANCED = 3
-"""How many times a pair's ratio of lengths may be off the median of all."""
+"""The factor by which a pair's length ratio may differ from the median."""
 
 
 class SideStatistics(NamedTuple):
-    """All sources, or all targets.
+    """Statistics of all sources, or of all targets.
 
     Attributes:
-      lengths: [N], in tokens.
-      counts: how often each token occurs.
+      lengths: [N] lengths in tokens.
+      counts: Token -> count.
     """
 
     lengths: np.ndarray
@@ -35,11 +35,13 @@ class SideStatistics(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CorpusStatistics:
-    """N pairs, those with an empty side included.
+    """Statistics of N pairs, including those with an empty side.
 
     Attributes:
-      repeated: pairs that are the same as one before them.
-      copies: pairs whose target is their source.
+      source: The statistics of the sources.
+      target: The statistics of the targets.
+      repeated: The number of pairs that equal an earlier one.
+      copies: The number of pairs whose target equals their source.
     """
 
     source: SideStatistics
@@ -54,7 +56,13 @@ class CorpusStatistics:
 def corpus_statistics(
     pairs: Iterable[TextPair], split_source: Split, split_target: Split
 ) -> CorpusStatistics:
-    """Reads the pairs once; what it holds of each are 16 bytes, and of all the different tokens."""
+    """Compute the statistics in one pass, in 16 bytes per pair and the different tokens.
+
+    Args:
+      pairs: The pairs.
+      split_source: Splits a source into tokens.
+      split_target: Splits a target into tokens.
+    """
     lengths = array("i"), array("i")
     counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
     hashes, copies = array("Q"), 0
@@ -78,25 +86,29 @@ def corpus_statistics(
 
 
 def describe_corpus(statistics: CorpusStatistics) -> str:
-    """Many lines, to be read by people."""
+    """Describe the statistics in several lines.
+
+    Args:
+      statistics: The statistics.
+    """
     sides = {"source": statistics.source, "target": statistics.target}
     empty = ", ".join(f"{int((side.lengths == 0).sum()):,} {name}s" for name, side in sides.items())
     lines = [
         f"pairs        {len(statistics):,}",
         f"  empty      {empty}",
-        f"  repeated   {statistics.repeated:,} that are the same as a pair before them",
-        f"  copies     {statistics.copies:,} whose target is their source",
+        f"  repeated   {statistics.repeated:,} that equal an earlier pair",
+        f"  copies     {statistics.copies:,} whose target equals their source",
         *_unbalanced(statistics),
         "",
         f"{'':28}{'source':>12}{'target':>12}",
         *(
             f"{what:28}{source:>12}{target:>12}"
             for (what, source), (_, target) in zip(
-                _words(statistics.source), _words(statistics.target), strict=True
+                _token_rows(statistics.source), _token_rows(statistics.target), strict=True
             )
         ),
         "",
-        "tokens in a text" + "".join(f"{_name(q):>8}" for q in QUANTILES) + f"{'mean':>9}",
+        "tokens per text" + "".join(f"{_name(q):>8}" for q in QUANTILES) + f"{'mean':>9}",
     ]
     for name, side in sides.items():
         values = np.percentile(side.lengths, QUANTILES, method="inverted_cdf")
@@ -105,7 +117,7 @@ def describe_corpus(statistics: CorpusStatistics) -> str:
         lines.append(f"  {name:14}{quantiles}{side.lengths.mean():>9.1f}{longest}")
     for title, listed in (
         ("most frequent tokens", _most_frequent),
-        ("characters that are seldom meant", _odd_characters),
+        ("unusual characters", _odd_characters),
     ):
         lines += ["", title, *(f"  {name}  {listed(side)}" for name, side in sides.items())]
     return "\n".join(lines)
@@ -121,8 +133,8 @@ def _unbalanced(statistics: CorpusStatistics, most: int = 5) -> list[str]:
     off = np.abs(logs - median)
     count = int((off > np.log(UNBALANCED)).sum())
     lines = [
-        f"  unbalanced {count:,} whose ratio of lengths, target to source, is more than"
-        f" {UNBALANCED} times off the median, {np.exp(median):.2f}"
+        f"  unbalanced {count:,} whose length ratio, target to source, differs from the median,"
+        f" {np.exp(median):.2f}, by a factor above {UNBALANCED}"
     ]
     for i in np.argsort(-off, kind="stable")[: min(count, most)]:
         number = numbers[i]
@@ -131,7 +143,7 @@ def _unbalanced(statistics: CorpusStatistics, most: int = 5) -> list[str]:
     return lines
 
 
-def _words(side: SideStatistics) -> list[tuple[str, str]]:
+def _token_rows(side: SideStatistics) -> list[tuple[str, str]]:
     counts = np.array(sorted(side.counts.values(), reverse=True), np.int64)
     total = int(counts.sum())
     enough = int(np.searchsorted(counts.cumsum(), 0.95 * total)) + 1 if total else 0
@@ -141,7 +153,7 @@ def _words(side: SideStatistics) -> list[tuple[str, str]]:
         ("tokens", f"{total:,}"),
         ("different tokens", f"{len(counts):,}"),
         ("  that occur once", _share(int((counts == 1).sum()), len(counts))),
-        ("  that make 95 % of the text", f"{enough:,}"),
+        ("  that cover 95 % of the text", f"{enough:,}"),
         ("different characters", f"{len(characters):,}"),
         ("  share outside ASCII", _share(not_ascii, characters.total())),
     ]
@@ -162,7 +174,7 @@ def _most_frequent(side: SideStatistics, most: int = 10) -> str:
 
 
 def _odd_characters(side: SideStatistics, most: int = 10) -> str:
-    """Controls, invisible ones, blanks other than the common one, private and replaced ones."""
+    """List control, invisible, private-use and replacement characters, and unusual spaces."""
     odd = [
         (count, character)
         for character, count in _characters(side).items()

@@ -1,7 +1,7 @@
-"""A model's errors on a set of pairs: by length, sentence by sentence, token by token.
+"""The errors of a model on a set of pairs: by length, by sentence and by token.
 
 Errors are those of the edit distance (Levenshtein 1966) to the nearest reference: substitutions,
-insertions (tokens too many) and deletions (tokens that are missing).
+insertions (extra tokens) and deletions (missing tokens).
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from seq2seq_jax.reports.html_page import finite, write_page
+from seq2seq_jax.reports.html_page import finite_or_none, write_page
 
 Tokens = Sequence[str]
 Measure = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], dict[str, float]]
@@ -22,11 +22,11 @@ Measure = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], dict[str, flo
 
 
 class Edit(NamedTuple):
-    """A place of the alignment.
+    """A position of the alignment.
 
     Attributes:
-      reference: the token of the reference, "" where the hypothesis has one too many.
-      hypothesis: the token of the hypothesis, "" where it lacks one.
+      reference: The token of the reference; empty for an insertion.
+      hypothesis: The token of the hypothesis; empty for a deletion.
     """
 
     reference: str
@@ -38,7 +38,11 @@ class Sentence:
     """A source, its best hypothesis, and the alignment with the nearest reference.
 
     Attributes:
-      score: what the model gave the hypothesis; None if it is not known.
+      source: The tokens of the source.
+      hypothesis: The tokens of the hypothesis.
+      reference: The tokens of the nearest reference.
+      edits: The alignment of reference and hypothesis.
+      score: The score of the hypothesis; None if it is not known.
     """
 
     source: Tokens
@@ -49,20 +53,24 @@ class Sentence:
 
     @property
     def errors(self) -> int:
+        """The number of errors."""
         return sum(edit.reference != edit.hypothesis for edit in self.edits)
 
     @property
     def error_rate(self) -> float:
-        """Percent of the reference's length; can exceed 100."""
+        """The number of errors in percent of the reference's length; it can exceed 100."""
         return 100.0 * self.errors / max(len(self.reference), 1)
 
 
 class LengthBucket(NamedTuple):
-    """The sentences whose sources have `shortest` to `longest` tokens.
+    """The sentences of similar length.
 
     Attributes:
-      length_ratio: tokens of the hypotheses / tokens of the references.
-      metrics: name -> result on these sentences alone.
+      shortest: The length of the shortest source.
+      longest: The length of the longest source.
+      sentences: The number of sentences.
+      length_ratio: Tokens of the hypotheses / tokens of the references.
+      metrics: Name -> result on these sentences.
     """
 
     shortest: int
@@ -74,14 +82,16 @@ class LengthBucket(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ErrorReport:
-    """What `error_report` finds.
+    """The errors of a model.
 
     Attributes:
-      sentences: the worst first.
-      metrics: on all sentences.
-      buckets: from short sources to long ones.
-      substitutions: (reference's token, hypothesis's token) -> how often.
-      insertions, deletions, reference_tokens: token -> how often.
+      sentences: All sentences, the worst first.
+      metrics: Name -> result on all sentences.
+      buckets: The buckets, from short to long sources.
+      substitutions: (token of the reference, token of the hypothesis) -> count.
+      insertions: Token -> count.
+      deletions: Token -> count.
+      reference_tokens: Token -> count in the references.
     """
 
     sentences: list[Sentence]
@@ -121,14 +131,14 @@ def error_report(
         raise ValueError("sources, hypotheses and references differ in number")
     given = scores if scores is not None else itertools.repeat(None)
     sentences = [
-        _aligned(source, hypothesis, several, score)
+        _align(source, hypothesis, several, score)
         for source, hypothesis, several, score in zip(
             sources, hypotheses, references, given, strict=scores is not None
         )
     ]
     edits = Counter(edit for sentence in sentences for edit in sentence.edits)
     return ErrorReport(
-        # Of sentences equally wrong the longer says more.
+        # Among sentences with the same rate, longer ones come first.
         sentences=sorted(sentences, key=lambda s: (-s.error_rate, -s.errors)),
         metrics=measure(hypotheses, references),
         buckets=_by_length(sentences, references, measure, max_buckets),
@@ -142,7 +152,12 @@ def error_report(
 
 
 def terminal_summary(report: ErrorReport, top: int = 10) -> str:
-    """The report as text: totals, quality by length, the most frequent errors, many lines."""
+    """Return the report as text: totals, metrics by length, and the most frequent errors.
+
+    Args:
+      report: The report.
+      top: The number of errors of each kind.
+    """
     wrong = sum(sentence.errors > 0 for sentence in report.sentences)
     widths = {name: max(len(name), len("100.00")) + 2 for name in report.metrics}
     lines = [
@@ -178,22 +193,28 @@ def terminal_summary(report: ErrorReport, top: int = 10) -> str:
 def write_error_report(
     report: ErrorReport, path: str | Path, title: str = "Errors", worst: int = 300
 ) -> Path:
-    """Writes the report as a self-contained HTML page.
+    """Write the report as a self-contained HTML page.
 
     Args:
-      worst: so many sentences are shown, those with the highest error rates.
+      report: The report.
+      path: The .html file.
+      title: The title of the page.
+      worst: The number of sentences that are shown, those with the highest error rates.
+
+    Returns:
+      The path of the file.
     """
     data = {
         "sentences": len(report.sentences),
         "wrong": sum(sentence.errors > 0 for sentence in report.sentences),
-        "lengthRatio": finite(_length_ratio(report.sentences)),
-        "metrics": {name: finite(value) for name, value in report.metrics.items()},
+        "lengthRatio": finite_or_none(_length_ratio(report.sentences)),
+        "metrics": {name: finite_or_none(value) for name, value in report.metrics.items()},
         "buckets": [
             {
                 "range": [bucket.shortest, bucket.longest],
                 "sentences": bucket.sentences,
-                "lengthRatio": finite(bucket.length_ratio),
-                "metrics": {name: finite(value) for name, value in bucket.metrics.items()},
+                "lengthRatio": finite_or_none(bucket.length_ratio),
+                "metrics": {name: finite_or_none(value) for name, value in bucket.metrics.items()},
             }
             for bucket in report.buckets
         ],
@@ -202,8 +223,8 @@ def write_error_report(
                 "source": list(sentence.source),
                 "edits": sentence.edits,
                 "errors": sentence.errors,
-                "rate": finite(sentence.error_rate, 1),
-                "score": None if sentence.score is None else finite(sentence.score),
+                "rate": finite_or_none(sentence.error_rate, 1),
+                "score": None if sentence.score is None else finite_or_none(sentence.score),
             }
             for sentence in report.sentences[:worst]
             if sentence.errors
@@ -221,10 +242,11 @@ def write_error_report(
     return write_page(path, "error_report", title, data)
 
 
-_LARGEST_MATRIX = 100  # more kinds of tokens cannot be told apart in a picture
+_LARGEST_MATRIX = 100
+"""More different tokens cannot be distinguished in the confusion matrix."""
 
 
-def _aligned(
+def _align(
     source: Tokens, hypothesis: Tokens, references: Sequence[Tokens], score: float | None
 ) -> Sentence:
     reference = min(
@@ -234,7 +256,7 @@ def _aligned(
     for block in Levenshtein.opcodes(reference, hypothesis):
         before = reference[block.src_start : block.src_end]
         after = hypothesis[block.dest_start : block.dest_end]
-        # A replacement has as many tokens on either side; the other kinds have one side only.
+        # A substitution has as many tokens on both sides; the other kinds have one side only.
         edits += [Edit(r, h) for r, h in itertools.zip_longest(before, after, fillvalue="")]
     return Sentence(source, hypothesis, reference, edits, score)
 
@@ -271,18 +293,19 @@ def _length_ratio(sentences: Sequence[Sentence]) -> float:
 
 
 def _most(counts: Counter[Any], top: int) -> list[tuple[Any, int]]:
-    """The most frequent, of equals the first in the alphabet."""
+    """Return the most frequent items; ties are in alphabetical order."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:top]
 
 
 def _matrix(report: ErrorReport) -> dict[str, Any] | None:
-    """What stands where in the picture of confusions; None of a large vocabulary.
+    """Return the confusion matrix, or None if there are too many tokens.
 
-    Rows are the references' tokens and, last, nothing (insertions); columns the hypotheses' tokens
-    and, last, nothing (deletions). `counts` has [row, column, how often] of each error.
+    Rows are the tokens of the references, and a last row for insertions. Columns are the tokens of
+    the hypotheses, and a last column for deletions. `counts` has [row, column, count] of each
+    error.
     """
-    said = {*(h for _, h in report.substitutions), *report.insertions}
-    kinds = sorted(said | set(report.reference_tokens))
+    predicted = {*(h for _, h in report.substitutions), *report.insertions}
+    kinds = sorted(predicted | set(report.reference_tokens))
     if len(kinds) > _LARGEST_MATRIX:
         return None
     at = {token: i for i, token in enumerate(kinds)}

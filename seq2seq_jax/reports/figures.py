@@ -1,4 +1,4 @@
-"""Figures of matplotlib without pyplot: no global state, and no display is looked for."""
+"""matplotlib figures without pyplot, which has global state and searches for a display."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,14 @@ from seq2seq_jax.utils.errors import UserError
 
 
 def new_figure(width: float, height: float, fitted: bool = True) -> Any:
-    """An empty `matplotlib.figure.Figure`.
+    """Create an empty `matplotlib.figure.Figure`.
 
     Args:
-      width, height: inches.
-      fitted: whether axes are moved until their labels have room; without, they stay where put.
+      width: The width in inches.
+      height: The height in inches.
+      fitted: Whether the axes are laid out so that their labels fit.
     """
-    # Slow to import, and needed for pictures alone.
+    # matplotlib is slow to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -24,21 +25,25 @@ def new_figure(width: float, height: float, fitted: bool = True) -> Any:
 
 
 def save_figure(figure: Any, path: str | Path, cropped: bool = False) -> Path:
-    """Writes a PNG or an SVG, whole or not at all; the same figure gives the same bytes.
+    """Write a figure atomically as PNG or SVG; the same figure gives the same bytes.
 
     Args:
-      path: ends in .png or .svg; its folder is made.
-      cropped: whether the picture ends where its content does, outside the figure or inside.
+      figure: The figure.
+      path: The file, .png or .svg; its directory is created.
+      cropped: Whether the image is cropped or extended to its content.
+
+    Returns:
+      The path of the file.
 
     Raises:
-      UserError: it ends otherwise.
+      UserError: The file has another suffix.
     """
     import matplotlib
 
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
-        raise UserError(str(path), "pictures are .png or .svg")
+        raise UserError(str(path), "must end in .png or .svg")
     with (
         matplotlib.rc_context({"svg.hashsalt": "seq2seq-jax"}),
         atomic_replace(path) as partial,

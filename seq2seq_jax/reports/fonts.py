@@ -1,7 +1,7 @@
-"""Fonts for whatever script a text is in: those of the system that have its characters.
+"""Fonts for texts in any script, from those that are installed.
 
-matplotlib's own font, DejaVu Sans, has Latin, Greek, Cyrillic, Arabic and Hebrew. For the rest
-the installed fonts are looked through, once a process.
+DejaVu Sans, which matplotlib contains, has Latin, Greek, Cyrillic, Arabic and Hebrew. For other
+scripts the installed fonts are searched, once per process.
 """
 
 import functools
@@ -15,28 +15,35 @@ import numpy as np
 _log = logging.getLogger(__name__)
 
 
-class Lettering(NamedTuple):
-    """What a set of texts is to be drawn with.
+class Fonts(NamedTuple):
+    """The fonts for a set of texts.
 
     Attributes:
-      families: font families, to be tried in this order for each character.
-      missing: the characters that none of them has.
+      families: Font families, which are tried in this order for each character.
+      missing: The characters that none of them has.
     """
 
     families: list[str]
     missing: frozenset[str]
 
     def label(self, text: str) -> str:
-        """The text as it can be drawn: □ for what no font has, ␣ for a token of white space."""
+        """Return a text that can be drawn: □ for missing characters, ␣ for white space.
+
+        Args:
+          text: The text.
+        """
         if text.isspace():
             return "␣"
-        return "".join(_stand_in(char) if char in self.missing else char for char in text)
+        return "".join(_replacement(char) if char in self.missing else char for char in text)
 
 
-def lettering(texts: Iterable[str]) -> Lettering:
-    """Chooses fonts for texts.
+def choose_fonts(texts: Iterable[str]) -> Fonts:
+    """Choose fonts that have the characters of some texts.
 
-    For scripts that no installed font has, one warning is logged in a process.
+    Scripts without an installed font are logged once per process.
+
+    Args:
+      texts: The texts.
     """
     from matplotlib.font_manager import findfont
 
@@ -55,7 +62,7 @@ def lettering(texts: Iterable[str]) -> Lettering:
         families.append(best.family)
         missing = still_missing
     _warn_once(missing)
-    return Lettering(families, frozenset(missing))
+    return Fonts(families, frozenset(missing))
 
 
 _BASIC = "DejaVu Sans"
@@ -65,13 +72,13 @@ _warned: set[str] = set()
 class _Font(NamedTuple):
     path: str
     family: str
-    plain: bool  # an upright sans serif of normal weight
-    characters: np.ndarray  # code points, sorted
+    plain: bool  # An upright sans serif of normal weight.
+    characters: np.ndarray  # Sorted code points.
 
 
 @functools.cache
 def _installed_fonts() -> list[_Font]:
-    """Every font of the system that matplotlib can draw with."""
+    """List all installed fonts that matplotlib can draw."""
     from matplotlib.font_manager import findSystemFonts
     from matplotlib.ft2font import FT2Font
 
@@ -79,9 +86,9 @@ def _installed_fonts() -> list[_Font]:
     for path in sorted(findSystemFonts()):
         try:
             face = FT2Font(path)
-        except (RuntimeError, OSError):  # not a font, or a damaged one
+        except (RuntimeError, OSError):  # Not a font, or a damaged one.
             continue
-        if face.scalable:  # emoji in colour are pictures, which it cannot scale
+        if face.scalable:  # Color emoji are bitmaps, which it cannot scale.
             plain = face.style_name in ("Regular", "Book") and "Sans " in f"{face.family_name} "
             fonts.append(_Font(path, face.family_name, plain, _characters(path)))
     return fonts
@@ -95,38 +102,37 @@ def _characters(path: str) -> np.ndarray:
 
 
 def _without(chars: set[str], characters: np.ndarray) -> set[str]:
-    """The characters that a font does not have."""
+    """Return the characters that a font does not have."""
     ordered = sorted(chars)
     has = np.isin(np.fromiter(map(ord, ordered), np.int32), characters)
     return {char for char, found in zip(ordered, has, strict=True) if not found}
 
 
 def _register(path: str) -> None:
-    """Makes matplotlib know a font that was installed after it had last looked."""
+    """Register a font that was installed after matplotlib built its list."""
     from matplotlib.font_manager import fontManager
 
     if all(entry.fname != path for entry in fontManager.ttflist):
         fontManager.addfont(path)
 
 
-def _stand_in(char: str) -> str:
-    # Joiners and variation selectors say how their neighbours look, and are nothing themselves.
+def _replacement(char: str) -> str:
+    # Joiners and variation selectors change their neighbors, and have no glyph.
     return "" if unicodedata.category(char) in ("Cf", "Mn", "Cc") else "□"
 
 
 def _warn_once(missing: set[str]) -> None:
-    from fontTools import unicodedata as scripts  # of matplotlib's own requirements
+    from fontTools import unicodedata as scripts  # A dependency of matplotlib.
 
     def script(char: str) -> str:
         name = scripts.script_name(scripts.script(char))
         return "symbols" if name in ("Common", "Inherited", "Unknown") else name
 
-    names = {script(char) for char in missing if _stand_in(char)}
+    names = {script(char) for char in missing if _replacement(char)}
     new = sorted(names - _warned)
     if new:
         _warned.update(new)
         _log.warning(
-            "no installed font has %s: boxes stand for what is missing in pictures"
-            " (the Noto fonts have most scripts)",
+            "No installed font has %s; plots show boxes instead (the Noto fonts have most scripts)",
             ", ".join(new),
         )

@@ -1,4 +1,4 @@
-"""Pages for a browser: one file that holds all it needs and opens without network."""
+"""Self-contained HTML pages, which open without a network."""
 
 import html
 import json
@@ -10,32 +10,42 @@ from seq2seq_jax.utils.atomic_io import atomic_replace
 
 
 def write_page(path: str | Path, kind: str, title: str, data: Any) -> Path:
-    """Writes a page that draws `data` with the script `pages/KIND.js`.
+    """Write a page that shows `data` with the script `pages/KIND.js`.
 
-    Text gets into the page in two ways: the title escaped, everything else as JSON that the script
-    makes text nodes of. So no token can become markup.
+    The title is escaped, and all other text is JSON from which the script creates text nodes, so
+    that no token can become markup.
 
     Args:
-      path: the .html file; its folder is made.
-      data: what JSON can hold; numbers finite.
+      path: The .html file; its directory is created.
+      kind: The name of the script.
+      title: The title of the page.
+      data: The data, as JSON accepts them; numbers must be finite.
+
+    Returns:
+      The path of the file.
     """
     parts = {
         "TITLE": html.escape(title),
         "STYLE": _part("page.css"),
-        "DATA": _in_a_script(json.dumps(data, ensure_ascii=False, allow_nan=False)),
+        "DATA": _escape_for_script(json.dumps(data, ensure_ascii=False, allow_nan=False)),
         "SCRIPT": _part("page.js") + _part(f"{kind}.js"),
     }
-    pieces = _part("page.html").split("@@")  # text and names of parts by turns
+    pieces = _part("page.html").split("@@")  # Alternating text and names of parts.
     page = "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
     path = Path(path)
     with atomic_replace(path) as partial:
-        # A lone surrogate, half of a character cut in two, cannot be encoded.
+        # A lone surrogate (half of a character) cannot be encoded.
         partial.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 
-def finite(value: float, digits: int = 4) -> float | None:
-    """A number as JSON holds it, rounded; None for what is not finite."""
+def finite_or_none(value: float, digits: int = 4) -> float | None:
+    """Round a number for JSON; None if it is not finite.
+
+    Args:
+      value: The number.
+      digits: The number of decimals.
+    """
     value = float(value)
     return round(value, digits) if abs(value) < float("inf") else None
 
@@ -44,6 +54,6 @@ def _part(name: str) -> str:
     return (resources.files("seq2seq_jax.reports") / "pages" / name).read_text(encoding="utf-8")
 
 
-def _in_a_script(text: str) -> str:
-    """JSON in which nothing can end the element that it stands in."""
+def _escape_for_script(text: str) -> str:
+    """Escape JSON, so that it cannot end its script element."""
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,4 +1,4 @@
-"""What is in a workdir, as text."""
+"""The description of a workdir, as text."""
 
 from pathlib import Path
 
@@ -11,11 +11,15 @@ from seq2seq_jax.storage.workdir import Workdir
 
 
 def describe_workdir(path: str | Path) -> str:
-    """The last step, the parameters by module, the metrics so far, and, on a line of its own,
-    `digest: ` with a SHA-256 over all parameters and the optimizer's state.
+    """Describe a run: its step, its parameters by module, and its metrics.
+
+    The last line is `digest: ` with a SHA-256 over all parameters and the optimizer's state.
+
+    Args:
+      path: The workdir.
 
     Raises:
-      UserError: nothing was trained there.
+      UserError: There is no trained model.
     """
     workdir = Workdir(path)
     config = workdir.config()
@@ -32,7 +36,7 @@ def describe_workdir(path: str | Path) -> str:
         f"checkpoints: {', '.join(map(str, checkpoints.all_steps()))}",
         f"best checkpoint: {checkpoints.best_step()}",
         "",
-        model_analysis(unflatten_dict(params, sep=".")),
+        model_analysis(unflatten_dict(params, sep=".")),  # type: ignore[no-untyped-call]
         "",
         terminal_curves(workdir.path),
         f"digest: {digest({name: array for name, array in arrays.items() if name != 'step'})}",

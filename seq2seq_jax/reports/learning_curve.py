@@ -1,4 +1,4 @@
-"""The learning curves of runs: a picture, a page for the browser, one line for the terminal."""
+"""The learning curves of runs: a plot, an HTML page, and lines for the terminal."""
 
 import itertools
 import math
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_jax.reports.figures import new_figure, save_figure
-from seq2seq_jax.reports.html_page import finite, write_page
+from seq2seq_jax.reports.html_page import finite_or_none, write_page
 from seq2seq_jax.storage.metrics_log import metrics_file, read_metrics
 from seq2seq_jax.utils.errors import UserError
 
@@ -16,30 +16,37 @@ Curves = dict[str, tuple[list[int], list[float]]]
 
 
 def plot_learning_curve(workdir: str | Path, path: str | Path | None = None) -> Path:
-    """Draws training loss and dev metrics of a workdir over steps.
+    """Plot the training loss and the dev metrics of a run over the steps.
 
     Args:
-      workdir: the one whose `metrics.jsonl` is read.
-      path: where the picture goes; `WORKDIR/learning_curve.png` if not given.
+      workdir: The workdir, whose `metrics.jsonl` is read.
+      path: The file, .png or .svg. The default is `WORKDIR/learning_curve.png`.
+
+    Returns:
+      The path of the file.
 
     Raises:
-      UserError: nothing has been logged yet.
+      UserError: Nothing has been logged yet.
     """
     return plot_learning_curves([workdir], path or Path(workdir) / "learning_curve.png")
 
 
 def plot_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Path:
-    """Draws the runs of several workdirs over each other, a colour a run.
+    """Plot the learning curves of several runs in the same panels, one color per run.
 
-    The first panel has nats a token: `train/loss`, pale as it was logged and strong smoothed, and
-    dashed `dev/log_perplexity`. Every metric of the dev set that is a percentage has a panel of its
-    own.
+    The first panel shows nats per token: `train/loss`, raw (pale) and smoothed, and
+    `dev/log_perplexity` (dashed). Each metric of the dev set that is a percentage has its own
+    panel.
 
     Args:
-      path: .png or .svg.
+      workdirs: The workdirs of the runs.
+      path: The file, .png or .svg.
+
+    Returns:
+      The path of the file.
 
     Raises:
-      UserError: one of the workdirs has logged nothing yet.
+      UserError: A run has logged nothing yet.
     """
     runs = _read_runs(workdirs)
     panels = _panels(runs)
@@ -51,17 +58,17 @@ def plot_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Pa
         axis.set_visible(False)
     for axis, (title, names) in zip(axes, panels, strict=False):
         for i, (run, curves) in enumerate(runs.items()):
-            colour = f"C{i % 10}"
+            color = f"C{i % 10}"
             for name in names:
                 if name not in curves:
                     continue
                 steps, values = curves[name]
                 label = name if len(runs) == 1 else run
-                # Few points, as of evaluations, are marked, or a single one would not be seen.
-                style = {"color": colour, "marker": "." if len(steps) < 50 else ""}
+                # Mark few points, as of evaluations, so that a single one is visible.
+                style = {"color": color, "marker": "." if len(steps) < 50 else ""}
                 if name == "train/loss":
-                    axis.plot(steps, values, color=colour, alpha=0.3, lw=1)
-                    axis.plot(steps, smoothed(values, _weight(len(values))), label=label, **style)
+                    axis.plot(steps, values, color=color, alpha=0.3, lw=1)
+                    axis.plot(steps, smooth(values, _weight(len(values))), label=label, **style)
                 elif len(names) == 1:
                     axis.plot(steps, values, label=label, **style)
                 else:
@@ -71,16 +78,23 @@ def plot_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Pa
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-    # One legend for all: the panels share their colours.
+    # The panels share their colors and one legend.
     figure.axes[0].legend(fontsize=8, ncols=1 + len(runs) // 6)
     return save_figure(figure, path)
 
 
 def write_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Path:
-    """Writes all metrics of one or several runs as a page to zoom in: self-contained HTML.
+    """Write all metrics of one or more runs as a self-contained page with zoomable plots.
+
+    Args:
+      workdirs: The workdirs of the runs.
+      path: The .html file.
+
+    Returns:
+      The path of the file.
 
     Raises:
-      UserError: one of the workdirs has logged nothing yet.
+      UserError: A run has logged nothing yet.
     """
     runs = _read_runs(workdirs)
     names = dict.fromkeys(name for curves in runs.values() for name in curves)
@@ -90,7 +104,7 @@ def write_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> P
             {
                 "name": run,
                 "curves": {
-                    name: [steps, [finite(value, 6) for value in values]]
+                    name: [steps, [finite_or_none(value, 6) for value in values]]
                     for name, (steps, values) in curves.items()
                 },
             }
@@ -103,10 +117,16 @@ def write_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> P
     return write_page(path, "learning_curve", "Learning curves: " + ", ".join(runs), data)
 
 
-def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """The exponential moving average: each value is worth `weight` times the one after it.
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Return the exponential moving average, corrected for its start as Adam's moments are.
 
-    Corrected for its start (as Adam's moments, arXiv:1412.6980); what is not finite is passed over.
+    Args:
+      values: The values; those that are not finite are skipped.
+      weight: The decay of the average, from 0 to below 1 (beta in arXiv:1412.6980).
+
+    Example:
+      >>> smooth([1.0, 1.0, 4.0], 0.5)[:2]
+      [1.0, 1.0]
     """
     average, norm, result = 0.0, 0.0, []
     for value in values:
@@ -118,9 +138,15 @@ def smoothed(values: Sequence[float], weight: float) -> list[float]:
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """The curve as one line of blocks, lowest ▁ to highest █.
+    """Draw a curve as one line of blocks, from ▁ (lowest) to █ (highest).
 
-    More values than `width` are averaged into that many bins; what is not finite is left blank.
+    Args:
+      values: The values; those that are not finite are blank.
+      width: The maximum number of blocks. More values are averaged into as many bins.
+
+    Example:
+      >>> sparkline([0, 1, 2, 3])
+      '▁▃▆█'
     """
     if not values:
         return ""
@@ -136,7 +162,11 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 
 
 def terminal_curves(workdir: str | Path) -> str:
-    """Every curve of a workdir as a line: its name, its shape, its first and last value."""
+    """Return one line per curve of a run: its name, sparkline, and first and last value.
+
+    Args:
+      workdir: The workdir.
+    """
     curves = {
         name: values
         for name, (_, values) in _curves(read_metrics(workdir)).items()
@@ -155,7 +185,7 @@ _NOT_PERCENT = {"dev/log_perplexity", "dev/perplexity", "dev/loss"}
 
 
 def _read_runs(workdirs: Sequence[str | Path]) -> dict[str, Curves]:
-    """The curves of each workdir, by the shortest ends of their paths that tell them apart."""
+    """Return the curves of each workdir, by the shortest distinct ends of their paths."""
     runs = {}
     for name, workdir in zip(_names(workdirs), workdirs, strict=True):
         runs[name] = _curves(read_metrics(workdir))
@@ -171,16 +201,16 @@ def _names(workdirs: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _panels(runs: dict[str, Curves]) -> list[tuple[str, list[str]]]:
-    """A title and the names of its metrics for each panel that has anything to show."""
+    """Return the title and the metrics of each panel that is not empty."""
     names = dict.fromkeys(name for curves in runs.values() for name in curves)
     nats = [name for name in _NATS if name in names]
     percent = [name for name in names if name.startswith("dev/") and name not in _NOT_PERCENT]
-    panels = [("nats a token", nats), *((f"{name}, %", [name]) for name in percent)]
+    panels = [("nats per token", nats), *((f"{name}, %", [name]) for name in percent)]
     return [panel for panel in panels if panel[1]]
 
 
 def _curves(entries: list[dict[str, Any]]) -> Curves:
-    """Steps and values of every number that was logged, by name."""
+    """Return the steps and values of all logged numbers, by name."""
     curves: Curves = {}
     for entry in entries:
         for name, value in entry.items():
@@ -192,7 +222,7 @@ def _curves(entries: list[dict[str, Any]]) -> Curves:
 
 
 def _weight(count: int) -> float:
-    """For `smoothed`, so that about fifty values remain independent of each other."""
+    """Return a weight for `smooth` that leaves about fifty independent values."""
     return max(0.0, 1 - 50 / count)
 
 

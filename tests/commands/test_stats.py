@@ -41,10 +41,10 @@ def test_two_files_are_counted_and_plotted(command, files, tmp_path):
     assert lines[:6] == [
         "pairs 7",
         "empty 1 sources, 1 targets",
-        "repeated 1 that are the same as a pair before them",
-        "copies 1 whose target is their source",
-        "unbalanced 1 whose ratio of lengths, target to source, is more than 3 times off the"
-        " median, 1.00",
+        "repeated 1 that equal an earlier pair",
+        "copies 1 whose target equals their source",
+        "unbalanced 1 whose length ratio, target to source, differs from the median, 1.00, by a"
+        " factor above 3",
         "pair 3: 1 source and 9 target tokens",
     ]
     for line in (
@@ -52,7 +52,7 @@ def test_two_files_are_counted_and_plotted(command, files, tmp_path):
         "tokens 11 18",
         "different tokens 7 5",
         "that occur once 57.1% 20.0%",
-        "that make 95 % of the text 7 5",
+        "that cover 95 % of the text 7 5",
         "different characters 9 8",
         "source 0 0 1 1 3 3 3 3 1.6 longest: pair 1",
         "target 0 0 1 1 3 9 9 9 2.6 longest: pair 3",

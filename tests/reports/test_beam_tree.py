@@ -8,14 +8,14 @@ from seq2seq_jax.reports.beam_tree import beam_tree, write_beam_tree
 
 HISTORY = {
     "tokens": [["a", "b"], [END, "c"], [END, "d"]],
-    "parents": np.array([[0, 0], [0, 0], [0, 1]]),
+    "backpointers": np.array([[0, 0], [0, 0], [0, 1]]),
     "log_probs": np.array([[-1.0, -2.0], [-1.5, -3.0], [-1.5, -3.25]]),
     "scores": np.array([[-1.0, -2.0], [-1.5, -2.5], [-1.5, -2.75]]),
-    "slots": [0, 1],
+    "beam_indices": [0, 1],
 }
 
 
-def test_a_history_becomes_a_tree_in_which_a_finished_hypothesis_is_one_node():
+def test_a_finished_hypothesis_is_one_node_of_the_tree():
     a, b, end, c, d = beam_tree(**HISTORY)
     assert [node.token for node in (a, b, end, c, d)] == ["a", "b", END, "c", "d"]
     assert [node.parent for node in (a, b, end, c, d)] == [-1, -1, 0, 0, 3]
@@ -23,25 +23,25 @@ def test_a_history_becomes_a_tree_in_which_a_finished_hypothesis_is_one_node():
     assert (end.last_step, end.rank, d.rank, b.rank) == (3, 1, 2, None)
 
 
-def test_each_word_has_its_own_log_probability():
-    assert [node.word_log_prob for node in beam_tree(**HISTORY)] == [-1, -2, -0.5, -2, -0.25]
+def test_each_token_has_its_own_log_probability():
+    assert [node.token_log_prob for node in beam_tree(**HISTORY)] == [-1, -2, -0.5, -2, -0.25]
 
 
 def test_results_are_ranked_as_the_search_ranked_them():
-    nodes = beam_tree(**HISTORY | {"slots": [1, 0]})
+    nodes = beam_tree(**HISTORY | {"beam_indices": [1, 0]})
     assert {node.token: node.rank for node in nodes if node.rank} == {"d": 1, END: 2}
 
 
-def test_empty_slots_are_no_hypotheses():
+def test_empty_beams_are_not_hypotheses():
     history = {
-        name: np.array([[values[0][0], values[0][1]]]) if name != "slots" else values
+        name: np.array([[values[0][0], values[0][1]]]) if name != "beam_indices" else values
         for name, values in HISTORY.items()
     } | {"log_probs": np.array([[-1.0, -np.inf]])}
     (node,) = beam_tree(**history)
     assert (node.token, node.rank) == ("a", 1)
 
 
-def test_the_page_has_every_word_and_the_answer(tmp_path, data_of):
+def test_the_page_has_every_token_and_the_returned_hypothesis(tmp_path, data_of):
     data = data_of(write_beam_tree(tmp_path / "tree.html", **HISTORY, source="x y", chosen=1))
     assert [row[3] for row in data["nodes"]] == ["a", "b", END, "c", "d"]
     assert (data["chosen"], data["width"], data["source"]) == (2, 2, "x y")

@@ -30,7 +30,7 @@ def test_errors_are_counted_against_the_nearest_reference(report):
     assert report.reference_tokens == {"x": 5, "y": 4}
 
 
-def test_the_worst_sentences_come_first_and_the_longer_ones_among_them(report):
+def test_the_worst_sentences_come_first_and_longer_ones_break_ties(report):
     assert [(s.error_rate, s.errors) for s in report.sentences] == [
         (50, 2),
         (50, 1),
@@ -40,7 +40,7 @@ def test_the_worst_sentences_come_first_and_the_longer_ones_among_them(report):
     assert report.sentences[0].score == -0.4
 
 
-def test_quality_goes_by_length(report):
+def test_metrics_are_computed_by_length(report):
     assert [(b.shortest, b.longest, b.sentences) for b in report.buckets] == [
         (1, 1, 1),
         (2, 2, 2),
@@ -50,7 +50,7 @@ def test_quality_goes_by_length(report):
     assert [b.length_ratio for b in report.buckets] == [1, 0.75, 1.5]
 
 
-def test_many_lengths_share_few_buckets_and_no_sentence_is_lost():
+def test_many_lengths_share_few_buckets_without_losing_a_sentence():
     lengths = [*range(1, 60), 500]
     texts = [["w"] * length for length in lengths]
     buckets = error_report(texts, texts, [[t] for t in texts], measure, max_buckets=5).buckets
@@ -67,7 +67,7 @@ def test_the_summary_has_totals_lengths_and_the_most_frequent_errors(report):
     assert "inserted: y 2" in lines
 
 
-def test_the_page_has_the_alignments_and_the_confusions(report, tmp_path, data_of):
+def test_the_page_has_alignments_and_confusions(report, tmp_path, data_of):
     data = data_of(write_error_report(report, tmp_path / "errors.html"))
     alignment = data["worst"][0]["edits"]
     assert [r for r, _ in alignment if r] == ["x", "y", "x", "y"]
@@ -78,7 +78,7 @@ def test_the_page_has_the_alignments_and_the_confusions(report, tmp_path, data_o
     assert cells == {("y", "z"): 1, ("x", None): 1, (None, "y"): 2}
 
 
-def test_a_large_vocabulary_has_no_matrix(tmp_path, data_of):
+def test_a_large_vocabulary_has_no_confusion_matrix(tmp_path, data_of):
     words = [[f"w{i}"] for i in range(200)]
     report = error_report(words, words[::-1], [[word] for word in words], measure)
     data = data_of(write_error_report(report, tmp_path / "errors.html"))
@@ -86,12 +86,12 @@ def test_a_large_vocabulary_has_no_matrix(tmp_path, data_of):
     assert len(data["substitutions"]) == 30
 
 
-def test_an_empty_hypothesis_lacks_every_token():
+def test_an_empty_hypothesis_has_only_deletions():
     report = error_report([["a"]], [[]], [[["x", "y"]]], measure)
     assert report.deletions == {"x": 1, "y": 1}
     assert report.sentences[0].error_rate == 100
 
 
-def test_lists_of_different_length_are_refused():
+def test_lists_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="differ in number"):
         error_report([["a"]], [["x"], ["y"]], [[["x"]]], measure)

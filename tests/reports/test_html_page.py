@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from seq2seq_jax.reports.html_page import finite, write_page
+from seq2seq_jax.reports.html_page import finite_or_none, write_page
 
 HOSTILE = ["</script><script>alert(1)</script>", "<!--", "&lt;", '"', "@@SCRIPT@@", "الولد", "我们"]
 KINDS = ["beam_tree", "caption_page", "error_report", "learning_curve"]
@@ -26,18 +26,22 @@ def test_a_title_is_escaped(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_asks_for_nothing_from_outside(kind, tmp_path):
+def test_a_page_loads_nothing_from_the_network(kind, tmp_path):
     page = write_page(tmp_path / "page.html", kind, "A page", []).read_text("utf-8")
     assert set(re.findall(r"https?://[^\"' ]*", page)) <= {"http://www.w3.org/2000/svg"}
     assert "default-src 'none'" in page
     assert not re.search(r"\binnerHTML|insertAdjacentHTML|document\.write|\beval\(", page)
 
 
-def test_a_page_is_there_whole_or_not_at_all(tmp_path):
+def test_a_page_is_written_atomically(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_page(tmp_path / "page.html", "beam_tree", "A page", float("nan"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_finite_is_nothing_on_a_page():
-    assert [finite(x) for x in (1.23456, float("nan"), float("-inf"))] == [1.2346, None, None]
+def test_a_number_that_is_not_finite_is_null():
+    assert [finite_or_none(x) for x in (1.23456, float("nan"), float("-inf"))] == [
+        1.2346,
+        None,
+        None,
+    ]

@@ -45,10 +45,10 @@ class BeamTrees(InferenceTask):
         write_beam_tree(
             self._directory / f"{number:05}.html",
             tokens=[self._vocabulary.decode(step.tolist()) for step in trace.tokens],
-            parents=trace.backpointers,
+            backpointers=trace.backpointers,
             log_probs=trace.log_probs,
             scores=trace.scores,
-            slots=trace.beam_indices.tolist(),
+            beam_indices=trace.beam_indices.tolist(),
             source=prediction.source,
             title=prediction.text or "Beam search",
         )

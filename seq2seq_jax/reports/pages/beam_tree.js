@@ -1,34 +1,34 @@
-// The hypotheses of a beam search, a column a step. A row goes on with the best continuation of its
-// last word; the others branch off below it.
+// The hypotheses of a beam search, one column per step. A row continues with the best continuation
+// of its last token; the others branch off below it.
 const LABELS = {
-  "log p of the word": (node) => node.wordLogProb,
+  "log p of the token": (node) => node.tokenLogProb,
   "log p": (node) => node.logProb,
   "score": (node) => node.score,
 };
 const ROW = 40, GAP = 26, TOP = 8;
 
-const nodes = data.nodes.map(([parent, step, slot, token, logProb, score, wordLogProb, last, rank], id) => ({
-  id, parent, step, slot, token, logProb, score, wordLogProb, last, rank, children: [],
+const nodes = data.nodes.map(([parent, step, beamIndex, token, logProb, score, tokenLogProb, last, rank], id) => ({
+  id, parent, step, beamIndex, token, logProb, score, tokenLogProb, last, rank, children: [],
 }));
 const root = { id: -1, parent: null, step: 0, token: "", children: [], logProb: 0, rank: null };
 const parentOf = (node) => (node.parent < 0 ? root : nodes[node.parent]);
 for (const node of nodes) parentOf(node).children.push(node);
-// The best final hypothesis below each word; children, which come later, have passed theirs on.
+// The best final hypothesis below each token; children come later in the list, and pass theirs on.
 for (const node of [...nodes].reverse()) {
   const worst = Infinity;
   node.reach = Math.min(node.rank ?? worst, ...node.children.map((child) => child.reach));
   node.far = Math.max(node.last, ...node.children.map((child) => child.far));
 }
 for (const node of [root, ...nodes]) {
-  node.children.sort((a, b) => a.reach - b.reach || b.far - a.far || a.slot - b.slot);
+  node.children.sort((a, b) => a.reach - b.reach || b.far - a.far || a.beamIndex - b.beamIndex);
 }
 
 const finals = nodes.filter((node) => node.rank !== null).sort((a, b) => a.rank - b.rank);
 const isPruned = (node) => node.reach === Infinity;
 let shown = finals.find((node) => node.rank === data.chosen) ?? finals[0] ?? nodes[0];
 let focused = shown;
-let label = "log p of the word";
-const open = new Map(); // word -> "all", "final" (branches that reached the end) or "none"
+let label = "log p of the token";
+const open = new Map(); // token -> "all", "final" (branches that reached the end) or "none"
 
 function openAll(how) {
   for (const node of [root, ...nodes]) open.set(node, how);
@@ -57,7 +57,7 @@ function short(token) {
   return characters.length > 28 ? `${characters.slice(0, 27).join("")}…` : token;
 }
 
-// Gives every visible word a row; returns those words in the order of their rows.
+// Give every visible token a row; return these tokens in the order of their rows.
 function layOut() {
   const placed = [];
   let rows = 0;
@@ -121,14 +121,14 @@ function draw() {
 
   headingBox.replaceChildren(heading);
   pictureBox.replaceChildren(picture);
-  count.textContent = `${placed.length} of ${nodes.length} words shown`;
+  count.textContent = `${placed.length} of ${nodes.length} tokens shown`;
   describe(focused);
 }
 
 function word(node, x, width, y, chosen) {
   const pruned = isPruned(node);
-  // How sure the model was of this word: the fainter, the less.
-  const sure = Math.exp(node.wordLogProb ?? 0);
+  // The probability of this token: the fainter, the lower.
+  const sure = Math.exp(node.tokenLogProb ?? 0);
   const made = drawn("g", {
     role: "treeitem", tabindex: node === focused ? 0 : -1, "data-id": node.id, style: "cursor:pointer",
     "aria-label": node.token, opacity: pruned ? 0.72 : 1,
@@ -175,9 +175,9 @@ function focusOn(node) {
 }
 
 function fate(node) {
-  if (node.rank !== null) return node.rank === data.chosen ? "the answer" : `stood in slot ${node.rank} when the search ended`;
-  if (!node.children.length) return `pruned after step ${node.last}: ${data.width} others were better`;
-  return isPruned(node) ? "pruned later" : "on the way to a final hypothesis";
+  if (node.rank !== null) return node.rank === data.chosen ? "the returned hypothesis" : `rank ${node.rank} when the search ended`;
+  if (!node.children.length) return `pruned after step ${node.last}: ${data.width} others had higher scores`;
+  return isPruned(node) ? "pruned later" : "part of a final hypothesis";
 }
 
 function describe(node) {
@@ -185,7 +185,7 @@ function describe(node) {
   details.replaceChildren(
     element("p", { dir: "auto" }, pathTo(node).map((at) => at.token).join(" ")),
     element("p", { class: "muted small" },
-      `step ${node.step}, slot ${node.slot + 1} of ${data.width} · log p of the word ${digits(node.wordLogProb, 3)} · ` +
+      `step ${node.step}, rank ${node.beamIndex + 1} of ${data.width} in the beam · log p of the token ${digits(node.tokenLogProb, 3)} · ` +
       `log p ${digits(node.logProb, 3)} · score ${digits(node.score, 3)} · ${fate(node)}`));
 }
 
@@ -213,7 +213,7 @@ function move(event) {
   }
 }
 
-// The visible word of the same step, or the nearest one, in the next row that has words.
+// The visible token of the same step, or the nearest one, in the next row that has tokens.
 function beside(direction) {
   const [placed] = layOut();
   const others = placed.filter((node) => (node.row - focused.row) * direction > 0);
@@ -254,9 +254,9 @@ main.append(
   element("div", { class: "tree" }, headingBox, pictureBox),
   details,
   element("p", { class: "muted small" },
-    "A row goes on with the best continuation; others branch off below. ✕ and dashes: pruned. " +
-    "The stronger a word's colour, the surer the model was of it. " +
-    "Click a circle, or press Enter at a word, to fold and unfold; arrow keys walk."));
+    "Each row continues with the best continuation; others branch off below. ✕ and dashes: pruned. " +
+    "The stronger the color of a token, the higher its probability. " +
+    "Click a circle, or press Enter on a token, to fold and unfold; arrow keys move."));
 
 openAll(nodes.length <= 150 ? "all" : "final");
 draw();

@@ -1,4 +1,4 @@
-// A model's errors: totals, quality by length, confusions, the worst sentences.
+// The errors of a model: totals, metrics by length, confusions, the worst sentences.
 const metricNames = Object.keys(data.metrics);
 const percentOf = (count, whole) => (whole ? `${(100 * count / whole).toFixed(1)} %` : "–");
 
@@ -6,7 +6,7 @@ function section(title, ...children) {
   main.append(element("section", {}, element("h2", {}, title), ...children));
 }
 
-// One plot by length of source: a bar a bucket.
+// One plot by length of the source, with one bar per bucket.
 function bars(title, valueOf, places, baseline = null) {
   const values = data.buckets.map(valueOf);
   const most = Math.max(...values.map((value) => value ?? 0), baseline ?? 0, 1e-9);
@@ -29,7 +29,7 @@ function bars(title, valueOf, places, baseline = null) {
   return element("figure", {}, element("figcaption", {}, title), picture);
 }
 
-// The alignment in two lines, token above token.
+// The alignment in two lines, reference above hypothesis.
 function alignment({ edits }) {
   const cells = edits.map(([reference, hypothesis]) => {
     const kind = reference === hypothesis ? "same" : !reference ? "extra" : !hypothesis ? "missing" : "other";
@@ -51,7 +51,7 @@ function sentence(each) {
 const ORDERS = {
   "highest error rate": (a, b) => b.rate - a.rate || b.errors - a.errors,
   "most errors": (a, b) => b.errors - a.errors || b.rate - a.rate,
-  "surest and wrong": (a, b) => b.score - a.score,
+  "highest score and wrong": (a, b) => b.score - a.score,
   "longest source": (a, b) => b.source.length - a.source.length,
 };
 
@@ -70,19 +70,19 @@ function worstSentences() {
     count.textContent = `${Math.min(limit, found.length)} of ${found.length} shown`;
     more.hidden = found.length <= limit;
   }
-  const names = Object.keys(ORDERS).filter((name) => name !== "surest and wrong" || data.worst.some(({ score }) => score !== null));
+  const names = Object.keys(ORDERS).filter((name) => name !== "highest score and wrong" || data.worst.some(({ score }) => score !== null));
   section("Worst sentences",
     element("div", { class: "bar" },
       element("label", {}, "first: ", element("select", { onchange: (event) => { order = event.target.value; fill(); } }, names.map((name) => element("option", {}, name)))),
       element("label", {}, "with ", element("input", { type: "search", size: 18, placeholder: "token or part of source", oninput: (event) => { wanted = event.target.value.trim(); fill(); } })),
       count),
     element("p", { class: "muted small" }, "Source; reference above hypothesis: ",
-      element("span", { class: "pair other" }, "substituted"), " ", element("span", { class: "pair missing" }, "missing"), " ", element("span", { class: "pair extra" }, "too many")),
+      element("span", { class: "pair other" }, "substituted"), " ", element("span", { class: "pair missing" }, "missing"), " ", element("span", { class: "pair extra" }, "extra")),
     list, more);
   fill();
 }
 
-// Rows: what the reference has. Columns: what the model said. Colour: share of the row's token.
+// Rows: tokens of the reference. Columns: tokens of the hypothesis. Color: share of the row's token.
 function matrix({ tokens, occurrences, counts }) {
   const size = tokens.length > 60 ? 13 : 17;
   const wide = Math.max(...tokens.map((token) => [...token].length), 3) * 7.5 + 10;
@@ -92,7 +92,7 @@ function matrix({ tokens, occurrences, counts }) {
   const reading = element("p", { class: "muted" }, "\u00a0");
   const inserted = counts.filter(([row]) => row === tokens.length).reduce((sum, [, , count]) => sum + count, 0);
   const share = ([row, , count]) => count / Math.max(row < tokens.length ? occurrences[row] : inserted, 1);
-  // A token that occurs twice and is wrong once says little: those do not set the scale.
+  // Rare tokens do not set the color scale.
   const often = counts.filter(([row, , count]) => row < tokens.length && occurrences[row] >= 20 && count > 1).map(share);
   const strongest = Math.max(...(often.length ? often : counts.map(share)), 1e-9);
   names.forEach((name, i) => {
@@ -119,8 +119,8 @@ function matrix({ tokens, occurrences, counts }) {
   }
   section("Confusions",
     element("p", { class: "muted small" },
-      "Rows: the reference's token. Columns: the model's. ∅: nothing, that is, missing (last column) or too many (last row). " +
-      "The stronger the colour, the larger the share of the row's token that became this; right ones are left grey."),
+      "Rows: tokens of the reference. Columns: tokens of the hypothesis. ∅: missing (last column) or extra (last row). " +
+      "The stronger the color, the larger the share of the row's token; correct tokens are grey."),
     element("div", { class: "wide" }, picture), reading);
 }
 
@@ -144,7 +144,7 @@ main.append(element("div", { class: "totals" },
 section("By length of the source, in tokens",
   element("div", { class: "plots" },
     metricNames.map((name) => bars(name, (bucket) => bucket.metrics[name], 1)),
-    bars("hypotheses' length / references'", (bucket) => bucket.lengthRatio, 2, 1),
+    bars("length of hypotheses / references", (bucket) => bucket.lengthRatio, 2, 1),
     bars("sentences", (bucket) => bucket.sentences, 0)));
 if (data.matrix) matrix(data.matrix);
 const list = (title, columns, rows) => element("div", {}, element("h3", {}, title), table(columns, rows));
@@ -152,5 +152,5 @@ const count = ["count", (row) => String(row.at(-1)), "number"];
 section("Most frequent errors", element("div", { class: "lists" },
   list("Substituted", [["reference", (row) => row[0]], ["model", (row) => row[1]], count], data.substitutions),
   list("Missing", [["token", (row) => row[0]], count], data.deletions),
-  list("Too many", [["token", (row) => row[0]], count], data.insertions)));
+  list("Extra", [["token", (row) => row[0]], count], data.insertions)));
 worstSentences();

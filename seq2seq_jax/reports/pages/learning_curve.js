@@ -1,4 +1,4 @@
-// Metrics of runs over steps, a panel a metric; all panels share the range of steps.
+// Metrics of runs over steps, one panel per metric; all panels share the range of steps.
 const COLOURS = ["#3b82d6", "#e07b00", "#2f9e58", "#d1495b", "#8d6cc9", "#a1785c", "#d765a8", "#7f8790", "#a3a51b", "#17a2b0"];
 const WIDTH = 640, HEIGHT = 270, LEFT = 58, RIGHT = 22, TOP = 8, BOTTOM = 30;
 
@@ -22,7 +22,7 @@ function extent(values) {
   return [low, high];
 }
 
-// The same as `smoothed` of learning_curve.py.
+// The same as `smooth` of learning_curve.py.
 function smoothed(values, weight) {
   let [average, norm] = [0, 0];
   return values.map((value) => {
@@ -138,7 +138,7 @@ function stepAt(panel, event) {
   return range[0] + share * (range[1] - range[0]);
 }
 
-// A line at the step in every panel, and the values nearest to it.
+// A line at the step in every panel, with the nearest values.
 function point(step) {
   for (const panel of panels) {
     if (!panel.cursor) continue;
