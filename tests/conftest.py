@@ -1,8 +1,10 @@
 """Settings of JAX for all tests, made before anything imports it."""
 
 import atexit
+import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -78,3 +80,15 @@ def pytest_terminal_summary(terminalreporter):
         for comparison, differences in sorted(largest.items()):
             count = len(differences)
             terminalreporter.line(f"{comparison:25} {count:4} {max(differences):9.1e}")
+
+
+@pytest.fixture
+def data_of():
+    """Reads the data of an HTML page of `reports.html_page` from its file."""
+
+    def read(path):
+        page = path.read_text(encoding="utf-8")
+        (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+        return json.loads(text)
+
+    return read

@@ -36,7 +36,7 @@ def test_scripts_without_a_font_are_logged_once_and_drawn_as_boxes(no_fonts, tmp
     for name in ("one.png", "two.png"):
         plot_attention(ATTENTION, ["我们", "मैं", "👩‍👧"], ["نحن", "we"], tmp_path / name)
     (warning,) = caplog.messages
-    assert "no installed font has Devanagari, Han, symbols:" in warning
+    assert "No installed font has Devanagari, Han, symbols;" in warning
     chosen = choose_fonts(["我们 a"])
     assert chosen.label("我们 a") == "□□ a"
 
@@ -51,5 +51,5 @@ def test_attention_of_another_shape_is_refused(tmp_path):
 
 
 def test_another_image_format_is_refused_in_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"a\.gif: pictures are \.png or \.svg"):
+    with pytest.raises(UserError, match=r"a\.gif: must end in \.png or \.svg"):
         plot_attention(ATTENTION, ["a", "b", "c"], ["a", "b"], tmp_path / "a.gif")
