@@ -23,13 +23,14 @@ from seq2seq_jax.schema.keys import (
 _INTRODUCTION = """\
 # Hyperparameters
 
-Written by `python -m seq2seq_jax.config.reference > docs/hyperparameters.md`. Defaults, rules and
-meanings are those that the constructors of the classes declare. How keys are set is described in
-[configuration.md](configuration.md).
+After this page you know each key of a configuration: its default, its allowed values and its
+meaning. [Configuration](configuration.md) describes how to set keys. The page is generated from
+the constructors of the classes by `python -m seq2seq_jax.config.reference >
+docs/hyperparameters.md`.
 
-A key with ↻, and every key below it, may be changed when a run resumes in its workdir; so may
+A key with ↻, and every key below it, may change when a run resumes in its workdir, and so may
 `num_epochs` of `input_pipeline_train.params`. The keys of `*.params` depend on the class next to
-it: see the section of its slot.
+it and are listed in the section of its slot.
 """
 _TITLES = {
     "encoder": "Encoders",
