@@ -36,8 +36,7 @@ def get_config() -> ConfigDict:
         "resize_width": 299,
         "block": "mixed10",
         "trainable": "none",
-        "num_units": 512,
-        "dropout_keep_prob": 0.8,
+        "head": {"num_units": 512, "dropout_keep_prob": 0.8},
     }
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}

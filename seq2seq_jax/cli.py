@@ -35,7 +35,7 @@ COMMANDS = {
     "stats": "seq2seq_jax.commands.stats",
     "toy": "seq2seq_jax.commands.toy",
     "export-tfds": "seq2seq_jax.commands.export_tfds",
-    "fetch-weights": "seq2seq_jax.commands.fetch_weights",
+    "fetch-weights": "seq2seq_jax.captioning.fetch_weights",
 }
 """The module of each command, which is imported when it is needed."""
 

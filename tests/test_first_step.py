@@ -81,19 +81,19 @@ def test_every_recipe_builds_at_its_full_size(path, own_files):
 
 
 @pytest.mark.parametrize(
-    ("path", "cells", "channels"),
+    ("path", "positions", "channels"),
     [("configs/image_captioning.py", 64, 2048), ("experiments/emoji/config.py", 25, 768)],
 )
-def test_recipes_for_images_build_at_their_full_size(path, cells, channels):
+def test_recipes_for_images_build_at_their_full_size(path, positions, channels):
     config = resolve(load_config(ROOT / path))
     model = build_model(config, 0, 10_000)
     images, _ = model.dummy_inputs()
     assert images.shape == (1, config.encoder.params.resize_height, images.shape[1], 3)
 
     def of(images):
-        return model.encoder.init_with_output(jax.random.key(0), images, method="cells")[0]
+        return model.encoder.init_with_output(jax.random.key(0), images, method="grid_features")[0]
 
-    assert jax.eval_shape(of, images).shape == (1, cells, channels)
+    assert jax.eval_shape(of, images).shape == (1, positions, channels)
 
 
 OWN_CLASSES = """

@@ -8,14 +8,14 @@ import re
 
 import pytest
 
-from tests.golden_cases import decoding, functions, pictures, recurrent, trained, training
+from tests.golden_cases import decoding, functions, images, recurrent, trained, training
 from tests.golden_cases.golden_file import GoldenFile
 
 # By a pattern of what the file says it is.
 COMPARISONS = (
     (r"rnn cell one step: ", recurrent.compare_cell),
     (r"\w+Encoder$", recurrent.compare_encoder),
-    (r"InceptionV3Encoder ", pictures.compare_picture_encoder),
+    (r"InceptionV3Encoder ", images.compare_image_encoder),
     (r"pooling_encoder\.position_encoding$", recurrent.compare_position_encoding),
     (r"AttentionLayer\w+$", recurrent.compare_attention),
     (r"\w+Bridge$", recurrent.compare_bridge),

@@ -21,6 +21,7 @@ pixels. docs/results.md has all results.
 
 from ml_collections import ConfigDict
 
+from experiments.emoji.nsfwjs import SCALING, weights_file
 from seq2seq_jax.config import default_config
 from seq2seq_jax.utils.cache_dir import cache_dir
 
@@ -45,20 +46,23 @@ def get_config() -> ConfigDict:
 
     config.encoder["class"] = "InceptionV3Encoder"
     config.encoder.params = {
-        "weights": str(cache_dir("weights") / "nsfwjs-4.4.0" / "model.json"),
+        "weights": str(weights_file(cache_dir("weights"))),
+        "scaling": SCALING,
         "resize_height": 107,
         "resize_width": 107,
-        "block": "mixed3",  # 5 x 5 patches
+        "block": "mixed3",  # 5 x 5 positions
         "trainable": "none",
-        "num_units": 128,
-        "normalize": True,
-        "dropout_keep_prob": 0.5,
-        # Positions differ between artists, so the decoder should rely on the prototypes.
-        "attention_keep_prob": 0.2,
-        "final_state": "cells",  # the patches keep their positions
-        "final_units": 512,
-        "num_prototypes": 1636,  # one for each emoji
-        "sharpness": 60.0,
+        "head": {
+            "num_units": 128,
+            "normalize": True,
+            "dropout_keep_prob": 0.5,
+            # Positions differ between artists, so the decoder should rely on the prototypes.
+            "attention_keep_prob": 0.2,
+            "final_state": "grid",  # the features keep their positions
+            "final_units": 512,
+            "num_prototypes": 1636,  # one for each emoji
+            "sharpness": 60.0,
+        },
     }
     config.bridge["class"] = "InitialStateBridge"
     config.bridge.params = {"activation_fn": "tanh"}

@@ -8,17 +8,16 @@ It prints the files of captions and, last, the file of weights. README.md says w
 import argparse
 
 from experiments.emoji.corpus import fetch_emoji
+from experiments.emoji.nsfwjs import fetch_nsfwjs
 from experiments.script import run_script
 from seq2seq_jax.utils.cache_dir import cache_dir
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Fetch the emoji and the weights, and print the files."""
-    from seq2seq_jax.captioning.weights.fetching import fetch_weights
-
     for table in fetch_emoji(arguments.output or cache_dir("emoji")).values():
         print(table)
-    print(fetch_weights("nsfwjs", cache_dir("weights")))
+    print(fetch_nsfwjs(cache_dir("weights")))
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.emoji.nsfwjs import SCALING, weights_file
 from experiments.script import run_script
 from seq2seq_jax.captioning.data.caption_corpus import check_images
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         check_images(
             ImageCaptioningInputPipeline(captions=captions, image_dir=arguments.images, key=key),
             on_error="fail",
-            unpack=True,
+            decode=True,
             key=key,
         )
         for key, captions in (("--train", arguments.train), ("--test", arguments.test))
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the script's arguments."""
     emoji = cache_dir("emoji")
-    weights = cache_dir("weights") / "nsfwjs-4.4.0" / "model.json"
+    weights = weights_file(cache_dir("weights"))
     parser = argparse.ArgumentParser(
         prog="python -m experiments.emoji.nearest_neighbour",
         description="Score the caption of the most similar training image.",
@@ -127,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--images", metavar="DIR", default=str(emoji), help="The directory of the images.")
     add("--block", help="Compare the features of this block of InceptionV3 instead of pixels.")
     add("--weights", metavar="FILE", default=str(weights), help="The weights of InceptionV3.")
+    add("--scaling", default=SCALING, help="The input scaling that the weights expect.")
     add("--size", type=int, metavar="PIXELS", help="Height and width; 64, or 107 with --block.")
     return parser
 
@@ -135,9 +137,9 @@ def _features(pixels: DecodedImages, digest: str, arguments: argparse.Namespace)
     """Return the images as they are compared: pixels, or features of a block."""
     if not arguments.block:
         return pixels
-    from seq2seq_jax.captioning.feature_extraction import frozen_features
+    from seq2seq_jax.captioning.feature_extraction import extract_features
+    from seq2seq_jax.captioning.models.inception_blocks import BLOCKS
     from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
-    from seq2seq_jax.captioning.models.inception_v3 import BLOCKS
     from seq2seq_jax.captioning.weights.inception_weights import (
         inception_variables,
         read_inception_weights,
@@ -146,12 +148,12 @@ def _features(pixels: DecodedImages, digest: str, arguments: argparse.Namespace)
     if arguments.block not in BLOCKS:
         blocks = ", ".join(BLOCKS)
         raise UserError("--block", f"must be one of {blocks}; got {arguments.block}")
-    weights = read_inception_weights(arguments.weights)
+    weights = read_inception_weights(arguments.weights, scaling=arguments.scaling)
     encoder = InceptionV3Encoder(
         arguments.size, arguments.size, block=arguments.block, **weights.settings
     )
     variables = inception_variables(encoder, weights)
-    return frozen_features(encoder, variables, pixels, images_digest=digest)
+    return extract_features(encoder, variables, pixels, images_digest=digest)
 
 
 def _vectors(images: Images, unit_length: bool) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Pictures with their captions, and where the model looked at each word.
+"""Plots and pages of images with their captions and the attention of each token.
 
-As in Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044, figure 2): the more attention, the
-brighter; a dark veil lies over the rest.
+As in Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044, figure 2), the more attention a
+position receives, the brighter it is; a dark overlay covers the rest.
 """
 
 import base64
@@ -18,14 +18,14 @@ from seq2seq_jax.reports.html_page import write_page
 
 
 class Caption(NamedTuple):
-    """A picture and what a model says of it.
+    """An image and the caption of a model.
 
     Attributes:
       image: [H, W, 3] uint8, red, green, blue.
-      tokens: T words.
-      attention: [T, h, w] weights over the picture, of each word.
-      references: captions by people, as texts.
-      name: of the picture; may be empty.
+      tokens: The T tokens of the caption.
+      attention: [T, h, w], the attention weights of each token over the image.
+      references: Reference captions as texts.
+      name: The name of the image; may be empty.
     """
 
     image: np.ndarray
@@ -36,20 +36,24 @@ class Caption(NamedTuple):
 
 
 def plot_caption(caption: Caption, path: str | Path, columns: int = 6) -> Path:
-    """Draws the picture, then once for each word under the veil of its attention.
+    """Draw the image, and again for each token with its attention.
 
     Args:
-      path: .png or .svg.
-      columns: pictures side by side.
+      caption: The image and its caption.
+      path: The file, .png or .svg.
+      columns: The number of images in a row.
+
+    Returns:
+      The path.
     """
     fonts = choose_fonts([*caption.tokens, *caption.references, caption.name])
     text = {"family": fonts.families, "parse_math": False}
     height, width = caption.image.shape[:2]
-    shown = [caption.image, *(_veiled(caption.image, veil) for veil in _veils(caption))]
+    shown = [caption.image, *(_darken(caption.image, one) for one in _overlays(caption))]
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
 
-    # One pair of axes, in inches from the upper left, holds all: a pair a picture takes seconds.
+    # One pair of axes, in inches from the upper left, for all images: one for each takes seconds.
     across, tall, gap, heading = 1.7, 1.7 * height / width, 0.08, 0.25
     whole = (columns * (across + gap), rows * (tall + heading))
     figure = new_figure(*whole, fitted=False)
@@ -70,7 +74,16 @@ def plot_caption(caption: Caption, path: str | Path, columns: int = 6) -> Path:
 def write_caption_page(
     captions: Sequence[Caption], path: str | Path, title: str = "Captions"
 ) -> Path:
-    """Writes a self-contained HTML page on which each word shows where the model looked."""
+    """Write a self-contained HTML page on which each token shows its attention.
+
+    Args:
+      captions: The images and their captions.
+      path: The file.
+      title: The title of the page.
+
+    Returns:
+      The path.
+    """
     data = [
         {
             "name": caption.name,
@@ -79,37 +92,42 @@ def write_caption_page(
             "height": caption.image.shape[0],
             "tokens": list(caption.tokens),
             "references": list(caption.references),
-            "veilWidth": np.shape(caption.attention)[2],
-            "veils": [np.rint(veil * 255).astype(int).ravel().tolist() for veil in _veils(caption)],
+            "overlayWidth": np.shape(caption.attention)[2],
+            "overlays": [
+                np.rint(one * 255).astype(int).ravel().tolist() for one in _overlays(caption)
+            ],
         }
         for caption in captions
     ]
     return write_page(path, "caption_page", title, data)
 
 
-_DARKEST = 0.7  # a little of the picture always shines through
+_MAX_OPACITY = 0.7
 
 
-def _veils(caption: Caption) -> np.ndarray:
-    """How opaque the veil is over each place: [T, h, w], 0 where a word's attention is largest."""
+def _overlays(caption: Caption) -> np.ndarray:
+    """Return the opacity of the overlay, [T, h, w]; 0 where a token's attention is largest."""
     attention = np.asarray(caption.attention, np.float32)
     if attention.ndim != 3 or len(attention) != len(caption.tokens):
         raise ValueError(f"attention has shape {attention.shape} for {len(caption.tokens)} tokens")
     largest = attention.max(axis=(1, 2), keepdims=True, initial=1e-9)
-    return _DARKEST * (1 - attention / largest)
+    return _MAX_OPACITY * (1 - attention / largest)
 
 
-def _veiled(image: np.ndarray, veil: np.ndarray) -> np.ndarray:
-    """The picture under a veil [h, w] that is enlarged to it, bilinearly."""
+def _darken(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
+    """Cover an image with an overlay [h, w], which is enlarged to its size bilinearly."""
     height, width = image.shape[:2]
-    opacity = _between(veil.shape[0], height) @ veil @ _between(veil.shape[1], width).T
+    rows, columns = (
+        _interpolation(n, size) for n, size in zip(overlay.shape, (height, width), strict=True)
+    )
+    opacity = rows @ overlay @ columns.T
     return (image * (1 - opacity[..., None])).astype(np.uint8)
 
 
-def _between(few: int, many: int) -> np.ndarray:
-    """[many, few] weights of linear interpolation; pixels stand for their centres."""
-    places = np.clip((np.arange(many) + 0.5) * few / many - 0.5, 0, few - 1)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(few))).astype(np.float32)
+def _interpolation(old: int, new: int) -> np.ndarray:
+    """Return [new, old], the weights of linear interpolation between the centres of pixels."""
+    positions = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old))).astype(np.float32)
 
 
 def _data_uri(image: np.ndarray) -> str:

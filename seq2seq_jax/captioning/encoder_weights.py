@@ -1,14 +1,13 @@
-"""The weights that an encoder of pictures begins with."""
+"""The initial weights of an image encoder."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from ml_collections import ConfigDict
 
-from seq2seq_jax.captioning.models.image2seq import image_size
+from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.captioning.weights.inception_weights import (
     inception_variables,
@@ -17,25 +16,34 @@ from seq2seq_jax.captioning.weights.inception_weights import (
 from seq2seq_jax.models.build import COLLECTIONS
 from seq2seq_jax.storage.workdir import Workdir
 
+_PRETRAINED_SETTINGS = ("scaling", "pools_count_padding", "batch_norm_scale")
+
 
 def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict:
-    """The configuration with those parameters of the encoder that its file of weights decides: how
-    pictures are scaled, unless it says so itself; how pools divide; whether batch norm has a scale.
+    """Fill in the parameters of the encoder that its file of pretrained weights decides.
 
-    In a run that goes on they are those it began with, and the file is not needed any more.
+    They are the input scaling, unless the configuration gives it; how average pools divide; and
+    whether batch normalization has a scale. A run that is resumed keeps those that it began with,
+    and does not need the file.
+
+    Args:
+      config: A resolved configuration of an image model.
+      workdir: The workdir of the run.
+
+    Returns:
+      The configuration, or a changed copy.
 
     Raises:
-      UserError: the file cannot be read.
+      UserError: The file cannot be read.
     """
     if config.encoder["class"] != "InceptionV3Encoder" or not config.encoder.params.weights:
         return config
     params = config.encoder.params.to_dict()
+    settings: dict[str, Any] = {}
     if workdir.config_file.exists():
         before = workdir.config().encoder.params.to_dict()
-        same_file = before.get("weights") == params["weights"]
-        settings = {name: before[name] for name in _DECIDED} if same_file else {}
-    else:
-        settings = {}
+        if before.get("weights") == params["weights"]:
+            settings = {name: before[name] for name in _PRETRAINED_SETTINGS}
     if not settings:
         settings = read_inception_weights(params["weights"]).settings
     if params["scaling"]:
@@ -46,18 +54,22 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
 
 
 def encoder_variables(
-    config: ConfigDict, encoder: nn.Module, workdir: Workdir
+    config: ConfigDict, encoder: ImageEncoder, workdir: Workdir
 ) -> dict[str, Mapping[str, Any]]:
-    """The variables of an encoder of pictures, by collection: of the file of weights, or, without
-    one, drawn from the seed. In a run that goes on, without `params`: as it began.
+    """Return the variables of the encoder by collection.
+
+    They come from the file of weights or, without one, from the seed. For a run that is resumed
+    they come from the workdir, without `params`.
 
     Args:
-      config: see `with_pretrained_settings`.
+      config: The configuration from `with_pretrained_settings`.
+      encoder: The encoder of the configuration.
+      workdir: The workdir of the run.
 
     Raises:
-      UserError: the file cannot be read, or does not fit.
+      UserError: The file cannot be read, or does not fit.
     """
-    images = jnp.zeros((1, *image_size(encoder), 3), jnp.uint8)
+    images = jnp.zeros((1, encoder.resize_height, encoder.resize_width, 3), jnp.uint8)
 
     def init() -> dict[str, Any]:
         return dict(encoder.init(jax.random.key(config.seed), images, mutable=COLLECTIONS))
@@ -67,9 +79,6 @@ def encoder_variables(
         template = {name: {"encoder": tree} for name, tree in shapes.items() if name != "params"}
         stored = workdir.non_trainable(template)
         return {name: tree["encoder"] for name, tree in stored.items()}
-    if isinstance(encoder, InceptionV3Encoder) and config.encoder.params.weights:
-        return inception_variables(encoder, read_inception_weights(config.encoder.params.weights))
+    if isinstance(encoder, InceptionV3Encoder) and encoder.weights:
+        return inception_variables(encoder, read_inception_weights(encoder.weights))
     return jax.jit(init)()
-
-
-_DECIDED = ("scaling", "pools_count_padding", "batch_norm_scale")

@@ -4,13 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from seq2seq_jax.captioning.caption_page import Caption, plot_caption, write_caption_page
 from seq2seq_jax.captioning.data.caption_files import read_captions
-from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, picture_file
+from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, captioned_file
 from seq2seq_jax.captioning.data.images import image_files
-from seq2seq_jax.captioning.predictor import PicturePredictor
+from seq2seq_jax.captioning.predictor import ImagePredictor
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.inference.json_lines import prediction_line
 from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
@@ -20,15 +19,22 @@ from seq2seq_jax.utils.errors import UserError
 
 
 def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir: Workdir) -> None:
-    """Writes a caption for each picture: behind its path and a tab, or, where paths are lines of
-    the input, alone in its line.
+    """Write a caption for each image.
+
+    A line has the path of the image, a tab and the caption, or the caption alone if the paths are
+    lines of the input.
+
+    Args:
+      arguments: The command line of `infer`.
+      overrides: Pairs of a dotted key and a text.
+      workdir: The workdir of the model.
 
     Raises:
-      UserError: a picture cannot be used, or an argument has no meaning for pictures.
+      UserError: An image cannot be used, or arguments contradict each other.
     """
     if arguments.images and arguments.input:
-        raise UserError("--input", "has paths of pictures, but some are given already")
-    predictor = PicturePredictor.from_workdir(str(workdir.path), overrides)
+        raise UserError("--input", "cannot be combined with images on the command line")
+    predictor = ImagePredictor.from_workdir(str(workdir.path), overrides)
     limit = BATCHES_PER_CHUNK * predictor.config.inference.batch_size
     if arguments.images:
         files = [file for path in arguments.images for file in image_files(path)]
@@ -39,10 +45,13 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
 
     for paths in chunks:
         if "" in paths:
-            raise UserError(arguments.input or "<stdin>", "has an empty line, which is no path")
-        pictures = [picture_file(path) for path in paths]
-        predictions = predictor.predict(pictures, attention=gallery.wanted or arguments.attention)
-        gallery.add(pictures, predictions)
+            raise UserError(
+                arguments.input or "<stdin>",
+                "has an empty line; each line must be the path of an image",
+            )
+        images = [captioned_file(path) for path in paths]
+        predictions = predictor.predict(images, attention=gallery.wanted or arguments.attention)
+        gallery.add(images, predictions)
         for one in predictions:
             if arguments.json:
                 print(prediction_line(one, attention=arguments.attention))
@@ -53,24 +62,24 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
 
 
 class _Gallery:
-    """What `--page` and `--plots` show."""
+    """The output of `--page` and `--plots`."""
 
-    def __init__(self, arguments: argparse.Namespace, predictor: PicturePredictor):
+    def __init__(self, arguments: argparse.Namespace, predictor: ImagePredictor):
         self.wanted = bool(arguments.page or arguments.plots)
         self._page, self._plots, self._predictor = arguments.page, arguments.plots, predictor
-        self._captions: list[Any] = []
+        self._captions: list[Caption] = []
         self._references: dict[str, list[str]] = {}
         if arguments.references:
-            folder = os.path.dirname(arguments.references)
+            directory = os.path.dirname(arguments.references)
             for file, captions in read_captions(arguments.references):
-                self._references[os.path.realpath(os.path.join(folder, file))] = captions
+                self._references[os.path.realpath(os.path.join(directory, file))] = captions
 
-    def add(self, pictures: Sequence[CaptionedImage], predictions: Sequence[Prediction]) -> None:
+    def add(self, images: Sequence[CaptionedImage], predictions: Sequence[Prediction]) -> None:
         if not self.wanted:
             return
-        images = self._predictor.decoded(pictures)
+        decoded = self._predictor.decode(images)
         for index, prediction in enumerate(predictions):
-            image = images.get(index)
+            image = decoded.get(index)
             if image is None or prediction.attention is None:
                 continue
             weights = prediction.attention[: prediction.length]

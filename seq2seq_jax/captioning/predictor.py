@@ -1,4 +1,4 @@
-"""A loaded model of pictures: pictures in, captions out."""
+"""A loaded image model: images in, captions out."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
-from seq2seq_jax.captioning.models.image2seq import image_size, make_precompute
+from seq2seq_jax.captioning.models.image2seq import make_precompute
 from seq2seq_jax.config import resolve
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel, load_model
@@ -22,32 +22,33 @@ from seq2seq_jax.search.search_config import make_inference_config, make_search_
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
 
-__all__ = ["PicturePredictor"]
 
+class ImagePredictor:
+    """A trained image model.
 
-class PicturePredictor:
-    """A model of pictures.
+        predictor = ImagePredictor.from_workdir("runs/image_captioning", beam_width=5)
+        predictor.predict([captioned_file("cat.png")])[0].text
 
-        predictor = PicturePredictor.from_workdir("runs/emoji_captioning", beam_width=5)
-        predictor.predict([picture_file("cat.png")])[0].text
-
-    What it says of a picture depends on that picture alone.
+    The caption of an image does not depend on the other images.
     """
 
     def __init__(self, loaded: LoadedModel, config: ConfigDict):
-        """
+        """Create a predictor; it compiles when it is first used.
+
         Args:
-          config: resolved, of the model: how to search, and what to do about pictures that cannot
-            be used (`input_pipeline_dev.params.on_error`).
+          loaded: The model.
+          config: The resolved configuration of the model. It says how to search, and what to do
+            about images that cannot be used (`input_pipeline_dev.params.on_error`).
 
         Raises:
-          UserError: it asks for an ensemble, or for a function that cannot be imported.
+          UserError: It asks for an ensemble, or for a function that cannot be imported.
         """
         if config.inference.ensemble:
-            raise UserError("inference.ensemble", "models of pictures decide alone; leave it empty")
+            raise UserError("inference.ensemble", "image models have no ensembles; leave it empty")
         self.config, self.vocabulary = config, loaded.vocabularies.target
         self.tokenizer = loaded.tokenizers.target
-        self.image_size = image_size(loaded.model.encoder)
+        encoder = loaded.model.encoder
+        self.image_size = encoder.resize_height, encoder.resize_width
         self._devices = Devices(config.parallel)
         self._params = self._devices.replicate(loaded.params)
         self._collections = self._devices.replicate(dict(loaded.non_trainable))
@@ -68,33 +69,44 @@ class PicturePredictor:
     @classmethod
     def from_workdir(
         cls, workdir: str, overrides: Sequence[tuple[str, str]] = (), **options: object
-    ) -> "PicturePredictor":
-        """As `Predictor.from_workdir`."""
+    ) -> "ImagePredictor":
+        """Load the model of a workdir.
+
+        Args:
+          workdir: The directory of the run.
+          overrides: Pairs of a dotted key and a text, as on the command line.
+          **options: Keys of `inference` by their last names, as in `Predictor.from_workdir`.
+
+        Raises:
+          UserError: Nothing was trained there, or an override or an option is wrong.
+        """
         opened = Workdir(workdir)
         config = resolve(override_search(resolve(opened.config()), options), overrides)
         return cls(load_model(opened, config), config)
 
     def predict(
-        self, pictures: Sequence[CaptionedImage], *, attention: bool = False
+        self, images: Sequence[CaptionedImage], *, attention: bool = False
     ) -> list[Prediction]:
-        """Says something of each picture, in the order given; of one that cannot be used and is
-        passed over, nothing.
+        """Describe images.
 
         Args:
-          pictures: their captions are not looked at.
-          attention: whether hypotheses have it: [T, S], the picture's places row by row.
+          images: The images; their captions are not used.
+          attention: Whether hypotheses have attention weights, [T, S], over the spatial positions
+            row by row.
+
+        Returns:
+          A prediction for each image, in the same order. That of an image that cannot be used and
+          is skipped is empty.
 
         Raises:
-          UserError: a picture cannot be used, and is not to be passed over.
+          UserError: An image cannot be used, and is not to be skipped.
         """
-        images = self.decoded(pictures)
-        batch_size = 1 if len(pictures) == 1 else self.config.inference.batch_size
+        batch_size = 1 if len(images) == 1 else self.config.inference.batch_size
         batch_size = self._devices.round_up(batch_size)
-        predictions = [Prediction(picture.name, [], []) for picture in pictures]
-        seeds = per_example_seeds(
-            self.config.inference.sampling.seed, [picture.name for picture in pictures]
-        )
-        for batch, indices in image_batches(images, batch_size):
+        predictions = [Prediction(image.name, [], []) for image in images]
+        names = [image.name for image in images]
+        seeds = per_example_seeds(self.config.inference.sampling.seed, names)
+        for batch, indices in image_batches(self.decode(images), batch_size):
             batch = self._devices.shard_global_batch(batch)
             featured = self._precompute(self._params, self._collections, batch)
             drawn = {"seeds": seeds[indices]} if self._samples else {}
@@ -107,26 +119,34 @@ class PicturePredictor:
             for row, index in enumerate(indices):
                 if index >= 0:
                     n_best = to_hypotheses(result, row, self.vocabulary, self.tokenizer, positions)
-                    predictions[index] = Prediction(pictures[index].name, [], n_best)
+                    predictions[index] = Prediction(images[index].name, [], n_best)
         return predictions
 
-    def decoded(self, pictures: Sequence[CaptionedImage]) -> DecodedImages:
-        """The pictures as the model sees them."""
+    def decode(self, images: Sequence[CaptionedImage]) -> DecodedImages:
+        """Return the images as the model reads them: resized pixels.
+
+        Args:
+          images: The images.
+        """
         params = self.config.input_pipeline_dev.params
         return DecodedImages(
-            pictures,
+            images,
             *self.image_size,
             on_error=params.get("on_error", "fail"),
             max_pixels=params.get("max_pixels", MAX_PIXELS),
         )
 
     def attention_map(self, weights: np.ndarray) -> np.ndarray:
-        """Attention [T, S] of a hypothesis -> [T, h, w], its places as they lie in the picture."""
+        """Arrange the attention weights of a hypothesis as the image: [T, S] -> [T, h, w].
+
+        Args:
+          weights: The attention weights over the spatial positions.
+        """
         return weights.reshape(len(weights), *self._map_size(weights.shape[1]))
 
-    def _map_size(self, cells: int) -> tuple[int, int]:
-        """h and w of a map of so many cells: of those that fit, the one most like the picture."""
+    def _map_size(self, positions: int) -> tuple[int, int]:
+        """Return the h and w with h w = positions whose proportions are closest to the image's."""
         height, width = self.image_size
-        fitting = [h for h in range(1, cells + 1) if cells % h == 0]
-        best = min(fitting, key=lambda h: abs(np.log(h * h / cells) - np.log(height / width)))
-        return best, cells // best
+        divisors = [h for h in range(1, positions + 1) if positions % h == 0]
+        best = min(divisors, key=lambda h: abs(np.log(h * h / positions) - np.log(height / width)))
+        return best, positions // best

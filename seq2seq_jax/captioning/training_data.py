@@ -1,9 +1,8 @@
-"""As `preparation`, where the sources are pictures."""
+"""Training and dev data of image problems: from the input pipeline to batches."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from seq2seq_jax.captioning.data.caption_corpus import (
@@ -23,9 +22,10 @@ from seq2seq_jax.captioning.data.image_batches import (
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
-from seq2seq_jax.captioning.feature_extraction import frozen_features
+from seq2seq_jax.captioning.feature_extraction import extract_features
 from seq2seq_jax.captioning.head_initialization import initialize_head
-from seq2seq_jax.captioning.models.image2seq import image_size
+from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
+from seq2seq_jax.data.report import report_line
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
 from seq2seq_jax.devices.parallel import Devices
@@ -38,29 +38,35 @@ from seq2seq_jax.utils.errors import UserError
 
 
 def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
-    """Looks at the pictures, makes the vocabulary if it is missing, loads the encoder's weights,
-    computes the features if the encoder is not trained, and reports.
+    """Implement `Problem.prepare_training` for images.
+
+    Args:
+      config: The configuration from `Problem.complete_config`.
+      workdir: The workdir of the run.
+      devices: The devices by which every batch must divide.
 
     Raises:
-      UserError: files that cannot be used, or batches that cannot be divided.
+      UserError: A file cannot be used, or the batch size does not divide by the devices.
     """
     for key in ("batch_tokens", "buckets"):
         if config[key]:
-            raise UserError(key, f"is {config[key]}, but batches of pictures go by batch_size")
+            raise UserError(
+                key, f"is {config[key]}, but batch_size decides the batches of images; leave it out"
+            )
     check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
-    checked = _look_at_pictures(config, "input_pipeline_train")
+    checked = _check_images(config, "input_pipeline_train")
     tokenizers = Tokenizers(*word_tokenizers(config))
     vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
     corpus = _corpus(config, checked, tokenizers, vocabularies)
-    encoder = build_encoder(config)
+    encoder = _build_image_encoder(config)
     variables = encoder_variables(config, encoder, workdir)
     variants = config.images.variants
-    images = _images(config, "input_pipeline_train", checked, encoder, variables, variants)
+    images = _load_images(config, "input_pipeline_train", checked, encoder, variables, variants)
 
     def initial_params() -> Params:
-        reader = initialize_head(config, encoder, images)
+        head = initialize_head(config, encoder, images)
         return {
-            "encoder": {"reader": reader} if reader else variables.get("params", {}),
+            "encoder": {"feature_head": head} if head else variables.get("params", {}),
             **initial_vocab_bias(config, lambda: corpus.id_counts(vocabularies.target)),
         }
 
@@ -78,13 +84,15 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
         shard=devices.shard,
     )
     report = [
-        f"vocabulary {vocabularies.target.size:,} target tokens, special ones included",
+        report_line(
+            "Vocabulary", f"{vocabularies.target.size:,} target tokens (special tokens included)"
+        ),
         _report(checked, corpus),
     ]
     dev = None
     if config.eval_every_n_steps:
         dev = _dev_data(config, tokenizers, vocabularies, variables, devices)
-        report.append(f"dev set  {dev.description}")
+        report.append(report_line("Dev set", dev.description))
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -98,10 +106,15 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
 
 
 def load_image_dev_data(config: ConfigDict, loaded: LoadedModel, devices: Devices) -> DevData:
-    """The pictures of `input_pipeline_dev`, in batches that divide by the devices.
+    """Read the images of `input_pipeline_dev` for a trained model.
+
+    Args:
+      config: A resolved configuration.
+      loaded: The trained model.
+      devices: The devices by which every batch must divide.
 
     Raises:
-      UserError: files that cannot be used, or several models.
+      UserError: A file cannot be used.
     """
     variables = {name: tree["encoder"] for name, tree in loaded.non_trainable.items()}
     return _dev_data(config, loaded.tokenizers, loaded.vocabularies, variables, devices)
@@ -114,9 +127,11 @@ def _dev_data(
     variables: Mapping[str, Any],
     devices: Devices,
 ) -> DevData:
-    checked = _look_at_pictures(config, "input_pipeline_dev")
+    checked = _check_images(config, "input_pipeline_dev")
     corpus = _corpus(config, checked, tokenizers, vocabularies)
-    images = _images(config, "input_pipeline_dev", checked, build_encoder(config), variables)
+    images = _load_images(
+        config, "input_pipeline_dev", checked, _build_image_encoder(config), variables
+    )
     size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     widths = choose_target_widths(corpus.targets.lengths, size)
     return DevData(
@@ -128,14 +143,22 @@ def _dev_data(
     )
 
 
-def _look_at_pictures(config: ConfigDict, key: str) -> CheckedImages:
+def _build_image_encoder(config: ConfigDict) -> ImageEncoder:
+    encoder = build_encoder(config)
+    if not isinstance(encoder, ImageEncoder):
+        what = f"{config.encoder['class']} must be a subclass of ImageEncoder"
+        raise UserError("encoder.class", what)
+    return encoder
+
+
+def _check_images(config: ConfigDict, key: str) -> CheckedImages:
     params = config[key].params
     pipeline = make_pipeline(config, key)
     return check_images(
         pipeline,
         on_error=params.get("on_error", "fail"),
         max_pixels=params.get("max_pixels", MAX_PIXELS),
-        merge_same=key == "input_pipeline_dev" and getattr(pipeline, "pictures_repeat", False),
+        merge_same=key == "input_pipeline_dev" and getattr(pipeline, "images_repeat", False),
         key=f"{key}.params",
     )
 
@@ -160,26 +183,27 @@ def _corpus(
     )
 
 
-def _images(
+def _load_images(
     config: ConfigDict,
     key: str,
     checked: CheckedImages,
-    encoder: nn.Module,
+    encoder: ImageEncoder,
     variables: Mapping[str, Any],
     variants: int = 0,
 ) -> Images:
-    """Pixels, or, of an encoder that is not trained, the features."""
+    """Return images as pixels or, if the encoder is not trained, as features."""
     params = config[key].params
     decoded = DecodedImages(
         checked.examples,
-        *image_size(encoder),
+        encoder.resize_height,
+        encoder.resize_width,
         on_error=params.get("on_error", "fail"),
         max_pixels=params.get("max_pixels", MAX_PIXELS),
     )
     images = ImageVariants(decoded, variants) if variants else decoded
-    if getattr(encoder, "trainable", "all") != "none" or not config.images.cache_features:
+    if encoder.trainable != "none" or not config.images.cache_features:
         return images
-    return frozen_features(
+    return extract_features(
         encoder,
         variables,
         images,
@@ -191,11 +215,16 @@ def _images(
 def _report(checked: CheckedImages, corpus: CaptionCorpus) -> str:
     lengths = corpus.targets.lengths
     lines = [
-        f"pictures {len(checked.examples):,} with {len(corpus):,} captions of {lengths.mean():.1f}"
-        f" ids, at most {lengths.max()}; unknown words {100 * corpus.unknown:.2f} %"
+        report_line("Images", f"{len(checked.examples):,} with {len(corpus):,} captions"),
+        report_line(
+            "Captions",
+            f"{lengths.mean():.1f} tokens on average, at most {lengths.max()};"
+            f" {100 * corpus.oov_rate:.2f} % of the tokens are out of the vocabulary",
+        ),
     ]
-    if corpus.target_cut:
-        lines.append(f"         {corpus.target_cut:,} captions cut to target.max_seq_len")
+    if corpus.truncated:
+        what = f"{corpus.truncated:,} captions to target.max_seq_len"
+        lines.append(report_line("Truncated", what))
     if checked.without_caption:
-        lines.append(f"         {checked.without_caption:,} pictures without a caption left out")
+        lines.append(report_line("Left out", f"{checked.without_caption:,} images without caption"))
     return "\n".join(lines)

@@ -14,9 +14,9 @@ import dataclasses
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from seq2seq_jax.data.corpus import Corpus
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.data.sampler import (
     BatchExamples,
+    count_batches,
     length_sorted_batches,
     pad_indices,
     sample_epoch,
@@ -70,40 +71,40 @@ class Shard:
 WHOLE_BATCH = Shard(0, 1)
 
 
-class TrainBatches:
-    """An iterator over the batches of a corpus, epoch after epoch.
+class EpochBatches(Generic[Item]):
+    """An iterator over training batches, epoch after epoch, that can be saved and restored.
 
-    Each epoch holds each example exactly once; the order depends only on the seed and the epoch.
     The state consists of two numbers and a fingerprint. Another iterator over the same data that
     restores it continues with exactly the same batches.
     """
 
     def __init__(
         self,
-        corpus: Corpus,
-        buckets: Buckets,
+        sample: Callable[[int], Sequence[Item]],
+        make: Callable[[Item], Batch],
         *,
-        seed: int,
-        shuffle: bool = True,
+        batches_per_epoch: int,
+        settings: object,
         num_epochs: int = 0,
-        shard: Shard = WHOLE_BATCH,
+        num_threads: int | None = None,
     ) -> None:
         """Start before the first batch.
 
         Args:
-          corpus: The pairs.
-          buckets: Shapes and numbers of rows of the batches.
-          seed: Seed of the order of the examples.
-          shuffle: Draw a new order for each epoch; otherwise the examples keep their order as far
-            as the buckets allow.
+          sample: Returns what `make` needs for each batch of an epoch, which is numbered from 0. It
+            depends on nothing else.
+          make: Makes a batch.
+          batches_per_epoch: The length of what `sample` returns for every epoch.
+          settings: All that decides the batches; its `repr` becomes the fingerprint.
           num_epochs: Stop after this many epochs; 0: never.
-          shard: The rows of each batch that this process makes.
+          num_threads: Make batches ahead in this many threads, as in `prefetch`; None: make each
+            when it is requested.
         """
-        self._corpus, self._buckets, self._shard = corpus, buckets, shard
-        self._seed, self._shuffle, self._num_epochs = seed, shuffle, num_epochs
-        self._assigned = _assign(corpus, buckets)
-        self._fingerprint = self._compute_fingerprint()
-        self._start_epoch(0, 0)
+        self._sample, self._make, self._num_threads = sample, make, num_threads
+        self._num_epochs, self._batches_per_epoch = num_epochs, batches_per_epoch
+        self._fingerprint = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+        self._epoch = self._position = 0
+        self._start(0, 0)
 
     @property
     def epoch(self) -> int:
@@ -113,19 +114,16 @@ class TrainBatches:
     @property
     def batches_per_epoch(self) -> int:
         """The number of batches, which is the same in every epoch."""
-        return len(self._rows)
+        return self._batches_per_epoch
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        if self._num_epochs and self._epoch >= self._num_epochs:
-            raise StopIteration
-        rows = self._rows[self._position]
-        batch = _pair_batch(self._corpus, self._buckets, rows, self._shard)
+        batch = next(self._batches)
         self._position += 1
-        if self._position == len(self._rows):
-            self._start_epoch(self._epoch + 1, 0)
+        if self._position == self._batches_per_epoch:
+            self._epoch, self._position = self._epoch + 1, 0
         return batch
 
     def state(self) -> dict[str, Any]:
@@ -151,17 +149,59 @@ class TrainBatches:
                 "the training data, their buckets, the batch size or the seed differ from those of "
                 "the run to resume. Restore them, or use another workdir",
             )
-        self._start_epoch(state["epoch"], state["position"])
+        self._start(state["epoch"], state["position"])
 
-    def _start_epoch(self, epoch: int, position: int) -> None:
+    def _start(self, epoch: int, position: int) -> None:
         self._epoch, self._position = epoch, position
-        self._rows = sample_epoch(
-            self._assigned, self._buckets.rows, seed=self._seed, epoch=epoch, shuffle=self._shuffle
-        )
+        items = self._items(epoch, position)
+        if self._num_threads is None:
+            self._batches: Iterator[Batch] = map(self._make, items)
+        else:
+            self._batches = prefetch(self._make, items, num_threads=self._num_threads)
 
-    def _compute_fingerprint(self) -> str:
-        settings = (self._corpus.digest, self._buckets, self._seed, self._shuffle)
-        return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+    def _items(self, epoch: int, position: int) -> Iterator[Item]:
+        while not self._num_epochs or epoch < self._num_epochs:
+            yield from self._sample(epoch)[position:]
+            epoch, position = epoch + 1, 0
+
+
+class TrainBatches(EpochBatches[BatchExamples]):
+    """An iterator over the batches of a corpus of pairs, epoch after epoch.
+
+    Each epoch holds each example exactly once; the order depends only on the seed and the epoch.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        buckets: Buckets,
+        *,
+        seed: int,
+        shuffle: bool = True,
+        num_epochs: int = 0,
+        shard: Shard = WHOLE_BATCH,
+    ) -> None:
+        """Start before the first batch.
+
+        Args:
+          corpus: The pairs.
+          buckets: Shapes and numbers of rows of the batches.
+          seed: Seed of the order of the examples.
+          shuffle: Draw a new order for each epoch; otherwise the examples keep their order as far
+            as the buckets allow.
+          num_epochs: Stop after this many epochs; 0: never.
+          shard: The rows of each batch that this process makes.
+        """
+        assigned = _assign(corpus, buckets)
+        super().__init__(
+            lambda epoch: sample_epoch(
+                assigned, buckets.rows, seed=seed, epoch=epoch, shuffle=shuffle
+            ),
+            lambda examples: _pair_batch(corpus, buckets, examples, shard),
+            batches_per_epoch=count_batches(assigned, buckets.rows),
+            settings=(corpus.digest, buckets, seed, shuffle),
+            num_epochs=num_epochs,
+        )
 
 
 def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.ndarray]]:

@@ -65,6 +65,17 @@ def sequential_batches(assigned: np.ndarray, rows: Sequence[int]) -> list[BatchE
     ]
 
 
+def count_batches(assigned: np.ndarray, rows: Sequence[int]) -> int:
+    """Return the number of batches of an epoch.
+
+    Args:
+      assigned: [N], the bucket of each example.
+      rows: The number of rows of a batch, by bucket.
+    """
+    examples = np.bincount(assigned, minlength=len(rows))
+    return int(np.sum(-(-examples // np.asarray(rows))))
+
+
 def length_sorted_batches(lengths: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
     """Group examples of similar length, so that there is little padding.
 

@@ -152,6 +152,16 @@ def _is_group(kind: Any) -> bool:
     return inspect.isclass(kind) and dataclasses.is_dataclass(kind) and not hasattr(kind, "apply")
 
 
+def _group_table(kind: Any, default: Any) -> Table:
+    """Return the table of a group whose default can have other values than its class."""
+    table = collect_parameters(kind)
+    for name, entry in table.items():
+        value = getattr(default, name, None)
+        if isinstance(entry, Key) and isinstance(value, type(entry.default)):
+            table[name] = dataclasses.replace(entry, default=value)
+    return table
+
+
 def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
     """Return the table entry of one parameter, or the two entries of a slot's class and params."""
     kind, *marks = _unpack(hint)
@@ -172,7 +182,7 @@ def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
         short = default if isinstance(default, str) else default.__name__
         return {name: ClassName(class_of.slot, short, meaning, class_of.requires)}
     if _is_group(kind):
-        return {name: collect_parameters(kind)}
+        return {name: _group_table(kind, default)}
     if isinstance(default, Mapping) and default:
         group: Table = {}
         for key, value in default.items():

@@ -6,8 +6,8 @@ import logging
 import numpy as np
 import pytest
 
-from seq2seq_jax.captioning.data.captioned_image import picture_file
-from seq2seq_jax.captioning.predictor import PicturePredictor
+from seq2seq_jax.captioning.data.captioned_image import captioned_file
+from seq2seq_jax.captioning.predictor import ImagePredictor
 from seq2seq_jax.cli import main
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.inference.loading import load_model
@@ -20,15 +20,15 @@ from tests.tiny_images import write_images
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    write_images(folder)
-    return folder
+def directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("images")
+    write_images(directory)
+    return directory
 
 
-def config_of(folder, **overrides):
+def config_of(directory, **overrides):
     """Keys of overrides have `__` for dots."""
-    data = {"captions": str(folder / "captions.tsv"), "image_dir": str(folder)}
+    data = {"captions": str(directory / "captions.tsv"), "image_dir": str(directory)}
     values = {
         f"input_pipeline_{part}.params.{name}": value
         for part in ("train", "dev")
@@ -55,34 +55,34 @@ def config_of(folder, **overrides):
 
 
 @pytest.fixture(scope="module")
-def run(folder, tmp_path_factory):
+def run(directory, tmp_path_factory):
     """A run with an encoder that is not trained."""
     workdir = tmp_path_factory.mktemp("run")
-    assert train(config_of(folder, train_steps=150, eval_every_n_steps=150), workdir)
+    assert train(config_of(directory, train_steps=150, eval_every_n_steps=150), workdir)
     return workdir
 
 
-def test_pictures_are_described_after_training(run):
+def test_images_are_described_after_training(run):
     (line,) = (line for line in read_metrics(run) if "dev/sequence_accuracy" in line)
     assert line["dev/sequence_accuracy"] == 100
 
 
-def test_inference_writes_a_caption_for_each_picture(run, folder, capsys, tmp_path):
+def test_inference_writes_a_caption_for_each_image(run, directory, capsys, tmp_path):
     page, plots = tmp_path / "page.html", tmp_path / "plots"
-    arguments = [f"--page={page}", f"--plots={plots}", f"--references={folder / 'captions.tsv'}"]
+    arguments = [f"--page={page}", f"--plots={plots}", f"--references={directory / 'captions.tsv'}"]
     beam = "--config.inference.beam_search.beam_width=3"
-    assert main(["infer", f"--workdir={run}", str(folder), beam, *arguments]) == 0
+    assert main(["infer", f"--workdir={run}", str(directory), beam, *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 16
     for line in lines:
         path, caption = line.split("\t")
-        assert path == str(folder / f"{caption.replace(' ', '_')}.png")
+        assert path == str(directory / f"{caption.replace(' ', '_')}.png")
     assert len(list(plots.glob("*_red_blue.png"))) == 1
     assert '"references": ["red blue"]' in page.read_text()
 
 
-def test_inference_reads_paths_from_lines(run, folder, capsys, tmp_path):
-    (tmp_path / "paths").write_text(f"{folder}/blue_red.png\n{folder}/grey_grey.png\n")
+def test_inference_reads_paths_from_lines(run, directory, capsys, tmp_path):
+    (tmp_path / "paths").write_text(f"{directory}/blue_red.png\n{directory}/grey_grey.png\n")
     base = ["infer", f"--workdir={run}", f"--input={tmp_path / 'paths'}"]
     assert main(base) == 0
     assert capsys.readouterr().out == "blue red\ngrey grey\n"
@@ -92,14 +92,14 @@ def test_inference_reads_paths_from_lines(run, folder, capsys, tmp_path):
     assert np.shape(first["attention"]) == (3, 4)  # its end too; four quarters
 
 
-def test_a_broken_picture_is_one_line_or_left_out(run, folder, tmp_path, caplog):
-    (tmp_path / "broken.png").write_bytes((folder / "red_red.png").read_bytes()[:50])
-    paths = tmp_path / "broken.png", folder / "red_red.png"
-    pictures = [picture_file(str(path)) for path in paths]
-    with pytest.raises(UserError, match=r"broken\.png: the picture is broken"):
-        PicturePredictor.from_workdir(run).predict(pictures)
+def test_a_broken_image_is_one_line_or_left_out(run, directory, tmp_path, caplog):
+    (tmp_path / "broken.png").write_bytes((directory / "red_red.png").read_bytes()[:50])
+    paths = tmp_path / "broken.png", directory / "red_red.png"
+    images = [captioned_file(str(path)) for path in paths]
+    with pytest.raises(UserError, match=r"broken\.png: the image is broken"):
+        ImagePredictor.from_workdir(run).predict(images)
     skipping = [("input_pipeline_dev.params.on_error", "skip")]
-    predicted = PicturePredictor.from_workdir(run, skipping).predict(pictures)
+    predicted = ImagePredictor.from_workdir(run, skipping).predict(images)
     assert [one.text for one in predicted] == ["", "red red"]
 
 
@@ -110,28 +110,30 @@ def test_evaluation_of_a_workdir_gives_what_training_gave(run, capsys):
     assert float(results["log_perplexity"]) == pytest.approx(line["dev/log_perplexity"], abs=1e-4)
 
 
-def test_features_are_computed_once(run, folder, tmp_path, caplog):
+def test_features_are_computed_once(run, directory, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    train(config_of(folder, train_steps=1, eval_every_n_steps=0), tmp_path)
+    train(config_of(directory, train_steps=1, eval_every_n_steps=0), tmp_path)
     assert "computed the features" not in caplog.text
-    train(config_of(folder, train_steps=1, eval_every_n_steps=0, seed=1), tmp_path / "other")
-    assert "computed the features of 16 pictures" in caplog.text
+    train(config_of(directory, train_steps=1, eval_every_n_steps=0, seed=1), tmp_path / "other")
+    assert "computed the features of 16 images" in caplog.text
 
 
-def test_features_are_kept_whatever_reads_them(folder, tmp_path, caplog):
+def test_features_are_kept_whatever_reads_them(directory, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    reading = {"encoder__params__num_units": 3, "encoder__params__normalize": True}
-    train(config_of(folder, train_steps=1, eval_every_n_steps=0, **reading), tmp_path)
+    reading = {"encoder__params__head__num_units": 3, "encoder__params__head__normalize": True}
+    train(config_of(directory, train_steps=1, eval_every_n_steps=0, **reading), tmp_path)
     assert "computed the features" not in caplog.text
 
 
 DISCRIMINANTS = {"images__projection": "discriminants", "images__variants": 3}
 
 
-def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__num_units": 2}
-    begun = final_state(folder, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
-    kernel, bias = (begun[f"params.encoder.reader.project.{leaf}"] for leaf in ("kernel", "bias"))
+def test_the_layer_over_features_begins_with_what_tells_images_apart(directory, tmp_path):
+    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__head__num_units": 2}
+    begun = final_state(directory, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
+    kernel, bias = (
+        begun[f"params.encoder.feature_head.project.{leaf}"] for leaf in ("kernel", "bias")
+    )
     assert kernel.shape == (5, 2)
     (features,) = (
         array
@@ -147,24 +149,30 @@ def test_the_layer_over_features_begins_with_what_tells_pictures_apart(folder, t
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"images__cache_features": False}, "images.cache_features, would do"),
+        ({"images__cache_features": False}, "images.cache_features=true"),
         ({"images__variants": 0}, "needs images.variants"),
-        ({"encoder__params__num_units": 6}, "from 1 to the 5 features of a place; it is 6"),
-        ({"encoder__params__final_units": 9}, "from 1 to the 8 features of a picture; it is 9"),
-        ({"encoder__params__num_units": 0}, "needs encoder.params.num_units"),
+        (
+            {"encoder__params__head__num_units": 6},
+            "from 1 to the 5 features of a position; it is 6",
+        ),
+        (
+            {"encoder__params__head__final_units": 9},
+            "from 1 to the 8 features of an image; it is 9",
+        ),
+        ({"encoder__params__head__num_units": 0}, "needs encoder.params.head.num_units"),
     ],
 )
-def test_discriminants_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
-    overrides = {"encoder__params__num_units": 2, **DISCRIMINANTS, **overrides}
+def test_discriminants_that_cannot_be_had_are_one_line(directory, tmp_path, overrides, told):
+    overrides = {"encoder__params__head__num_units": 2, **DISCRIMINANTS, **overrides}
     with pytest.raises(UserError, match=rf"^images\.projection: is discriminants, .*{told}"):
-        train(config_of(folder, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
+        train(config_of(directory, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
 
 
-def test_the_layer_over_whole_pictures_begins_likewise(folder, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__final_units": 6}
-    begun = final_state(folder, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
+def test_the_layer_over_whole_images_begins_likewise(directory, tmp_path):
+    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__head__final_units": 6}
+    begun = final_state(directory, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
     kernel, bias = (
-        begun[f"params.encoder.reader.project_final.{leaf}"] for leaf in ("kernel", "bias")
+        begun[f"params.encoder.feature_head.project_final.{leaf}"] for leaf in ("kernel", "bias")
     )
     assert kernel.shape == (20, 6)
     (features,) = (
@@ -177,23 +185,27 @@ def test_the_layer_over_whole_pictures_begins_likewise(folder, tmp_path):
     assert np.square(projected).mean() > 3 * np.square(within).mean()
 
 
-PROTOTYPES = {"encoder__params__num_prototypes": 16}
+PROTOTYPES = {"encoder__params__head__num_prototypes": 16}
 
 
-def test_prototypes_begin_as_what_is_read_of_each_picture(folder, tmp_path):
+def test_prototypes_begin_as_what_is_read_of_each_image(directory, tmp_path):
     rate = {"optimizer__learning_rate": 1e-9, "images__variants": 3}
-    begun = final_state(folder, tmp_path / "run", 1, **PROTOTYPES, **rate)
+    begun = final_state(directory, tmp_path / "run", 1, **PROTOTYPES, **rate)
     (features,) = (
         array
         for array in map(np.load, cache_dir("features").glob("*.npy"))
         if array.shape == (16 * 4, 4, 5)
     )
     means = features.reshape(16, 4, 20).mean(1)
-    np.testing.assert_allclose(begun["params.encoder.reader.prototypes.vectors"], means, rtol=1e-5)
+    np.testing.assert_allclose(
+        begun["params.encoder.feature_head.prototypes.vectors"], means, rtol=1e-5
+    )
 
 
-def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path):
-    assert train(config_of(folder, train_steps=150, eval_every_n_steps=150, **PROTOTYPES), tmp_path)
+def test_a_model_with_prototypes_names_the_images_it_has_seen(directory, tmp_path):
+    assert train(
+        config_of(directory, train_steps=150, eval_every_n_steps=150, **PROTOTYPES), tmp_path
+    )
     (line,) = (line for line in read_metrics(tmp_path) if "dev/sequence_accuracy" in line)
     assert line["dev/sequence_accuracy"] == 100
 
@@ -201,14 +213,14 @@ def test_a_model_with_prototypes_names_the_pictures_it_has_seen(folder, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"images__cache_features": False}, r"is 16, .* images\.cache_features, would do"),
-        ({"encoder__params__num_units": 2}, r"is 16, .*projection=discriminants would do"),
-        ({"encoder__params__num_prototypes": 17}, r"is 17, but there are 16 training pictures"),
+        ({"images__cache_features": False}, r"is 16, .* images\.cache_features=true"),
+        ({"encoder__params__head__num_units": 2}, r"is 16, .*projection=discriminants"),
+        ({"encoder__params__head__num_prototypes": 17}, r"is 17, but there are 16 training images"),
     ],
 )
-def test_prototypes_that_cannot_be_had_are_one_line(folder, tmp_path, overrides, told):
-    with pytest.raises(UserError, match=rf"^encoder\.params\.num_prototypes: {told}"):
-        train(config_of(folder, train_steps=1, **{**PROTOTYPES, **overrides}), tmp_path)
+def test_prototypes_that_cannot_be_had_are_one_line(directory, tmp_path, overrides, told):
+    with pytest.raises(UserError, match=rf"^encoder\.params\.head\.num_prototypes: {told}"):
+        train(config_of(directory, train_steps=1, **{**PROTOTYPES, **overrides}), tmp_path)
 
 
 def test_the_weights_that_are_not_trained_are_in_the_workdir_once(run):
@@ -241,10 +253,14 @@ def test_missing_or_other_weights_are_one_line(run, tmp_path):
         load_model(workdir, config)
 
 
-def final_state(folder, workdir, *steps, **overrides):
+def final_state(directory, workdir, *steps, **overrides):
     for count in steps:
         config = config_of(
-            folder, train_steps=count, eval_every_n_steps=0, save_checkpoints_steps=2, **overrides
+            directory,
+            train_steps=count,
+            eval_every_n_steps=0,
+            save_checkpoints_steps=2,
+            **overrides,
         )
         train(config, workdir)
     _, arrays, _ = Workdir(workdir).checkpoints(config).read()
@@ -254,9 +270,9 @@ def final_state(folder, workdir, *steps, **overrides):
 TRAINED = {"encoder__params__trainable": "all", "images__variants": 2}
 
 
-def test_a_run_that_trains_its_encoder_continues_bit_for_bit(folder, tmp_path):
-    whole = final_state(folder, tmp_path / "whole", 4, **TRAINED)
-    parts = final_state(folder, tmp_path / "parts", 2, 4, **TRAINED)
+def test_a_run_that_trains_its_encoder_continues_bit_for_bit(directory, tmp_path):
+    whole = final_state(directory, tmp_path / "whole", 4, **TRAINED)
+    parts = final_state(directory, tmp_path / "parts", 2, 4, **TRAINED)
     assert whole.keys() == parts.keys()
     for name, array in whole.items():
         np.testing.assert_array_equal(array, parts[name], err_msg=name)
@@ -264,46 +280,46 @@ def test_a_run_that_trains_its_encoder_continues_bit_for_bit(folder, tmp_path):
 
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
-def test_two_devices_train_an_encoder_as_one_does(folder, tmp_path, use_devices, parallel):
+def test_two_devices_train_an_encoder_as_one_does(directory, tmp_path, use_devices, parallel):
     """Each normalises over its own rows; with equal rows on both, that is the same."""
     overrides = TRAINED | {"input_pipeline_train__params__shuffle": False, "parallel": parallel}
     overrides |= {"encoder__params__trainable": "none", "images__cache_features": False}
-    one = final_state(folder, tmp_path / "one", 2, **overrides)
+    one = final_state(directory, tmp_path / "one", 2, **overrides)
     use_devices(2)
-    two = final_state(folder, tmp_path / "two", 2, **overrides)
+    two = final_state(directory, tmp_path / "two", 2, **overrides)
     for name, array in one.items():
         np.testing.assert_allclose(array, two[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_frozen_weights_are_used_by_pixels_as_by_kept_features(folder, tmp_path):
-    kept = final_state(folder, tmp_path / "kept", 2)
-    pixels = final_state(folder, tmp_path / "pixels", 2, images__cache_features=False)
+def test_frozen_weights_are_used_by_pixels_as_by_kept_features(directory, tmp_path):
+    kept = final_state(directory, tmp_path / "kept", 2)
+    pixels = final_state(directory, tmp_path / "pixels", 2, images__cache_features=False)
     for name, array in kept.items():
         np.testing.assert_allclose(array, pixels[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_inception_learns_and_its_workdir_needs_no_file_of_weights(folder, tmp_path):
+def test_inception_learns_and_its_workdir_needs_no_file_of_weights(directory, tmp_path):
     overrides = {
         "encoder__class": "InceptionV3Encoder",
         "encoder__params__resize_height": 75,
         "encoder__params__resize_width": 75,
         "encoder__params__block": "stem",
-        "encoder__params__num_units": 6,
-        "encoder__params__final_state": "cells",
+        "encoder__params__head__num_units": 6,
+        "encoder__params__head__final_state": "grid",
     }
-    config = config_of(folder, train_steps=2, eval_every_n_steps=2, **overrides)
+    config = config_of(directory, train_steps=2, eval_every_n_steps=2, **overrides)
     train(config, tmp_path)
     loaded = load_model(Workdir(tmp_path), Workdir(tmp_path).config())
     kernel = loaded.non_trainable["frozen"]["encoder"]["network"]["stem"]["branch0_conv0"]["kernel"]
     assert kernel.shape == (3, 3, 3, 32)
-    assert "project" in loaded.params["encoder"]["reader"]
+    assert "project" in loaded.params["encoder"]["feature_head"]
 
 
-def test_data_of_images_are_prepared(folder, capsys, tmp_path):
+def test_data_of_images_are_prepared(directory, capsys, tmp_path):
     (tmp_path / "tiny.py").write_text(
         "from tests.captioning.test_training import config_of\n"
         "from pathlib import Path\n"
-        f"get_config = lambda: config_of(Path({str(folder)!r}))\n"
+        f"get_config = lambda: config_of(Path({str(directory)!r}))\n"
     )
     assert main(["prepare", f"--config={tmp_path / 'tiny.py'}", f"--workdir={tmp_path}"]) == 0
-    assert "pictures 16 with 16 captions" in capsys.readouterr().out
+    assert "16 with 16 captions" in capsys.readouterr().out

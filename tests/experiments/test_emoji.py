@@ -74,8 +74,8 @@ def test_one_vendor_is_the_training_set_the_other_the_dev_and_test_sets(npm, tmp
         assert 0 < len(rows["dev"]) < 12
         assert len(rows["dev"]) + len(rows["test"]) == len(names)
         for split, artists in (("train", "google"), ("test", "twitter")):
-            picture = tmp_path / "emoji" / rows[split][3].split("\t")[0]
-            assert picture.read_text() == artists
+            image = tmp_path / "emoji" / rows[split][3].split("\t")[0]
+            assert image.read_text() == artists
     assert sorted(path.name for path in (tmp_path / "emoji").iterdir()) == [
         "dev.tsv", "google", "test.tsv", "train.tsv", "twitter",
     ]  # fmt: skip

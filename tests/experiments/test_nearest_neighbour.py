@@ -14,10 +14,10 @@ from experiments.emoji.nearest_neighbour import (
     nearest_neighbour_captions,
 )
 from seq2seq_jax.captioning.data.decoded_images import DecodedImages
+from seq2seq_jax.captioning.models.inception_blocks import convolutions
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.captioning.models.inception_v3 import convolutions
 from seq2seq_jax.utils.errors import UserError
-from tests.captioning.data.tiny_images import grey
+from tests.captioning.data.encoded_images import grey
 from tests.golden_makers.drawn_weights import drawn
 
 GOLDEN = Path(__file__).parents[1] / "captioning" / "models" / "inception_v3.npz"

@@ -70,11 +70,11 @@ def compare_decoder(golden: GoldenFile) -> None:
             for name, array in golden.under("out/decoder").items()
             if not name.startswith("logits")
         }
-        theirs |= _final("cells", golden.leaves("out/final_state/0"))
+        theirs |= _final("grid", golden.leaves("out/final_state/0"))
         theirs |= _final("beams", golden.leaves("out/final_state/1"))
         check_beam(golden, decoding, theirs, hparams["length_penalty_weight"])
         return
-    theirs = golden.under("out/decoder") | _final("cells", golden.leaves("out/final_state"))
+    theirs = golden.under("out/decoder") | _final("grid", golden.leaves("out/final_state"))
     if hparams["helper"] == "greedy":
         check_greedy(golden, decoding, theirs)
     else:
@@ -133,7 +133,7 @@ def check_steps(
         for row in tokens:
             state, outputs = decoding.step(row, state)
             history.append(outputs)
-        return _stacked(history) | _final("cells", jax.tree.leaves(_cells_of(state, decoding)))
+        return _stacked(history) | _final("grid", jax.tree.leaves(_cells_of(state, decoding)))
 
     _check_outputs(golden, decoding, run, theirs, run(decoding))
 
@@ -191,7 +191,7 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
         outputs = _stacked(history)
         tree = (outputs[f"beam_search_output.{n}"] for n in ("predicted_ids", "beam_parent_ids"))
         outputs["predicted_ids"] = np.asarray(gather_tree(*(a[:, None] for a in tree)))[:, 0]
-        outputs |= _final("cells", jax.tree.leaves(_cells_of(state, decoding)))
+        outputs |= _final("grid", jax.tree.leaves(_cells_of(state, decoding)))
         return outputs | _final("beams", [beams.finished[0], beams.lengths[0], beams.log_probs[0]])
 
     ours = run(decoding, along=False)

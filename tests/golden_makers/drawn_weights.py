@@ -1,4 +1,4 @@
-"""Weights and pictures for InceptionV3 that need not be stored: drawn from a number.
+"""Weights and images for InceptionV3 that need not be stored: drawn from a number.
 
 They are shared by the script that made `tests/models/inception_v3.npz` and the tests that read it.
 """
@@ -23,7 +23,7 @@ def drawn(number: int, leaf: str, shape: tuple[int, ...]) -> np.ndarray:
     return (values - np.float32(0.5)) / 2
 
 
-def drawn_pictures(size: int, number: int) -> np.ndarray:
+def drawn_images(size: int, number: int) -> np.ndarray:
     """uint8 [number, size, size, 3]: colours that change slowly, so that all scales see some."""
     random = np.random.Generator(np.random.PCG64([size, number]))
     coarse = random.random((number, 7, 7, 3))

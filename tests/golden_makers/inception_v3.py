@@ -1,31 +1,30 @@
-"""Makes tests/models/inception_v3.npz: what InceptionV3 of Keras, torchvision and timm computes.
+"""Write FILE, tests/captioning/models/inception_v3.npz: outputs of Keras, torchvision and timm.
 
 Neither they nor their weights are needed to run the tests. To make the file anew, from the root of
 the repository, each part in an environment of its own:
 
     pip install tensorflow-cpu keras
-    python -m tests.golden_makers.inception_v3 keras tests/models/inception_v3.npz MODEL_JSON
+    python -m tests.golden_makers.inception_v3 keras FILE WEIGHTS
     pip install torch torchvision timm
-    python -m tests.golden_makers.inception_v3 torch tests/models/inception_v3.npz
+    python -m tests.golden_makers.inception_v3 torch FILE
 
-MODEL_JSON, of trained weights, is what `seq2seq-jax fetch-weights nsfwjs` prints. Each run replaces
-its own part of the file. The second also writes tests/published_weights/torch_{zip,old}.pth, the
+WEIGHTS is the file that `python -m experiments.emoji.fetch` prints last. Each run replaces
+its own part of the file. The second also writes tests/captioning/weights/torch_{zip,old}.pth, the
 same few tensors in both formats that torch.save has had.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from tests.golden_makers.drawn_weights import drawn, drawn_pictures
+from tests.golden_makers.drawn_weights import drawn, drawn_images
 
-SIZES = {75: 2, 299: 1}  # pixels, and how many pictures
+SIZES = {75: 2, 299: 1}  # pixels, and how many images
 
 
-def keras_outputs(model_json: str) -> dict[str, np.ndarray]:
+def keras_outputs(weights: str) -> dict[str, np.ndarray]:
     import keras
 
     outputs = {"keras/version": np.array(keras.__version__)}
@@ -34,23 +33,23 @@ def keras_outputs(model_json: str) -> dict[str, np.ndarray]:
             include_top=False, weights=None, input_shape=(size, size, 3)
         )
         middle = keras.Model(network.input, network.get_layer("mixed2").output)
-        pictures = keras.applications.inception_v3.preprocess_input(
-            drawn_pictures(size, number).astype(np.float32)
+        images = keras.applications.inception_v3.preprocess_input(
+            drawn_images(size, number).astype(np.float32)
         )
         _set_keras(network, drawn)
-        outputs[f"keras/random/{size}/mixed2"] = _part(middle(pictures))
-        outputs[f"keras/random/{size}/mixed10"] = _part(network(pictures))
+        outputs[f"keras/random/{size}/mixed2"] = _part(middle(images))
+        outputs[f"keras/random/{size}/mixed10"] = _part(network(images))
         if size == 75:
             order = [n for n in network.layers if isinstance(n, keras.layers.Conv2D)]
             built = _by_number(network, keras.layers.Conv2D)
             outputs["keras/layer_order"] = np.array([built.index(layer) for layer in order])
-            in_training = middle(pictures, training=True)
+            in_training = middle(images, training=True)
             last = _by_number(middle, keras.layers.BatchNormalization)[-1]
             outputs["keras/training/75/mixed2"] = _part(in_training)
             outputs["keras/training/75/mean"] = np.asarray(last.moving_mean)
             outputs["keras/training/75/var"] = np.asarray(last.moving_variance)
-        _set_keras(network, _trained(model_json))
-        unit = drawn_pictures(size, number).astype(np.float32) / 255
+        _set_keras(network, _trained(weights))
+        unit = drawn_images(size, number).astype(np.float32) / 255
         outputs[f"keras/trained/{size}/mixed2"] = _part(middle(unit))
         outputs[f"keras/trained/{size}/mixed10"] = _part(network(unit))
     return outputs
@@ -77,9 +76,9 @@ def torch_outputs() -> dict[str, np.ndarray]:
         network.Mixed_5d.register_forward_hook(lambda *got, maps=maps: maps.update(mixed2=got[2]))
         network.Mixed_7c.register_forward_hook(lambda *got, maps=maps: maps.update(mixed10=got[2]))
         for size, number in SIZES.items():
-            pictures = torch.tensor(drawn_pictures(size, number)).permute(0, 3, 1, 2) / 255
+            images = torch.tensor(drawn_images(size, number)).permute(0, 3, 1, 2) / 255
             with torch.no_grad():
-                network(scale(pictures) if name == "torchvision" else pictures * 2 - 1)
+                network(scale(images) if name == "torchvision" else images * 2 - 1)
             for block, output in maps.items():
                 outputs[f"torch/{name}/{size}/{block}"] = _part(output.permute(0, 2, 3, 1))
     return outputs
@@ -110,18 +109,13 @@ def _by_number(network, kind) -> list:
     return sorted((layer for layer in network.layers if isinstance(layer, kind)), key=number)
 
 
-def _trained(model_json: str):
-    """Draws from the files of a model of TensorFlow.js in 8 bits."""
-    folder = Path(model_json).parent
-    (group,) = json.loads(Path(model_json).read_text())["weightsManifest"]
-    data = b"".join((folder / name).read_bytes() for name in group["paths"])
-    arrays, position = {}, 0
-    for entry in group["weights"]:
-        numbers = np.frombuffer(data, np.uint8, int(np.prod(entry["shape"])), position)
-        position += numbers.size
-        code = entry["quantization"]
-        values = (numbers * code["scale"] + code["min"]).astype(np.float32)
-        arrays[entry["name"]] = values.reshape(entry["shape"])
+def _trained(weights: str):
+    """Draws from a file of Keras weights whose layers are named conv2d_1 to conv2d_94."""
+    import h5py
+
+    with h5py.File(weights) as file:
+        arrays = {f"{layer}/{name}": file[layer][f"{name}:0"][()] for layer in file
+                  for name in (key.removesuffix(":0") for key in file[layer])}  # fmt: skip
     names = {"bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
 
     def draw(number: int, leaf: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -132,7 +126,7 @@ def _trained(model_json: str):
     return draw
 
 
-def save_tensors(folder: Path) -> None:
+def save_tensors(directory: Path) -> None:
     import torch
 
     whole = torch.arange(24, dtype=torch.float32).reshape(4, 6)
@@ -148,8 +142,8 @@ def save_tensors(folder: Path) -> None:
         },
         "epoch": 3,
     }
-    torch.save(tensors, folder / "torch_zip.pth")
-    torch.save(tensors, folder / "torch_old.pth", _use_new_zipfile_serialization=False)
+    torch.save(tensors, directory / "torch_zip.pth")
+    torch.save(tensors, directory / "torch_old.pth", _use_new_zipfile_serialization=False)
 
 
 def _set_torch(network) -> list[str]:
@@ -179,7 +173,7 @@ def main(part: str, path: str, *rest: str) -> None:
         made = keras_outputs(*rest)
     else:
         made = torch_outputs()
-        save_tensors(Path(__file__).parents[1] / "published_weights")
+        save_tensors(Path(__file__).parents[1] / "captioning" / "weights")
     kept = {}
     if os.path.exists(path):
         with np.load(path) as arrays:

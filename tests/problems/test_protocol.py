@@ -32,8 +32,7 @@ def test_no_package_but_captioning_imports_captioning():
         if name.startswith("seq2seq_jax.captioning")
     }
 
-    # The command serves the image encoder alone; it imports the code when it runs.
-    assert {file for file, _ in found} == {"commands/fetch_weights.py"}
+    assert found == set()
 
 
 @pytest.mark.parametrize(

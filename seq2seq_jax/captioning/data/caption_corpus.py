@@ -1,4 +1,4 @@
-"""A corpus of pictures and captions: which pictures can be used, and their captions as ids."""
+"""A corpus of captioned images: the images that can be used, and their captions as ids."""
 
 import dataclasses
 import hashlib
@@ -22,14 +22,14 @@ Split = Callable[[str], Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class CheckedImages:
-    """The pictures that can be used.
+    """The images that can be used.
 
     Attributes:
-      examples: each with a caption or more, none empty.
-      read: pictures that were read.
-      broken: of those, what is wrong with each that was left out, one line each.
-      without_caption: of those, how many had none.
-      images_digest: names the content: the bytes of the examples' pictures, in their order.
+      examples: The images; each has at least one caption, and no caption is empty.
+      read: The number of images that were read.
+      broken: An error line for each of them that cannot be used and is skipped.
+      without_caption: The number of those that are left out because they have no caption.
+      images_digest: Identifies the bytes of the examples' images, in order.
     """
 
     examples: list[CaptionedImage]
@@ -41,26 +41,30 @@ class CheckedImages:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CaptionCorpus:
-    """M pictures with N captions: each picture with one of its captions is a training example.
+    """M images with N captions: an image with one of its captions is a training example.
 
     Attributes:
-      images: M pictures with their captions.
-      image_of: [N] int32, the picture of each caption.
-      targets: N rows START, words, END.
-      target_cut: captions that were longer than the longest row.
-      unknown: share of UNK among the words kept, 0 to 1.
-      digest: names the content, ids included.
+      images: M images with their captions.
+      image_of: [N] int32, the index of each caption's image.
+      targets: N rows: START, tokens, END.
+      truncated: The number of captions that were longer than the longest row.
+      oov_rate: The fraction of tokens that are out of the vocabulary, 0 to 1.
+      digest: Identifies the images and the ids.
     """
 
     images: list[CaptionedImage]
     image_of: np.ndarray
     targets: Ragged
-    target_cut: int
-    unknown: float
+    truncated: int
+    oov_rate: float
     digest: str
 
     def id_counts(self, vocabulary: Vocabulary) -> np.ndarray:
-        """[size of the vocabulary]: how often each id occurs behind START."""
+        """Return [vocabulary size], the number of occurrences of each id after START.
+
+        Args:
+          vocabulary: The vocabulary of the captions.
+        """
         counts = np.bincount(self.targets.ids, minlength=vocabulary.size)
         counts[vocabulary.sequence_start_id] = 0
         return counts
@@ -74,23 +78,24 @@ def check_images(
     *,
     on_error: str = "fail",
     max_pixels: int = MAX_PIXELS,
-    unpack: bool = False,
+    decode: bool = False,
     merge_same: bool = False,
     key: str = "input_pipeline_train.params",
 ) -> CheckedImages:
-    """Reads every picture once, in several threads, and sorts out what cannot be used.
+    """Read every image once, in several threads, and select those that can be used.
 
     Args:
-      on_error: "fail", or "skip": leave out what is broken, say so, and count it.
-      unpack: every picture is decoded; otherwise damage behind a file's head is met only when a
-        batch needs it. For small sets, and for those where every answer counts.
-      merge_same: examples whose pictures are the same, byte for byte, become one with the captions
-        of all: where a picture comes again with each of its captions.
-      key: where the data stand in the configuration, for error messages.
+      examples: The captioned images.
+      on_error: "fail", or "skip": leave out broken images, and log how many there are.
+      max_pixels: Larger images cannot be used.
+      decode: Whether to decode every image. Otherwise damage after the header of a file is found
+        only when a batch needs the image.
+      merge_same: Whether examples with the same image, byte for byte, become one example with all
+        their captions.
+      key: The dotted key of the data in the configuration, for errors.
 
     Raises:
-      UserError: no picture is left; or, with on_error "fail", what is wrong with the first one that
-        cannot be used.
+      UserError: No image is left; or `on_error` is "fail" and an image cannot be used.
     """
     kept: list[CaptionedImage] = []
     contents: dict[bytes, int] = {}
@@ -98,24 +103,23 @@ def check_images(
     read = without_caption = 0
     digest = hashlib.sha256()
 
-    def look_at(example: CaptionedImage) -> tuple[CaptionedImage, bytes, UserError | None]:
+    def check(example: CaptionedImage) -> tuple[CaptionedImage, bytes, UserError | None]:
         try:
             data = example.read()
-            (decode_image if unpack else check_image)(data, example.name, max_pixels=max_pixels)
+            (decode_image if decode else check_image)(data, example.name, max_pixels=max_pixels)
         except UserError as error:
             return example, b"", error
         return example, hashlib.sha256(data).digest(), None
 
-    with progress_count("looking at pictures") as show:
-        for example, content, error in prefetch(look_at, examples, buffer_size=64):
+    with progress_count("checking images") as show:
+        for example, content, error in prefetch(check, examples, buffer_size=64):
             read += 1
             show(read)
             if error is not None:
                 if on_error == "fail":
                     raise UserError(
                         error.where,
-                        f"{error.what}; mend or remove it, or pass over such pictures: "
-                        "on_error=skip",
+                        f"{error.what}; repair or remove it, or use on_error=skip",
                     )
                 broken.append(str(error))
                 continue
@@ -132,12 +136,12 @@ def check_images(
     if not kept:
         raise UserError(
             key,
-            f"no picture is left of the {read} that were read ({len(broken)} cannot be used, "
+            f"no image is left of the {read} that were read ({len(broken)} cannot be used, "
             f"{without_caption} have no caption)" + "".join(f"; {line}" for line in broken[:1]),
         )
     if broken:
         _log.warning(
-            "%s of %s pictures cannot be used and are passed over; the first: %s",
+            "%s of %s images cannot be used and are skipped; the first: %s",
             f"{len(broken):,}",
             f"{read:,}",
             broken[0],
@@ -148,28 +152,30 @@ def check_images(
 def make_caption_corpus(
     checked: CheckedImages, split: Split, vocabulary: Vocabulary, *, max_len: int
 ) -> CaptionCorpus:
-    """Encodes the captions.
+    """Encode the captions.
 
     Args:
-      split: a tokenizer's.
-      max_len: longest row, START and END included; what is longer is cut behind and so loses its
-        END.
+      checked: The images and their captions.
+      split: Splits a caption into tokens.
+      vocabulary: Numbers the tokens.
+      max_len: The length of the longest row, START and END included. Longer rows are truncated and
+        lose their END.
     """
     start, end = vocabulary.sequence_start_id, vocabulary.sequence_end_id
-    cut = 0
+    truncated = 0
 
     def rows() -> Iterator[list[int]]:
-        nonlocal cut
+        nonlocal truncated
         for example in checked.examples:
             for caption in example.captions:
                 row = [start, *vocabulary.encode(split(caption)), end]
-                cut += len(row) > max_len
+                truncated += len(row) > max_len
                 yield row[:max_len]
 
     targets = Ragged.from_rows(rows())
     counts = [len(example.captions) for example in checked.examples]
-    words = int(np.count_nonzero(targets.ids <= vocabulary.unk_id))
-    unknown = int(np.count_nonzero(targets.ids == vocabulary.unk_id))
+    tokens = int(np.count_nonzero(targets.ids <= vocabulary.unk_id))
+    oov = int(np.count_nonzero(targets.ids == vocabulary.unk_id))
     image_of = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     digest = hashlib.sha256(checked.images_digest.encode())
     for array in (targets.ids, targets.offsets, image_of):
@@ -178,7 +184,7 @@ def make_caption_corpus(
         images=checked.examples,
         image_of=image_of,
         targets=targets,
-        target_cut=cut,
-        unknown=unknown / max(words, 1),
+        truncated=truncated,
+        oov_rate=oov / max(tokens, 1),
         digest=digest.hexdigest()[:16],
     )

@@ -1,11 +1,11 @@
-"""Files that say which picture has which captions, in the forms that people have.
+"""Files of captions.
 
-  table     file name TAB caption, a row for each caption; as Flickr30k's, whose names end in #0, #1
+  table     file name, tab, caption; a row for each caption. Flickr30k has #0, #1 after the names
   COCO      JSON: `images` (id, file_name) and `annotations` (image_id, caption)
   Karpathy  JSON: `images` (filename, filepath, split, sentences of tokens or raw text); the splits
             of COCO and Flickr that the literature uses (Karpathy and Fei-Fei, arXiv:1412.2306)
 
-Which it is, is told by its content.
+The content decides which form it is.
 """
 
 import json
@@ -19,7 +19,7 @@ from seq2seq_jax.utils.errors import UserError
 
 
 class FileCaptions(NamedTuple):
-    """A picture by the name of its file, below the folder of pictures, and what is said of it."""
+    """The captions of an image file, whose name is relative to the directory of the images."""
 
     file: str
     captions: list[str]
@@ -28,21 +28,27 @@ class FileCaptions(NamedTuple):
 def read_captions(
     path: str, *, split: str = "", image_column: str = "", caption_column: str = ""
 ) -> list[FileCaptions]:
-    """Reads a file of captions; each picture once, in the order of their first appearance.
+    """Read a file of captions.
 
     Args:
-      split: of a Karpathy file; several as "train+restval". Empty: all of them.
-      image_column, caption_column: names in a table's first row. Empty: the first two columns, and
-        the first row is a header if it says `image`, `file` or the like.
+      path: The file.
+      split: A split of a Karpathy file, or several, as in "train+restval"; empty: all.
+      image_column: The name, in the first row of a table, of the column of file names. If both
+        column names are empty, the first two columns are read, and the first row is a header if it
+        starts with `image`, `file` or a similar name.
+      caption_column: The name of the column of captions.
+
+    Returns:
+      Each image once, in the order of first appearance.
 
     Raises:
-      UserError: the file cannot be read, is none of the forms, or has no such split or column.
+      UserError: The file cannot be read, has none of the forms, or no such split or column.
     """
     check_readable(path)
     if _is_json(path):
         return _read_json(path, split)
     if split:
-        raise UserError(path, f"a table has no splits, so there is no split {split!r}")
+        raise UserError(path, f"is a table, which has no splits; leave out split={split!r}")
     captions: dict[str, list[str]] = {}
     for file, caption in _table_rows(path, image_column, caption_column):
         captions.setdefault(file, []).append(caption)
@@ -56,7 +62,9 @@ def _is_json(path: str) -> bool:
     for line in read_lines(path):
         if line.strip():
             return line.lstrip().startswith("{")
-    raise UserError(path, "is empty; a caption file has a file name, a tab and a caption a line")
+    raise UserError(
+        path, "is empty; a caption file has a file name, a tab and a caption on each line"
+    )
 
 
 def _table_rows(path: str, image_column: str, caption_column: str) -> Iterator[tuple[str, str]]:
@@ -76,8 +84,8 @@ def _table_rows(path: str, image_column: str, caption_column: str) -> Iterator[t
         if len(row) <= max(columns):
             raise UserError(
                 f"{path}:{number}",
-                f"{len(row) - 1} tabs, but {max(columns)} stand before the last column that is "
-                "read: a row is a file name, a tab and a caption",
+                f"has {len(row) - 1} tabs, but needs {max(columns)} or more: a row is a file name,"
+                " a tab and a caption",
             )
         yield re.sub(r"#\d+$", "", row[columns[0]].strip()), row[columns[1]].strip()
 
@@ -86,20 +94,20 @@ def _column(path: str, number: int, header: list[str], name: str, default: int) 
     if not name:
         return default
     if name not in header:
-        raise UserError(f"{path}:{number}", f"no column {name!r}; there are {', '.join(header)}")
+        raise UserError(f"{path}:{number}", f"has no column {name!r}; valid: {', '.join(header)}")
     return header.index(name)
 
 
 def _read_json(path: str, split: str) -> list[FileCaptions]:
     try:
-        # The lines keep their numbers, for the error.
+        # Keep the line numbers for the error.
         content = json.loads("\n".join(read_lines(path)))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}", f"not JSON ({error.msg})") from error
     try:
         if "annotations" in content:
             if split:
-                what = f"COCO's captions have a file for each split, so there is no split {split!r}"
+                what = f"COCO has a file for each split; leave out split={split!r}"
                 raise UserError(path, what)
             return _coco(content)
         return _karpathy(content, split, path)
@@ -122,7 +130,7 @@ def _karpathy(content: dict[str, Any], split: str, path: str) -> list[FileCaptio
     wanted = set(split.split("+")) if split else None
     known = {image.get("split", "") for image in content["images"]}
     if wanted and not wanted <= known:
-        raise UserError(path, f"no split {split!r}; there are {', '.join(sorted(known))}")
+        raise UserError(path, f"has no split {split!r}; valid: {', '.join(sorted(known))}")
     return [
         FileCaptions(
             os.path.join(image.get("filepath", ""), image["filename"]),
@@ -137,5 +145,5 @@ def _karpathy(content: dict[str, Any], split: str, path: str) -> list[FileCaptio
 
 
 def _flat(caption: str) -> str:
-    """COCO's captions have a line feed here and there."""
+    """Join the lines of a caption; some of COCO's have line feeds."""
     return " ".join(caption.split())

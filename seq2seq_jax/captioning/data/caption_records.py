@@ -1,8 +1,8 @@
-"""Pictures with captions in record files: each record an encoded picture and one caption.
+"""Captioned images in record files: each record holds an encoded image and one caption.
 
 A record is a `tf.train.SequenceExample` as google/seq2seq reads it and as im2txt's script writes
-COCO: the picture in the context, the caption's ids and tokens in the feature lists. All three are
-also found on the other side, as they are in a plain `tf.train.Example`.
+COCO: the image in the context, the ids and tokens of the caption in the feature lists. A plain
+`tf.train.Example` with the same features is read too.
 """
 
 import os
@@ -29,14 +29,13 @@ FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 
 
 class CaptionRecord(NamedTuple):
-    """A picture and its caption.
+    """An image and its caption.
 
     Attributes:
       where: `FILE record N`, for errors.
-      image: an encoded picture, not looked at.
-      caption_ids: in the vocabulary of whoever wrote the file; empty if there are none.
-      caption_tokens: without the marks of begin and end that google/seq2seq and im2txt keep in
-        them.
+      image: The encoded image; it has not been checked.
+      caption_ids: Ids of the vocabulary that the file was written with; empty if there are none.
+      caption_tokens: The tokens, without the start and end tokens of google/seq2seq and im2txt.
     """
 
     where: str
@@ -46,31 +45,43 @@ class CaptionRecord(NamedTuple):
 
 
 def read_caption_records(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     image_field: str = "image/data",
     caption_ids_field: str = "image/caption_ids",
     caption_tokens_field: str = "image/caption",
 ) -> Iterator[CaptionRecord]:
-    """Yields the records of a file, TFRecord or array_record, in order.
+    """Yield the records of a file, TFRecord or array_record, in order.
+
+    Args:
+      path: The file.
+      image_field: The feature with the encoded image.
+      caption_ids_field: The feature with the ids of the caption; it may be missing.
+      caption_tokens_field: The feature with the tokens of the caption.
 
     Raises:
-      UserError: the file cannot be read; or (FILE record N) it is damaged, a feature other than the
-        ids is missing, or one is not what it should be.
+      UserError: The file cannot be read; or (FILE record N) it is damaged, or a feature is missing
+        or has the wrong type.
     """
     for record in read_records(path):
         yield _parse(record, image_field, caption_ids_field, caption_tokens_field)
 
 
 def read_captioned_images(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     image_field: str = "image/data",
     caption_ids_field: str = "image/caption_ids",
     caption_tokens_field: str = "image/caption",
 ) -> Iterator[CaptionedImage]:
-    """As `read_caption_records`, but without the pictures' bytes, which are read from the file
-    again when they are asked for; their tokens are joined by spaces.
+    """Yield the records of a file as captioned images, whose bytes are read again when needed.
 
-    The file must not be packed by gzip.
+    Args:
+      path: The file; it must not be compressed.
+      image_field: As in `read_caption_records`.
+      caption_ids_field: As in `read_caption_records`.
+      caption_tokens_field: As in `read_caption_records`; the tokens are joined by spaces.
+
+    Raises:
+      UserError: As in `read_caption_records`.
     """
     check_random_access(path)
     for record in read_records(path):
@@ -80,19 +91,21 @@ def read_captioned_images(
 
 
 def check_image_format(name: str, where: str) -> None:
-    """Raises UserError unless encoded pictures of that format can be read.
-
-    The name decides nothing else: what a picture is, is told by its bytes.
+    """Check that images of a format can be read. Their bytes, not the name, decide how.
 
     Args:
-      where: a dotted key, or `FILE record N`.
+      name: The name of the format.
+      where: The place of the name, for errors: a dotted key, or `FILE record N`.
+
+    Raises:
+      UserError: They cannot.
     """
     if name.lower() not in FORMATS:
-        why = "; raw pixels do not say how they lie" if name.lower() == "raw" else ""
-        raise UserError(where, f"image format {name!r}; there are {', '.join(FORMATS)}{why}")
+        why = "; raw pixels do not tell their layout" if name.lower() == "raw" else ""
+        raise UserError(where, f"unknown image format {name!r}; valid: {', '.join(FORMATS)}{why}")
 
 
-# google/seq2seq's records, and im2txt's, have them as first and last token.
+# The first and last token in the records of google/seq2seq and im2txt.
 _BEGIN = ("SEQUENCE_START", "<S>")
 _END = ("SEQUENCE_END", "</S>")
 
@@ -125,7 +138,7 @@ def _all_features(data: bytes, where: str) -> dict[str, Feature]:
 def _image(features: dict[str, Feature], field: str, where: str) -> bytes:
     images = feature_values(features, field, bytes, where)
     if len(images) != 1:
-        raise UserError(where, f"feature {field!r} must hold one picture; it holds {len(images)}")
+        raise UserError(where, f"feature {field!r} must hold one image; it holds {len(images)}")
     return images[0]
 
 

@@ -1,4 +1,4 @@
-"""One picture with what is said of it."""
+"""An image with its captions."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -8,12 +8,12 @@ from seq2seq_jax.captioning.data.images import MAX_PIXELS, read_image_file
 
 
 class CaptionedImage(NamedTuple):
-    """A picture, not read yet, and its captions.
+    """An image that has not been read yet, and its captions.
 
     Attributes:
-      name: says where it is, to people: a file, or `FILE record N`.
-      read: returns the bytes of the encoded picture, afresh at each call, from any thread.
-      captions: texts; several if several people described it, none if nobody did.
+      name: The place of the image, for errors and pages: a file, or `FILE record N`.
+      read: Returns the bytes of the encoded image; reads them at each call, from any thread.
+      captions: Texts; several if several people described the image, none if nobody did.
     """
 
     name: str
@@ -21,8 +21,14 @@ class CaptionedImage(NamedTuple):
     captions: list[str]
 
 
-def picture_file(
+def captioned_file(
     path: str, captions: Iterable[str] = (), *, max_pixels: int = MAX_PIXELS
 ) -> CaptionedImage:
-    """A file as a picture."""
+    """Return an image file with its captions.
+
+    Args:
+      path: The file; it is read later.
+      captions: Its captions.
+      max_pixels: The largest image that is accepted.
+    """
     return CaptionedImage(path, partial(read_image_file, path, max_pixels=max_pixels), [*captions])

@@ -1,4 +1,4 @@
-"""Pictures as pixels of one size, decoded when they are needed and kept if there is room."""
+"""Images as pixels of one size, decoded when they are needed, and kept if there is memory."""
 
 import logging
 import threading
@@ -14,10 +14,13 @@ _log = logging.getLogger(__name__)
 
 
 class DecodedImages:
-    """M pictures, each [height, width, 3] uint8.
+    """M images, each [height, width, 3] uint8.
 
     Attributes:
-      broken: indices of the pictures that were found broken and are passed over, so far.
+      batch_key: The key of such images in a batch.
+      shape: (height, width, 3).
+      digest: Identifies how the images are made.
+      broken: The indices of the images that were found broken and are skipped, so far.
     """
 
     batch_key = "image"
@@ -33,10 +36,15 @@ class DecodedImages:
         max_pixels: int = MAX_PIXELS,
         keep_bytes: int = 1 << 30,
     ):
-        """
+        """Decode nothing yet.
+
         Args:
-          on_error: "fail", or "skip": what is broken is passed over, with a line in the log.
-          keep_bytes: where all pictures fit into so much memory, each is decoded but once.
+          examples: The images.
+          height: The height in pixels to which they are resized.
+          width: The width in pixels to which they are resized.
+          on_error: "fail", or "skip": skip broken images, with a line in the log.
+          max_pixels: Larger images cannot be used.
+          keep_bytes: If all images fit into this much memory, each is decoded only once.
         """
         self._examples, self._on_error, self._max_pixels = examples, on_error, max_pixels
         self.shape: tuple[int, ...] = height, width, 3
@@ -50,10 +58,16 @@ class DecodedImages:
         return len(self._examples)
 
     def get(self, index: int) -> np.ndarray | None:
-        """[height, width, 3] uint8; None if it is broken and passed over. From any thread.
+        """Return an image, or None if it is broken and skipped. Threads may call this.
+
+        Args:
+          index: The index of the image.
+
+        Returns:
+          [height, width, 3] uint8.
 
         Raises:
-          UserError: it is broken, and on_error is "fail".
+          UserError: It is broken, and `on_error` is "fail".
         """
         image = self._kept.get(index)
         if image is not None or index in self.broken:
@@ -67,14 +81,14 @@ class DecodedImages:
         except UserError as error:
             if self._on_error == "fail":
                 raise
-            self._pass_over(index, error)
+            self._skip(index, error)
             return None
         if self._keep:
             self._kept[index] = image
         return image
 
-    def _pass_over(self, index: int, error: UserError) -> None:
+    def _skip(self, index: int, error: UserError) -> None:
         with self._lock:
             if index not in self.broken:
                 self.broken.add(index)
-                _log.warning("passed over, the %d. broken picture: %s", len(self.broken), error)
+                _log.warning("skipped broken image %d: %s", len(self.broken), error)

@@ -1,13 +1,13 @@
-"""What a frozen network makes of pictures, computed once and kept on disk.
+"""The features of images under a frozen network, computed once and cached on disk.
 
-A frozen network gives the same features for a picture in every epoch, and computing them is nearly
-all that captioning costs. So they are computed once, into one array that is mapped into memory:
+A frozen network computes the same features for an image in every epoch, and this is nearly the
+whole cost of captioning. So they are computed once, into an array that is mapped into memory:
 
-  DIGEST.npy   [M, cells, C], in the order of the pictures
-  DIGEST.json  the indices of pictures that are broken; their features are zeros
+  DIGEST.npy   [M, S, C], in the order of the images
+  DIGEST.json  the indices of broken images; their features are zeros
 
-DIGEST names everything that they depend on: the bytes of the pictures, their size, the network's
-weights and the block that was read.
+DIGEST identifies everything that they depend on: the bytes of the images, their size, the weights
+and the configuration of the network.
 """
 
 import hashlib
@@ -33,11 +33,15 @@ _FORMAT = 1
 
 
 class CachedFeatures:
-    """M pictures, each [cells, C].
+    """M images, each [S, C].
 
     Attributes:
-      features: [M, cells, C], mapped into memory.
-      broken: indices of the pictures that are passed over.
+      batch_key: The key of such images in a batch.
+      features: [M, S, C], mapped into memory.
+      broken: The indices of the images that are broken and skipped.
+      digest: Identifies how the features were made.
+      shape: (S, C).
+      dtype: The type of the features.
     """
 
     batch_key = "image_features"
@@ -51,7 +55,11 @@ class CachedFeatures:
         return len(self.features)
 
     def get(self, index: int) -> np.ndarray | None:
-        """[cells, C]; None if the picture is broken and passed over."""
+        """Return the features [S, C] of an image, or None if it is broken and skipped.
+
+        Args:
+          index: The index of the image.
+        """
         return None if index in self.broken else self.features[index]
 
 
@@ -61,46 +69,47 @@ def cached_features(
     *,
     images_digest: str,
     weights_digest: str,
-    block: str,
-    folder: str | os.PathLike,
+    network: str,
+    directory: str | os.PathLike[str],
     batch_size: int = 32,
     dtype: str = "float32",
 ) -> CachedFeatures:
-    """Finds the features of pictures, or computes them.
+    """Find the features of images in the cache, or compute and store them.
 
-    A computation that is killed leaves nothing that is found later; two at once do not harm each
-    other.
+    A computation that is killed leaves no file that is found later, and two processes can compute
+    the same features at the same time.
 
     Args:
-      compute: [batch_size, H, W, 3] uint8 to [batch_size, cells, C]; the same for a picture
-        whatever else is in the batch. The last batch is filled up with zeros.
-      images: M of them.
-      images_digest: of the bytes of these pictures.
-      weights_digest: of the network's weights, and of whatever else its outputs depend on.
-      block: the layer that is read.
-      folder: where features are kept; made if it is missing.
-      dtype: "float32", or "float16" for half the room.
+      compute: Maps [batch_size, H, W, 3] uint8 to [batch_size, S, C]. The features of an image must
+        not depend on the rest of the batch; the last batch is padded with zeros.
+      images: M images.
+      images_digest: A digest of the bytes of these images.
+      weights_digest: A digest of the weights of the network.
+      network: A text that identifies the network.
+      directory: The directory of the cache; it is created if it is missing.
+      batch_size: The number of images that are computed together.
+      dtype: "float32", or "float16" for half the space.
 
     Raises:
-      UserError: a picture is broken, and `images` does not pass over such ones.
+      UserError: An image is broken, and `images` does not skip such images.
     """
-    parts = [_FORMAT, images_digest, weights_digest, block, images.digest, dtype]
+    parts = [_FORMAT, images_digest, weights_digest, network, images.digest, dtype]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-    path = Path(folder) / f"{digest}.npy"
+    path = Path(directory) / f"{digest}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(path)
         part = path.with_name(f"{digest}.{socket.gethostname()}.{os.getpid()}.part")
         try:
             _compute(compute, images, part, batch_size, dtype)
-            # First what is wrong, then the features, whose name says that all is there.
+            # The features last: where their file exists, all is there.
             atomic_write(path.with_suffix(".json"), json.dumps(sorted(images.broken)).encode())
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
     broken = set(json.loads(path.with_suffix(".json").read_text()))
     for index in sorted(broken):
-        images.get(index)  # says what is wrong with it, or fails, as when it was computed
+        images.get(index)  # Log or raise the error, as when the features were computed.
     return CachedFeatures(np.load(path, mmap_mode="r"), broken, digest)
 
 
@@ -124,11 +133,11 @@ def _compute(
             end = min(start + batch_size, len(images))
             features[start:end] = computed[: end - start]
             show(end)
-    assert features is not None, "no pictures"
+    assert features is not None, "no images"
     features[sorted(images.broken)] = 0
     features.flush()
     _log.info(
-        "computed the features of %s pictures in %.0f s, %s MB",
+        "computed the features of %s images in %.0f s, %s MB",
         f"{len(images):,}",
         time.monotonic() - started,
         f"{features.nbytes / 1e6:,.0f}",
@@ -136,9 +145,9 @@ def _compute(
 
 
 def _clear_abandoned(path: Path) -> None:
-    """Removes what computations of the same features left that were killed on this machine."""
+    """Remove partial files of computations that were killed on this host."""
     for part in path.parent.glob(f"{path.stem}.{socket.gethostname()}.*.part"):
         try:
-            os.kill(int(part.suffixes[-2][1:]), 0)  # asks whether the process lives
+            os.kill(int(part.suffixes[-2][1:]), 0)  # Raises if there is no such process.
         except ProcessLookupError:
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Pictures with captions: TFRecord files, a folder with a file of captions, or TFDS."""
+"""The input pipeline of captioned images: TFRecord files, files of captions, or TFDS."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from seq2seq_jax.captioning.data.caption_files import read_captions
 from seq2seq_jax.captioning.data.caption_records import check_image_format, read_captioned_images
-from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, picture_file
+from seq2seq_jax.captioning.data.captioned_image import CaptionedImage, captioned_file
 from seq2seq_jax.captioning.data.images import MAX_PIXELS
 from seq2seq_jax.captioning.data.tfds_captions import TFDSCaptions
 from seq2seq_jax.data.batches import prefetch
@@ -22,15 +22,14 @@ ON_ERROR = ("fail", "skip")
 
 
 class ImageCaptioningInputPipeline:
-    """Yields pictures with their captions; no pixel is unpacked here.
+    """Yields captioned images; no pixel is decoded here.
 
-    Pictures come from one of three places, whichever is named:
+    One of three parameters says where they come from:
 
-      files               TFRecord files of SequenceExamples: an encoded picture, one caption;
-                          a picture with several captions has several records, and comes as
-                          often (`pictures_repeat`)
-      captions, image_dir a file of captions (see `caption_files`) and the folder of its pictures
-      name                a data set of tensorflow-datasets, `coco_captions` say
+      files      TFRecord files of SequenceExamples: an encoded image and one caption. An image with
+                 several captions has several records and is yielded for each (`images_repeat`).
+      captions   a file of captions (see `caption_files`) of the images in `image_dir`
+      name       a dataset of tensorflow-datasets, such as `coco_captions`
     """
 
     common_parameters = InputPipelineConfig
@@ -38,74 +37,80 @@ class ImageCaptioningInputPipeline:
 
     def __init__(
         self,
-        files: Annotated[str, FILES, "TFRecord files."] = "",
-        image_field: Annotated[str, NON_EMPTY, "Feature that holds the image."] = "image/data",
-        image_format: Annotated[str, NON_EMPTY, "Format of the images."] = "jpg",
+        files: Annotated[str, FILES, "TFRecord or array_record files, not compressed."] = "",
+        image_field: Annotated[str, NON_EMPTY, "Feature with the encoded image."] = "image/data",
+        image_format: Annotated[
+            str, NON_EMPTY, "Format of the images; their bytes decide how they are read."
+        ] = "jpg",
         caption_ids_field: Annotated[
-            str, NON_EMPTY, "Feature with the token ids."
+            str, NON_EMPTY, "Feature with the token ids; it is checked, and not used."
         ] = "image/caption_ids",
         caption_tokens_field: Annotated[
             str, NON_EMPTY, "Feature with the tokens."
         ] = "image/caption",
         captions: Annotated[
-            str,
-            "File of captions: a table, or JSON of COCO or of Karpathy's splits; not for files.",
+            str, "File of captions: a table, or JSON of COCO or of Karpathy's splits."
         ] = "",
-        image_dir: Annotated[str, "Folder of the pictures that captions names."] = "",
-        image_column: Annotated[str, "Column of a table with the pictures; empty: the first."] = "",
+        image_dir: Annotated[str, "Directory of the images that captions names."] = "",
+        image_column: Annotated[
+            str, "Column of a table with the image files; empty: the first."
+        ] = "",
         caption_column: Annotated[
             str, "Column of a table with the captions; empty: the second."
         ] = "",
         name: Annotated[str, "Dataset of tensorflow-datasets, as in coco_captions."] = "",
-        split: Annotated[str, "Of the dataset, or of Karpathy's JSON; empty: train, or all."] = "",
+        split: Annotated[
+            str, "Split of the dataset or of Karpathy's JSON; empty: train, or all."
+        ] = "",
         data_dir: Annotated[
-            str, "Where it was prepared; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
+            str, "Directory of the datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
         ] = "",
         on_error: Annotated[
             str,
             one_of(*ON_ERROR),
-            "A picture that cannot be used is an error, or is left out and counted.",
+            "What happens if an image cannot be used: fail, or skip, which leaves it out.",
         ] = "fail",
-        max_pixels: Annotated[int, at_least(1), "Larger pictures cannot be used."] = MAX_PIXELS,
+        max_pixels: Annotated[int, at_least(1), "Larger images cannot be used."] = MAX_PIXELS,
         *,
         key: str,
     ):
-        """
+        """Check the files; the images are read later.
+
         Args:
-          files: names separated by commas, of TFRecord or array_record files that gzip has not
-            packed.
-          image_field: where a record's context keeps the picture's bytes.
-          image_format: "jpg", "png" or the like. It decides nothing, as pictures tell their format.
-          caption_ids_field, caption_tokens_field: where a record's feature lists keep the caption;
-            the tokens are read, the ids belong to the vocabulary of whoever wrote the file.
-          image_dir, captions: the folder, and the file of captions.
-          image_column, caption_column: of a table that names its columns.
-          name, split, data_dir: of a data set of tensorflow-datasets that is prepared in data_dir;
-            split also of a Karpathy file ("train+restval").
-          on_error: what becomes of a picture that is missing, broken or too large: "fail", or
-            "skip", which leaves it out and counts it.
-          max_pixels: larger pictures are refused.
-          key: where these parameters stand in the configuration, for error messages.
+          files: Names of record files, separated by commas.
+          image_field: Where a record keeps the bytes of the image.
+          image_format: "jpg", "png" or another known format.
+          caption_ids_field: Where a record keeps the ids of the caption.
+          caption_tokens_field: Where a record keeps the tokens of the caption.
+          captions: The file of captions.
+          image_dir: The directory of the images.
+          image_column: The name of the column of image files.
+          caption_column: The name of the column of captions.
+          name: The dataset.
+          split: The split, as in "train+restval" for Karpathy's JSON.
+          data_dir: The directory of the datasets.
+          on_error: "fail" or "skip".
+          max_pixels: The largest image that can be used.
+          key: The dotted key of these parameters in the configuration, for errors.
 
         Raises:
-          UserError: no source or several, a file that is missing, or (at the iteration) what is
-            wrong in it.
+          UserError: No source or several are given, or a file is missing. Iterating raises for what
+            is wrong in a file.
         """
-        places = {"files": files, "captions": captions, "name": name}
-        given = [place for place, value in places.items() if value]
+        sources = {"files": files, "captions": captions, "name": name}
+        given = [source for source, value in sources.items() if value]
         if len(given) != 1:
             raise UserError(
                 f"{key}.{given[1] if given else 'captions'}",
-                f"{' and '.join(given) or 'nothing'} given; name one of files (TFRecord), "
-                "captions with image_dir, or name (tensorflow-datasets)",
+                f"{' and '.join(given) or 'nothing'} given; use one of files (TFRecord), captions"
+                " with image_dir, or name (tensorflow-datasets)",
             )
         if on_error not in ON_ERROR:
-            raise UserError(f"{key}.on_error", f"{on_error!r} is neither fail nor skip")
+            raise UserError(f"{key}.on_error", f"must be fail or skip; got {on_error!r}")
         self.on_error, self.max_pixels, self.key = on_error, max_pixels, key
-        self.pictures_repeat = bool(files)
+        self.images_repeat = bool(files)
         self._examples: Callable[[], Iterator[CaptionedImage]]
         if files:
-            # Kept from google/seq2seq; what a picture is, is told by its bytes.
             check_image_format(image_format, f"{key}.image_format")
             names = split_file_names(files)
             for file in names:
@@ -117,9 +122,9 @@ class ImageCaptioningInputPipeline:
             captions, image_dir = os.path.expanduser(captions), os.path.expanduser(image_dir)
             check_readable(captions)
             if not os.path.isdir(image_dir or "."):
-                raise UserError(f"{key}.image_dir", f"{image_dir} is not a folder")
+                raise UserError(f"{key}.image_dir", f"{image_dir} is not a directory")
             self._examples = partial(
-                _folder_examples,
+                _directory_examples,
                 captions,
                 image_dir,
                 split,
@@ -134,7 +139,7 @@ class ImageCaptioningInputPipeline:
         return self._examples()
 
     def content_digest(self) -> str:
-        """Of the captions, and of the bytes of all pictures, which are read for it."""
+        """Return a digest of the captions and of the bytes of all images, which are read."""
         digest = hashlib.sha256()
         for part in prefetch(_digest, self, buffer_size=64):
             digest.update(part)
@@ -144,7 +149,7 @@ class ImageCaptioningInputPipeline:
 def _digest(example: CaptionedImage) -> bytes:
     try:
         data = example.read()
-    except UserError as error:  # told when the picture is needed; on_error says what then
+    except UserError as error:  # It is raised again when the image is needed.
         data = str(error).encode()
     return hashlib.sha256(repr((example.captions, hashlib.sha256(data).digest())).encode()).digest()
 
@@ -156,7 +161,7 @@ def _record_examples(
         yield from read_captioned_images(file, image_field, caption_ids_field, caption_tokens_field)
 
 
-def _folder_examples(
+def _directory_examples(
     captions: str,
     image_dir: str,
     split: str,
@@ -164,9 +169,9 @@ def _folder_examples(
     caption_column: str,
     max_pixels: int,
 ) -> Iterator[CaptionedImage]:
-    pictures = read_captions(
+    files = read_captions(
         captions, split=split, image_column=image_column, caption_column=caption_column
     )
-    for picture in pictures:
-        path = os.path.join(image_dir, picture.file)
-        yield picture_file(path, picture.captions, max_pixels=max_pixels)
+    for file in files:
+        path = os.path.join(image_dir, file.file)
+        yield captioned_file(path, file.captions, max_pixels=max_pixels)

@@ -1,5 +1,7 @@
-"""Captioned pictures that tensorflow-datasets has prepared, without TensorFlow: `coco_captions`,
-and what has its form."""
+"""Captioned images that tensorflow-datasets has prepared, such as `coco_captions`.
+
+They are read without TensorFlow.
+"""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -13,22 +15,23 @@ from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file
 from seq2seq_jax.utils.errors import UserError
 
 CAPTION_FEATURES = ("captions/text", "captions", "caption")
-"""Where data sets keep captions: `coco_captions` has the first."""
+"""The features in which datasets keep captions; `coco_captions` has the first."""
 
 
 class TFDSCaptions:
-    """Called, it yields the examples of one split, in the order in which they were prepared."""
+    """A function that yields the examples of one split in the order of their files."""
 
     def __init__(self, name: str, split: str, data_dir: str, key: str):
-        """
+        """Find the files of the split.
+
         Args:
-          name: of the data set, with its configuration and version if it has several.
-          split: as tensorflow-datasets writes it: "train", "train[:1%]".
-          data_dir: where it was prepared; empty: tensorflow-datasets' own folder.
-          key: where these parameters stand in the configuration, for error messages.
+          name: The dataset, with its configuration and version if it has several.
+          split: The split as tensorflow-datasets writes it: "train", "train[:1%]".
+          data_dir: The directory of the datasets; empty: that of tensorflow-datasets.
+          key: The dotted key of these parameters in the configuration, for errors.
 
         Raises:
-          UserError: the data set is not prepared there, or has no such split, no feature `image` or
+          UserError: The dataset is not prepared there, or has no such split, no feature `image` or
             no captions.
         """
         info = load_dataset_info(name, data_dir, f"{key}.name")
@@ -46,7 +49,7 @@ class TFDSCaptions:
             check_random_access(file.filename)
 
     def __call__(self) -> Iterator[CaptionedImage]:
-        """Raises UserError (FILE record N) at a record that is damaged."""
+        """Yield the examples; raise UserError (FILE record N) at a damaged record."""
         for file in self._files:
             for record in islice(read_records(file.filename), file.skip, file.skip + file.take):
                 features = parse_example(record.data, record.where)

@@ -1,1 +1,1 @@
-"""Weights of image encoders that others have trained: fetched, read, and checked against ours."""
+"""Pretrained weights of image encoders: fetching, reading, and checking that they fit."""

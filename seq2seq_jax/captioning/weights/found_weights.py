@@ -1,4 +1,4 @@
-"""What was found in a file of weights of InceptionV3, whatever its format."""
+"""The content of a file of InceptionV3 weights, independent of its format."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 Key = tuple[str, str, str]
-"""Block, convolution (`models.inception_v3.convolutions`) and leaf: `kernel` [h, w, C, D], and of
-batch norm `bias`, `scale`, `mean` and `var`, [D] each."""
+"""Block, convolution (see `inception_blocks.convolutions`) and leaf: `kernel` [h, w, C, D], and of
+batch normalization `bias`, `scale`, `mean` and `var`, [D] each."""
 
 
 class Named(NamedTuple):
@@ -21,13 +21,13 @@ class FoundWeights(NamedTuple):
     """The arrays of a file.
 
     Attributes:
-      arrays: those of the network's blocks.
-      expected_name: how the file would have called what it lacks.
-      unexpected: names in it that look like the network's, and are not.
-      passed_over: names of what the network has no use for: a classifier, say.
+      arrays: The arrays of the network's blocks.
+      expected_name: Returns the name that an array would have in the file.
+      unexpected: Names that look like the network's, but that it does not have.
+      ignored: Names of arrays that the network does not need, such as a classifier's.
     """
 
     arrays: dict[Key, Named]
     expected_name: Callable[[Key], str]
     unexpected: list[str]
-    passed_over: list[str]
+    ignored: list[str]

@@ -1,4 +1,4 @@
-"""Trained weights for InceptionV3, from files of Keras, torchvision, timm and TensorFlow.js."""
+"""Pretrained weights for InceptionV3, from files of Keras, torchvision and timm."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.captioning.weights import keras_inception, tfjs_inception, torch_inception
+from seq2seq_jax.captioning.weights import keras_inception, torch_inception
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights
 from seq2seq_jax.utils.errors import UserError
 
@@ -20,13 +20,13 @@ _log = logging.getLogger(__name__)
 
 
 class InceptionWeights(NamedTuple):
-    """What a file of weights holds, and how the network has to be built for it.
+    """The content of a file of weights, and how the network has to be built for it.
 
     Attributes:
-      path: of the file.
-      found: its arrays.
-      settings: arguments of InceptionV3Encoder with which it computes what the network of that file
-        computed: `scaling`, `pools_count_padding`, `batch_norm_scale`.
+      path: The file.
+      found: Its arrays.
+      settings: The arguments of InceptionV3Encoder with which it computes the same as the network
+        of the file: `scaling`, `pools_count_padding`, `batch_norm_scale`.
     """
 
     path: str
@@ -34,39 +34,36 @@ class InceptionWeights(NamedTuple):
     settings: dict[str, Any]
 
 
-def read_inception_weights(path: str | os.PathLike, scaling: str = "") -> InceptionWeights:
-    """The weights in a file: `.h5`, `.weights.h5` or `.keras` of Keras, `.safetensors`, `.pth` or
-    `.pt` of torchvision or timm, or the `model.json` of a layers model of TensorFlow.js.
+def read_inception_weights(path: str | os.PathLike[str], scaling: str = "") -> InceptionWeights:
+    """Read a file of weights.
 
-    The average pools of torchvision and timm count the padding, and their batch norm has a scale.
-    All are taken to expect images as "inception" scales them; those of timm's `gluon_in1k` and of
-    networks that were trained by torchvision's scripts expect "imagenet".
+    The average pools of torchvision and timm count the padding, and their batch normalization has a
+    scale. All weights are assumed to expect the scaling "inception"; those of timm's `gluon_in1k`,
+    and of networks that were trained by torchvision's scripts, expect "imagenet".
 
     Args:
-      scaling: takes the place of what the file is taken to expect, if it is not empty.
+      path: `.h5`, `.weights.h5` or `.keras` of Keras, or `.safetensors`, `.pth` or `.pt` of
+        torchvision or timm.
+      scaling: If it is not empty, the scaling that the weights expect.
 
     Raises:
-      UserError: there is no such file, it cannot be read, or it is of another kind.
+      UserError: There is no such file, it cannot be read, or it is of another kind.
     """
     path = os.fspath(path)
     if not os.path.exists(path):
         raise UserError(path, "there is no such file of weights")
-    expected = "inception"
     if path.endswith((".h5", ".hdf5", ".keras")):
         found, counts_padding = keras_inception.read(path), False
     elif path.endswith((".safetensors", ".pth", ".pt")):
         found, counts_padding = torch_inception.read(path), True
-    elif path.endswith(".json"):
-        found, counts_padding = tfjs_inception.read(path), False
-        expected = tfjs_inception.scaling(path) or expected
     else:
         raise UserError(
             path,
-            "weights are .h5, .weights.h5 or .keras files of Keras, .safetensors, .pth or .pt files"
-            " of torchvision or timm, or the model.json of a model of TensorFlow.js",
+            "must be a .h5, .weights.h5 or .keras file of Keras, or a .safetensors, .pth or .pt"
+            " file of torchvision or timm",
         )
     settings = {
-        "scaling": scaling or expected,
+        "scaling": scaling or "inception",
         "pools_count_padding": counts_padding,
         "batch_norm_scale": any(leaf == "scale" for _, _, leaf in found.arrays),
     }
@@ -76,12 +73,21 @@ def read_inception_weights(path: str | os.PathLike, scaling: str = "") -> Incept
 def inception_variables(
     encoder: InceptionV3Encoder, weights: InceptionWeights
 ) -> dict[str, Mapping[str, Any]]:
-    """The encoder's variables (`params`, `frozen`, `batch_stats`; those that it has) with these
-    weights. Weights of later blocks and of a classifier are passed over, with a line in the log.
+    """Return the encoder's variables with these weights.
+
+    Weights of later blocks and of a classifier are ignored, with a line in the log.
+
+    Args:
+      encoder: The encoder.
+      weights: The weights.
+
+    Returns:
+      The variables of the network by collection: `params`, `frozen` and `batch_stats`, as far as
+      the encoder has them.
 
     Raises:
-      UserError: the encoder is not built as `weights.settings` say, or something is missing,
-        unexpected or of another shape; the message lists all of it.
+      UserError: The encoder is not built as `weights.settings` say, or arrays are missing,
+        unexpected or of another shape; the message lists them.
     """
     for name in ("pools_count_padding", "batch_norm_scale"):
         if getattr(encoder, name) != weights.settings[name]:
@@ -96,31 +102,30 @@ def inception_variables(
     # A path is (collection, "network", block, convolution, leaf).
     missing = [path[-3:] for path in shapes if path[-3:] not in arrays]
     wrong = [
-        f"{arrays[path[-3:]].name} {_by(arrays[path[-3:]].value.shape)}, not {_by(shape.shape)}"
+        f"{arrays[path[-3:]].name} {_format_shape(arrays[path[-3:]].value.shape)},"
+        f" not {_format_shape(shape.shape)}"
         for path, shape in shapes.items()
         if path[-3:] in arrays and arrays[path[-3:]].value.shape != shape.shape
     ]
     problems = [
-        *_listed("missing", [weights.found.expected_name(key) for key in missing]),
-        *_listed("of another shape", wrong),
-        *_listed("unexpected", weights.found.unexpected),
+        *_list("missing", [weights.found.expected_name(key) for key in missing]),
+        *_list("of another shape", wrong),
+        *_list("unexpected", weights.found.unexpected),
     ]
     if problems:
         raise UserError(weights.path, f"weights do not fit InceptionV3; {'; '.join(problems)}")
-    if weights.found.passed_over:
-        parts = {re.split("[./]", name)[0] for name in weights.found.passed_over}
-        _log.info("%s: %s", weights.path, _listed("passed over", sorted(parts))[0])
-    return unflatten_dict(
-        {path: arrays[path[-3:]].value.astype(np.float32) for path in shapes}  # halves, say
-    )
+    if weights.found.ignored:
+        parts = {re.split("[./]", name)[0] for name in weights.found.ignored}
+        _log.info("%s: %s", weights.path, _list("ignored", sorted(parts))[0])
+    return unflatten_dict({path: arrays[path[-3:]].value.astype(np.float32) for path in shapes})
 
 
-def _listed(what: str, names: list[str], most: int = 8) -> list[str]:
+def _list(what: str, names: list[str], most: int = 8) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return [f"{what}: {', '.join(names[:most])}{more}"]
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"

@@ -1,8 +1,8 @@
 """InceptionV3 as Keras saves it.
 
 Keras names layers by their class and the number of layers of this class before them: `conv2d`,
-`conv2d_1`, or, where another network was built before, `conv2d_94`, `conv2d_95`. The order of the
-numbers is that in which the network is built, and it is built in the order of our table.
+`conv2d_1`, or, if another network was built before, `conv2d_94`, `conv2d_95`. The numbers follow
+the order in which the network is built, which is the order of `inception_blocks.BLOCKS`.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_jax.captioning.models.inception_v3 import BLOCKS, Branch, Conv, Fork, convolutions
+from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, Branch, Conv, Fork, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.utils.errors import UserError
 
@@ -27,7 +27,7 @@ _LEAVES = {
     ("batch_normalization", "moving_mean"): "mean",
     ("batch_normalization", "moving_variance"): "var",
 }
-# What Keras 3 numbers and does not name, by the class of the layer and how many there are.
+# The variables of a layer, which Keras 3 numbers, by the class of the layer and their number.
 _NUMBERED = {
     ("conv2d", 1): ("kernel",),
     ("conv2d", 2): ("kernel", "bias"),
@@ -38,27 +38,27 @@ _LAYER = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?$")
 
 
 def read(path: str) -> FoundWeights:
-    """The weights in a `.h5`, `.weights.h5` or `.keras` file, of the network by itself or as a part
-    of another.
+    """Read a file in which the network is alone or a part of another.
+
+    Args:
+      path: A `.h5`, `.weights.h5` or `.keras` file.
 
     Raises:
-      UserError: it cannot be read, or h5py is not installed.
+      UserError: It cannot be read, or h5py is not installed.
     """
     try:
         import h5py
     except ImportError as error:
-        raise UserError(
-            path, "files of Keras need h5py, which pip install 'seq2seq-jax[images]' installs"
-        ) from error
+        raise UserError(path, "needs h5py: pip install 'seq2seq-jax[images]'") from error
     try:
         with h5py.File(_weights_file(path), "r") as file:
-            return from_named_variables(_variables(file))
+            return _find_weights(_variables(file))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(path, f"is no readable file of Keras: {error}") from error
+        raise UserError(path, f"cannot be read as a file of Keras: {error}") from error
 
 
-def from_named_variables(variables: Variables) -> FoundWeights:
-    """From arrays named `LAYER/VARIABLE`: `conv2d_7/kernel`, `batch_normalization_7/beta`."""
+def _find_weights(variables: Variables) -> FoundWeights:
+    """Find the network's among arrays named `LAYER/VARIABLE`, such as `conv2d_7/kernel`."""
     numbers: dict[str, set[int]] = {"conv2d": set(), "batch_normalization": set()}
     for name in variables:
         if layer := _layer(name):
@@ -69,18 +69,18 @@ def from_named_variables(variables: Variables) -> FoundWeights:
     }
     keys = list(convolutions("mixed10"))
     arrays: dict[Key, Named] = {}
-    unexpected, passed_over = [], []
+    unexpected, ignored = [], []
     for name, value in variables.items():
         layer = _layer(name)
         if layer is None or rank[layer[0]][layer[1]] >= len(keys):
-            passed_over.append(name)
+            ignored.append(name)
             continue
         leaf = _LEAVES.get((layer[0], name.rsplit("/", 1)[1]))
         if leaf is None:
             unexpected.append(name)
         else:
             arrays[(*keys[rank[layer[0]][layer[1]]], leaf)] = Named(name, value)
-    return FoundWeights(arrays, _expected_name, unexpected, passed_over)
+    return FoundWeights(arrays, _expected_name, unexpected, ignored)
 
 
 def _expected_name(key: Key) -> str:
@@ -90,12 +90,12 @@ def _expected_name(key: Key) -> str:
 
 
 def _layer(name: str) -> tuple[str, int] | None:
-    """The kind and the number of the layer that an array `LAYER/VARIABLE` is of."""
+    """Return the kind and the number of the layer of an array `LAYER/VARIABLE`."""
     match = _LAYER.match(name.rsplit("/", 1)[0])
     return (match[1], int(match[2] or 0)) if match else None
 
 
-def _weights_file(path: str) -> str | os.PathLike | io.BytesIO:
+def _weights_file(path: str) -> str | os.PathLike[str] | io.BytesIO:
     if not path.endswith(".keras"):
         return path
     with zipfile.ZipFile(path) as archive:
@@ -103,7 +103,7 @@ def _weights_file(path: str) -> str | os.PathLike | io.BytesIO:
 
 
 def _variables(file: Any) -> dict[str, np.ndarray]:
-    """All arrays as `LAYER/VARIABLE`; `file` is an h5py.File."""
+    """Return all arrays of an h5py.File as `LAYER/VARIABLE`."""
     paths: list[str] = []
     file.visititems(lambda path, item: paths.append(path) if hasattr(item, "shape") else None)
     variables = {}
@@ -118,27 +118,29 @@ def _variables(file: Any) -> dict[str, np.ndarray]:
             layer = group.attrs.get("name")
             if layer is None:
                 layer, has_names = parts[-3], False
-        else:  # before: .../conv2d_7/kernel:0
+        else:  # Keras 2: .../conv2d_7/kernel:0
             layer, variable = parts[-2:] if len(parts) > 1 else ("", parts[-1])
         variables[f"{layer}/{variable}"] = file[path][()]
-    return variables if has_names else _in_order_of_building(variables)
+    return variables if has_names else _in_build_order(variables)
 
 
-def _in_order_of_building(variables: Variables) -> dict[str, np.ndarray]:
-    """The first versions of Keras 3 did not store the names of layers: their numbers are places in
-    the order of the model's layers, which is by their distance from its end."""
-    by_place = _places()
+def _in_build_order(variables: Variables) -> dict[str, np.ndarray]:
+    """Rename arrays of the first versions of Keras 3, which do not store the names of layers.
+
+    They number layers in the order of the model's layers, by their distance from its end.
+    """
+    order = _layer_order()
     renamed = {}
     for name, value in variables.items():
         layer = _layer(name)
-        if layer and layer[1] < len(by_place):
-            name = f"{layer[0]}_{by_place[layer[1]]}/{name.rsplit('/', 1)[1]}"
+        if layer and layer[1] < len(order):
+            name = f"{layer[0]}_{order[layer[1]]}/{name.rsplit('/', 1)[1]}"
         renamed[name] = value
     return renamed
 
 
-def _places() -> list[int]:
-    """For each place in the order of the model's layers which convolution stands there."""
+def _layer_order() -> list[int]:
+    """Return the numbers of the convolutions in the order of the model's layers."""
     distances = [
         (-i, distance)
         for i, block in enumerate(BLOCKS.values())
@@ -149,12 +151,12 @@ def _places() -> list[int]:
 
 
 def _distances(branch: Branch) -> list[int]:
-    """For each convolution of a branch how many layers there are from it to the block's end."""
+    """Return the number of layers from each convolution of a branch to the end of the block."""
     distances: list[int] = []
     distance = 0
     for step in reversed(branch):
         if isinstance(step, Fork):
-            distance += 4  # the convolution, batch norm, ReLU, and what joins the results
+            distance += 4  # The convolution, batch normalization, ReLU, and the concatenation.
             distances += [distance] * len(step.convs)
         elif isinstance(step, Conv):
             distance += 3

@@ -1,8 +1,8 @@
-"""Reading what `torch.save` wrote, without torch, and safely.
+"""Reading files of `torch.save` without torch, and safely.
 
-Such a file is a pickle: a small program that rebuilds objects by calling whatever functions it
-names, so that `pickle.load` on a stranger's file runs the stranger's code. Here a file may name
-nothing but what rebuilds tensors in dicts, lists and numbers; at any other name reading stops.
+Such a file is a pickle: a program that rebuilds objects by calling the functions that it names, so
+`pickle.load` runs arbitrary code of whoever wrote the file. This reader only allows the functions
+that rebuild tensors, and refuses a file that names any other.
 """
 
 import collections
@@ -30,11 +30,11 @@ _DTYPES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-_OLD_MAGIC = 0x1950A86A20F9469CFC6C  # the first object in files of torch before 1.6
+_OLD_MAGIC = 0x1950A86A20F9469CFC6C  # The first object in files of torch before 1.6.
 
 
 class _Storage(NamedTuple):
-    """Numbers that lie elsewhere in the file."""
+    """A reference to numbers elsewhere in the file."""
 
     key: str
     dtype: np.dtype
@@ -42,7 +42,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor(NamedTuple):
-    """A view of a storage; offset and strides count its elements."""
+    """A view of a storage; offset and strides are in elements."""
 
     storage: _Storage
     offset: int
@@ -51,10 +51,13 @@ class _Tensor(NamedTuple):
 
 
 def read_torch_file(path: str) -> Any:
-    """What was saved, with arrays in the place of tensors.
+    """Return the saved object, with arrays instead of tensors.
+
+    Args:
+      path: A file that `torch.save` wrote.
 
     Raises:
-      UserError: no such file, a damaged one, or one that names something else than tensors.
+      UserError: There is no such file, it is damaged, or it contains more than tensors.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -64,11 +67,11 @@ def read_torch_file(path: str) -> Any:
     except OSError as error:
         raise UserError(path, f"cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
-        raise UserError(path, f"is no file of plain tensors: {error}") from error
+        raise UserError(path, f"is not a file of plain tensors: {error}") from error
     except (EOFError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise UserError(path, "is damaged, or no file that torch.save wrote") from error
+        raise UserError(path, "is damaged, or was not written by torch.save") from error
     except (zipfile.BadZipFile, struct.error, ImportError) as error:
-        raise UserError(path, "is damaged, or no file that torch.save wrote") from error
+        raise UserError(path, "is damaged, or was not written by torch.save") from error
 
 
 def _read_archive(path: str) -> Any:
@@ -83,14 +86,14 @@ def _read_archive(path: str) -> Any:
             if order != b"little":
                 raise pickle.UnpicklingError(f"its byte order is {order.decode()}")
         content = _Unpickler(io.BytesIO(archive.read(f"{root}data.pkl"))).load()
-        return _with_arrays(content, lambda storage: archive.read(f"{root}data/{storage.key}"))
+        return _to_arrays(content, lambda storage: archive.read(f"{root}data/{storage.key}"))
 
 
 def _read_old(file: Any) -> Any:
     if _Unpickler(file).load() != _OLD_MAGIC:
-        raise pickle.UnpicklingError("torch.save writes other files")
-    _Unpickler(file).load()  # the version of the format
-    _Unpickler(file).load()  # what machine wrote it
+        raise pickle.UnpicklingError("it was not written by torch.save")
+    _Unpickler(file).load()  # The version of the format.
+    _Unpickler(file).load()  # A description of the machine.
     unpickler = _Unpickler(file)
     content = unpickler.load()
     data = {}
@@ -100,11 +103,11 @@ def _read_old(file: Any) -> Any:
         if size != storage.size:
             raise pickle.UnpicklingError(f"storage {key} has {size} numbers, not {storage.size}")
         data[key] = file.read(size * storage.dtype.itemsize)
-    return _with_arrays(content, lambda storage: data[storage.key])
+    return _to_arrays(content, lambda storage: data[storage.key])
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows tensors, and calls nothing else."""
+    """An unpickler that only rebuilds tensors."""
 
     def __init__(self, file: Any):
         super().__init__(file, encoding="utf-8")
@@ -120,8 +123,8 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
         raise pickle.UnpicklingError(
-            f"it asks for {module}.{name}, and could run any code;"
-            " torch.save(model.state_dict(), FILE) writes one that would do"
+            f"it names {module}.{name}, which could run any code;"
+            " use a file of torch.save(model.state_dict(), FILE)"
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -143,13 +146,13 @@ def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
     return tensor
 
 
-def _with_arrays(content: Any, read: Callable[[_Storage], bytes]) -> Any:
+def _to_arrays(content: Any, read: Callable[[_Storage], bytes]) -> Any:
     if isinstance(content, _Tensor):
         return _array(content, read(content.storage))
     if isinstance(content, dict):
-        return {key: _with_arrays(value, read) for key, value in content.items()}
+        return {key: _to_arrays(value, read) for key, value in content.items()}
     if isinstance(content, list):
-        return [_with_arrays(value, read) for value in content]
+        return [_to_arrays(value, read) for value in content]
     return content
 
 
@@ -162,6 +165,8 @@ def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
     smallest = min((tensor.offset, *tensor.shape, *tensor.strides))
     if smallest < 0 or (not is_empty and last >= len(numbers)):
         raise pickle.UnpicklingError(f"a tensor reaches beyond its storage {tensor.storage.key}")
-    steps = [stride * numbers.itemsize for stride in tensor.strides]
+    byte_strides = [stride * numbers.itemsize for stride in tensor.strides]
     numbers = numbers[tensor.offset :]
-    return np.lib.stride_tricks.as_strided(numbers, tensor.shape, steps, writeable=False).copy()
+    return np.lib.stride_tricks.as_strided(
+        numbers, tensor.shape, byte_strides, writeable=False
+    ).copy()

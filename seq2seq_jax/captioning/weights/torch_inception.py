@@ -1,10 +1,10 @@
-"""InceptionV3 as torchvision and timm name its weights: their `state_dict`."""
+"""InceptionV3 as a `state_dict` of torchvision or timm."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from seq2seq_jax.captioning.models.inception_v3 import BLOCKS, convolutions
+from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.captioning.weights.torch_file import read_torch_file
 from seq2seq_jax.utils.errors import UserError
@@ -23,7 +23,7 @@ _FIGURE_7 = (
     "branch1x1 branch3x3_1 branch3x3_2a branch3x3_2b"
     " branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3a branch3x3dbl_3b branch_pool"
 )
-# The convolutions of each block in the order of our table.
+# The convolutions of each block in the order of `inception_blocks.BLOCKS`.
 _MIXED = {
     "Mixed_5b": _FIGURE_5,
     "Mixed_5c": _FIGURE_5,
@@ -48,11 +48,13 @@ _FIRST = f"{_STEM[0]}.conv.weight"
 
 
 def read(path: str) -> FoundWeights:
-    """The weights in a `.safetensors`, `.pth` or `.pt` file, whose names may have a prefix, as in
-    `module.Conv2d_1a_3x3.conv.weight`.
+    """Read a file. Its names can have a prefix, as in `module.Conv2d_1a_3x3.conv.weight`.
+
+    Args:
+      path: A `.safetensors`, `.pth` or `.pt` file.
 
     Raises:
-      UserError: it cannot be read, or safetensors is not installed.
+      UserError: It cannot be read, or safetensors is not installed.
     """
     return from_state_dict(
         _read_safetensors(path) if path.endswith(".safetensors") else _read(path)
@@ -60,11 +62,15 @@ def read(path: str) -> FoundWeights:
 
 
 def from_state_dict(state_dict: Mapping[str, np.ndarray]) -> FoundWeights:
-    """From arrays by torch's names, kernels as [D, C, h, w]."""
+    """Find the network's arrays in a state_dict.
+
+    Args:
+      state_dict: Arrays by the names of torch; kernels are [D, C, h, w].
+    """
     prefix = next((n.removesuffix(_FIRST) for n in state_dict if n.endswith(_FIRST)), "")
     ours = {prefix + name: key for key, name in _names().items()}
     arrays: dict[Key, Named] = {}
-    unexpected, passed_over = [], []
+    unexpected, ignored = [], []
     for name, value in state_dict.items():
         if name in ours:
             kernel = value.ndim == 4
@@ -74,13 +80,13 @@ def from_state_dict(state_dict: Mapping[str, np.ndarray]) -> FoundWeights:
         ):
             unexpected.append(name)
         elif not name.endswith("num_batches_tracked"):
-            passed_over.append(name)
+            ignored.append(name)
     names = _names()
-    return FoundWeights(arrays, lambda key: prefix + names[key], unexpected, passed_over)
+    return FoundWeights(arrays, lambda key: prefix + names[key], unexpected, ignored)
 
 
 def _names() -> dict[Key, str]:
-    """Torch's name for each of our arrays."""
+    """Return torch's name for each array of the network."""
     convs = [*_STEM, *(f"{block}.{conv}" for block in _MIXED for conv in _MIXED[block].split())]
     ours = convolutions(list(BLOCKS)[-1])
     return {
@@ -92,11 +98,13 @@ def _names() -> dict[Key, str]:
 
 def _read(path: str) -> dict[str, np.ndarray]:
     content = read_torch_file(path)
-    for key in ("state_dict", "model_state_dict", "model"):  # as training scripts store it
+    for key in ("state_dict", "model_state_dict", "model"):  # As training scripts store it.
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict):
-        raise UserError(path, f"holds no state_dict of a model, but a {type(content).__name__}")
+        raise UserError(
+            path, f"must contain the state_dict of a model; got a {type(content).__name__}"
+        )
     return {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
 
 
@@ -105,10 +113,8 @@ def _read_safetensors(path: str) -> dict[str, np.ndarray]:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
-        raise UserError(
-            path, "needs safetensors, which pip install 'seq2seq-jax[images]' installs"
-        ) from error
+        raise UserError(path, "needs safetensors: pip install 'seq2seq-jax[images]'") from error
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise UserError(path, f"is no readable safetensors file: {error}") from error
+        raise UserError(path, f"cannot be read as a safetensors file: {error}") from error

@@ -20,7 +20,7 @@ from tests.data.readers.tfrecord_files import (
 RECORDS = Path(__file__).parents[2] / "data" / "readers" / "records"
 
 
-def record(image=b"picture", tokens=(b"a", b"cat"), ids=(4, 9), **context) -> bytes:
+def record(image=b"image", tokens=(b"a", b"cat"), ids=(4, 9), **context) -> bytes:
     return serialize_sequence_example(
         {"image/data": [image], **context},
         {"image/caption": [[token] for token in tokens], "image/caption_ids": [[i] for i in ids]},
@@ -39,7 +39,7 @@ def message(path, *fields) -> str:
     return str(error.value)
 
 
-def test_a_record_that_tensorflow_wrote_is_a_picture_with_its_caption(tmp_path):
+def test_a_record_that_tensorflow_wrote_is_an_image_with_its_caption(tmp_path):
     name = write(tmp_path / "a", list(read_tfrecords(RECORDS / "tensorflow.tfrecord"))[2])
     assert list(read_caption_records(name)) == [
         (f"{name} record 1", b"\xff\xd8\xff not quite", [1, 4, 9, 2], ["a", "cat"])
@@ -89,7 +89,7 @@ def test_captions_in_the_context_or_in_an_example_are_found_and_ids_may_be_missi
         ),
         (
             serialize_example({"image/data": [b"x", b"y"], "image/caption": [b"a"]}),
-            "feature 'image/data' must hold one picture; it holds 2",
+            "feature 'image/data' must hold one image; it holds 2",
         ),
         (
             serialize_example({"image/data": [3], "image/caption": [b"a"]}),
@@ -100,25 +100,25 @@ def test_captions_in_the_context_or_in_an_example_are_found_and_ids_may_be_missi
         (b"\xff" * 9, "is not a tf.train.SequenceExample"),
         (
             record(**{"image/format": [b"raw"]}),
-            "image format 'raw'; there are jpg, jpeg, png, webp, gif, bmp, tif, tiff; raw pixels "
-            "do not say how they lie",
+            "unknown image format 'raw'; valid: jpg, jpeg, png, webp, gif, bmp, tif, tiff; raw "
+            "pixels do not tell their layout",
         ),
     ],
     ids=["image", "caption", "images", "number", "latin-1", "ids", "bytes", "raw"],
 )
-def test_a_record_that_is_no_captioned_picture_is_named(tmp_path, damaged, problem):
+def test_a_record_that_is_no_captioned_image_is_named(tmp_path, damaged, problem):
     name = write(tmp_path / "a", record(**{"image/format": [b"JPEG"]}), damaged)
     assert message(name) == f"{name} record 2: {problem}"
 
 
 def test_the_format_of_the_configuration_is_checked_under_its_key():
     check_image_format("PNG", "params.image_format")
-    with pytest.raises(UserError, match=r"^params\.image_format: image format 'svg'; there are"):
+    with pytest.raises(UserError, match=r"^params\.image_format: unknown image format 'svg'"):
         check_image_format("svg", "params.image_format")
 
 
 @pytest.mark.parametrize("kind", ["tfrecord", "array_record"])
-def test_pictures_are_read_again_in_any_order_from_any_thread(tmp_path, kind):
+def test_images_are_read_again_in_any_order_from_any_thread(tmp_path, kind):
     written = [record(os.urandom(3000), tokens=[b"number", b"%d" % i]) for i in range(60)]
     name = str(tmp_path / "a")
     if kind == "tfrecord":
@@ -138,6 +138,6 @@ def test_pictures_are_read_again_in_any_order_from_any_thread(tmp_path, kind):
     assert images == [row.image for row in reversed(wanted)]
 
 
-def test_pictures_of_a_packed_file_are_refused(tmp_path):
+def test_images_of_a_packed_file_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"a\.gz: is compressed by gzip, .*decompress it"):
         next(read_captioned_images(write(tmp_path / "a.gz", record())))

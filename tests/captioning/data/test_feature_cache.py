@@ -5,11 +5,11 @@ from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.feature_cache import cached_features
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.utils.errors import UserError
-from tests.captioning.data.tiny_images import grey, truncated
+from tests.captioning.data.encoded_images import grey, truncated
 
 
 class Network:
-    """Counts its calls; two cells, the first the mean of the picture, the second its height."""
+    """Counts its calls; two cells, the first the mean of the image, the second its height."""
 
     calls = 0
 
@@ -19,10 +19,10 @@ class Network:
         return np.stack([means, np.full_like(means, images.shape[1])], 1)[:, :, None]
 
 
-def features_of(examples, network, folder, on_error="fail", height=4, **changed):
-    settings = {"images_digest": "i", "weights_digest": "w", "block": "b", "batch_size": 2}
+def features_of(examples, compute, directory, on_error="fail", height=4, **changed):
+    settings = {"images_digest": "i", "weights_digest": "w", "network": "b", "batch_size": 2}
     images = DecodedImages(examples, height, 4, on_error=on_error)
-    return cached_features(network, images, folder=folder, **{**settings, **changed})
+    return cached_features(compute, images, directory=directory, **{**settings, **changed})
 
 
 def test_features_are_computed_once_and_are_the_network_s(tmp_path):
@@ -40,29 +40,29 @@ def test_whatever_they_depend_on_makes_them_anew(tmp_path):
     examples, network = [grey(i, "a") for i in range(2)], Network()
     digests = {features_of(examples, network, tmp_path).digest}
     for changed in (
-        {"images_digest": "x"}, {"weights_digest": "x"}, {"block": "x"}, {"dtype": "float16"},
+        {"images_digest": "x"}, {"weights_digest": "x"}, {"network": "x"}, {"dtype": "float16"},
         {"height": 5},
     ):  # fmt: skip
         digests.add(features_of(examples, network, tmp_path, **changed).digest)
     assert network.calls == len(digests) == 6
 
 
-def test_they_make_batches_as_pictures_do(tmp_path):
+def test_they_make_batches_as_images_do(tmp_path):
     features = features_of([grey(i, "a") for i in range(3)], Network(), tmp_path)
     (batch, indices), (last, _) = image_batches(features, 2)
     assert list(batch) == ["image_features", "source_len"] and indices.tolist() == [0, 1]
     assert last["image_features"].tolist() == [[[2], [4]], [[0], [0]]]
 
 
-def test_broken_pictures_stay_passed_over(tmp_path):
+def test_broken_images_stay_passed_over(tmp_path):
     examples = [grey(1, "a"), truncated(2, "b"), grey(3, "c")]
-    with pytest.raises(UserError, match=r"2\.png: the picture is broken"):
+    with pytest.raises(UserError, match=r"2\.png: the image is broken"):
         features_of(examples, Network(), tmp_path)
     for _ in range(2):
         features = features_of(examples, Network(), tmp_path, on_error="skip")
         assert features.broken == {1} and features.get(1) is None
         assert features.features[1].tolist() == [[0], [0]]
-    with pytest.raises(UserError, match=r"2\.png: the picture is broken"):
+    with pytest.raises(UserError, match=r"2\.png: the image is broken"):
         features_of(examples, Network(), tmp_path)
 
 

@@ -20,7 +20,7 @@ from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.data.batches import Shard, prefetch
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
-from tests.captioning.data.tiny_images import grey, truncated
+from tests.captioning.data.encoded_images import grey, truncated
 
 SIZE = (5, 6)
 
@@ -31,7 +31,7 @@ def corpus_of(examples, words: int = 9) -> CaptionCorpus:
 
 
 def captions(number: int) -> list[str]:
-    """Of picture i: one to three captions, which say i and are of different lengths."""
+    """Of image i: one to three captions, which say i and are of different lengths."""
     return [" ".join([f"w{number}"] * (1 + 2 * j)) for j in range(1 + number % 3)]
 
 
@@ -65,7 +65,7 @@ def same(batches, others) -> bool:
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_every_epoch_has_each_caption_once_beside_its_picture(shuffle):
+def test_every_epoch_has_each_caption_once_beside_its_image(shuffle):
     batches = train_batches(shuffle=shuffle)
     wanted = sorted((i, len(text.split()) + 2) for i in range(9) for text in captions(i))
     for epoch in range(2):
@@ -89,7 +89,7 @@ def test_batches_have_few_shapes_and_say_what_fills_up():
 
 
 def test_the_order_is_the_seed_s_and_the_epoch_s_alone():
-    one, other = (list(islice(train_batches(workers=n), 12)) for n in (1, 7))
+    one, other = (list(islice(train_batches(num_threads=n), 12)) for n in (1, 7))
     assert same(one, other)
     assert not same(one, islice(train_batches(seed=2), 12))
     assert pairs(one[:6]) != pairs(one[6:])
@@ -111,7 +111,7 @@ def test_another_run_s_state_is_refused():
     state = train_batches().state()
     other_size = ImageTrainBatches(CORPUS, DecodedImages(CORPUS.images, 9, 9), WIDTHS, 4, seed=1)
     for other in (train_batches(seed=2), train_batches(batch_size=3), other_size):
-        with pytest.raises(UserError, match="not those of the run to continue"):
+        with pytest.raises(UserError, match="differ from those of the run to resume"):
             other.restore(state)
 
 
@@ -126,7 +126,7 @@ def test_the_shards_of_several_processes_make_up_the_batches_of_one():
         assert same([whole], [{k: np.concatenate([p[k] for p in parts]) for k in whole}])
 
 
-def test_a_picture_comes_in_another_variant_in_each_epoch():
+def test_an_image_comes_in_another_variant_in_each_epoch():
     variants = ImageVariants(decoded(), 3)
     assert len(variants) == 4 * len(CORPUS.images)
     batches = ImageTrainBatches(CORPUS, variants, [7], 99, seed=1, variants=3)
@@ -138,16 +138,16 @@ def test_a_picture_comes_in_another_variant_in_each_epoch():
         for b in islice(batches, 40)
     ]
     assert seen[0] != seen[1]
-    pictures = set.union(*seen)
+    images = set.union(*seen)
     for level in range(9):
-        drawn = {image for word, image in pictures if word == level}
+        drawn = {image for word, image in images if word == level}
         assert drawn == {variants.get(4 * level + j).tobytes() for j in range(4)}
 
 
-def test_a_broken_picture_is_one_line_or_its_row_is_empty(caplog):
+def test_a_broken_image_is_one_line_or_its_row_is_empty(caplog):
     examples = [grey(1, "w1"), truncated(2, "w2"), grey(3, "w3")]
     corpus = corpus_of(examples)
-    with pytest.raises(UserError, match=r"2\.png: the picture is broken"):
+    with pytest.raises(UserError, match=r"2\.png: the image is broken"):
         list(ImageTrainBatches(corpus, decoded(corpus), [3], 4, seed=1, num_epochs=1))
     images = decoded(corpus, on_error="skip")
     batches = list(ImageTrainBatches(corpus, images, [3], 4, seed=1, num_epochs=2))
@@ -173,7 +173,7 @@ def test_dev_batches_are_in_order_and_say_which_caption_each_row_is():
         assert level == CORPUS.image_of[index] and ids == CORPUS.targets[index].tolist()
 
 
-def test_pictures_alone_come_each_once_and_in_order():
+def test_images_alone_come_each_once_and_in_order():
     batches = list(image_batches(decoded(), 4))
     assert [indices.tolist() for _, indices in batches] == [
         [0, 1, 2, 3], [4, 5, 6, 7], [8, -1, -1, -1],
@@ -196,7 +196,7 @@ def test_small_sets_are_decoded_once_and_large_ones_are_not_kept(room, times):
     needed = 9 * 5 * 6 * 3
     images = DecodedImages([*map(counted, CORPUS.images)], *SIZE, keep_bytes=needed + room)
     for _ in range(4):
-        list(image_batches(images, 9, workers=1))
+        list(image_batches(images, 9, num_threads=1))
     assert len(reads) == times
 
 

@@ -9,7 +9,7 @@ from seq2seq_jax.captioning.data.caption_corpus import check_images, make_captio
 from seq2seq_jax.captioning.data.image_captions import ImageCaptioningInputPipeline
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
-from tests.captioning.data.tiny_images import grey, png, truncated
+from tests.captioning.data.encoded_images import grey, png, truncated
 from tests.data.readers.tfrecord_files import serialize_sequence_example, write_records
 from tests.data.readers.tiny_tfds import prepare
 
@@ -28,7 +28,7 @@ KARPATHY = {
 
 
 @pytest.fixture
-def folder(tmp_path):
+def directory(tmp_path):
     (tmp_path / "val").mkdir()
     for name in ("red", "blue"):
         (tmp_path / f"{name}.png").write_bytes(png(name))
@@ -36,11 +36,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def pipeline_over(folder, content, **params) -> ImageCaptioningInputPipeline:
+def pipeline_over(directory, content, **params) -> ImageCaptioningInputPipeline:
     text = content if isinstance(content, str) else json.dumps(content)
-    (folder / "captions").write_text(text)
+    (directory / "captions").write_text(text)
     return ImageCaptioningInputPipeline(
-        captions=str(folder / "captions"), image_dir=str(folder), key=KEY, **params
+        captions=str(directory / "captions"), image_dir=str(directory), key=KEY, **params
     )
 
 
@@ -56,22 +56,22 @@ def captions_of(pipeline) -> dict[str, list[str]]:
         "Image\twho\nred.png#0\ta red\nred.png#1\tno blue\nblue.png#0\ta blue\n",
     ],
 )
-def test_a_table_has_a_header_or_none_and_a_row_a_caption(folder, table):
-    pipeline = pipeline_over(folder, table)
+def test_a_table_has_a_header_or_none_and_a_row_a_caption(directory, table):
+    pipeline = pipeline_over(directory, table)
     assert captions_of(pipeline) == {"red.png": ["a red", "no blue"], "blue.png": ["a blue"]}
     assert captions_of(pipeline) == captions_of(pipeline)  # afresh each time
     assert [example.read() for example in pipeline] == [png("red"), png("blue")]
 
 
-def test_columns_of_a_table_can_be_named(folder):
-    table = "id\ttext\tpicture\n1\ta red\tred.png\n"
-    pipeline = pipeline_over(folder, table, image_column="picture", caption_column="text")
+def test_columns_of_a_table_can_be_named(directory):
+    table = "id\ttext\timage\n1\ta red\tred.png\n"
+    pipeline = pipeline_over(directory, table, image_column="image", caption_column="text")
     assert captions_of(pipeline) == {"red.png": ["a red"]}
-    with pytest.raises(UserError, match=r"captions:1: no column 'txt'; there are id, text, pict"):
-        list(pipeline_over(folder, table, image_column="picture", caption_column="txt"))
+    with pytest.raises(UserError, match=r"captions:1: has no column 'txt'; valid: id, text, imag"):
+        list(pipeline_over(directory, table, image_column="image", caption_column="txt"))
 
 
-def test_coco_json_has_captions_apart_from_images(folder):
+def test_coco_json_has_captions_apart_from_images(directory):
     coco = {
         "images": [{"id": 7, "file_name": "red.png"}, {"id": 9, "file_name": "blue.png"}],
         "annotations": [
@@ -81,42 +81,42 @@ def test_coco_json_has_captions_apart_from_images(folder):
         ],
     }
     wanted = {"red.png": ["A red."], "blue.png": ["A blue thing.", "Blue."]}
-    assert captions_of(pipeline_over(folder, coco)) == wanted
+    assert captions_of(pipeline_over(directory, coco)) == wanted
 
 
-def test_karpathy_json_has_splits_and_tokens_where_there_are_any(folder):
-    pipeline = pipeline_over(folder, KARPATHY, split="restval")
+def test_karpathy_json_has_splits_and_tokens_where_there_are_any(directory):
+    pipeline = pipeline_over(directory, KARPATHY, split="restval")
     assert captions_of(pipeline) == {"red.png": ["a red", "Red it is."]}
     assert [example.read() for example in pipeline] == [png("red")]
-    assert len(captions_of(pipeline_over(folder, KARPATHY))) == 2
-    with pytest.raises(UserError, match="no split 'dev'; there are restval, test"):
-        list(pipeline_over(folder, KARPATHY, split="dev"))
+    assert len(captions_of(pipeline_over(directory, KARPATHY))) == 2
+    with pytest.raises(UserError, match="has no split 'dev'; valid: restval, test"):
+        list(pipeline_over(directory, KARPATHY, split="dev"))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("red.png\ta red\nblue.png a blue\n", "captions:2: 0 tabs, but 1 stand before"),
+        ("red.png\ta red\nblue.png a blue\n", "captions:2: has 0 tabs, but needs 1"),
         ('{"images": [\n}', "captions:2: not JSON"),
-        ({"pictures": []}, "is neither COCO's JSON .* nor Karpathy's"),
+        ({"photos": []}, "is neither COCO's JSON .* nor Karpathy's"),
         ({"images": [], "annotations": [{"image_id": 3, "caption": ""}]}, "neither .*: KeyError 3"),
         ("\n \n", "captions: is empty"),
     ],
 )
-def test_a_wrong_file_of_captions_is_one_line(folder, content, message):
+def test_a_wrong_file_of_captions_is_one_line(directory, content, message):
     with pytest.raises(UserError, match=message) as caught:
-        list(pipeline_over(folder, content))
+        list(pipeline_over(directory, content))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "params.captions: nothing given; name one of files"),
+        ({}, "params.captions: nothing given; use one of files"),
         ({"captions": "a", "name": "b"}, "params.name: captions and name given"),
         ({"captions": "no_such_file"}, "no_such_file: cannot be read"),
-        ({"captions": __file__, "image_dir": "no_such"}, "image_dir: no_such is not a folder"),
-        ({"captions": __file__, "on_error": "stop"}, "on_error: 'stop' is neither fail nor skip"),
+        ({"captions": __file__, "image_dir": "no_such"}, "image_dir: no_such is not a directory"),
+        ({"captions": __file__, "on_error": "stop"}, "on_error: must be fail or skip; got 'stop'"),
     ],
 )
 def test_wrong_parameters_are_told_at_once(params, message):
@@ -124,40 +124,40 @@ def test_wrong_parameters_are_told_at_once(params, message):
         ImageCaptioningInputPipeline(**params, key=KEY)
 
 
-def test_the_digest_changes_with_captions_and_with_pixels_alone(folder):
-    before = pipeline_over(folder, "red.png\ta red\n").content_digest()
-    os.utime(folder / "red.png", (0, 0))
-    assert pipeline_over(folder, "file\tcaption\nred.png\ta red\n").content_digest() == before
-    assert pipeline_over(folder, "red.png\ta rose\n").content_digest() != before
-    (folder / "red.png").write_bytes(png("pink"))
-    assert pipeline_over(folder, "red.png\ta red\n").content_digest() != before
+def test_the_digest_changes_with_captions_and_with_pixels_alone(directory):
+    before = pipeline_over(directory, "red.png\ta red\n").content_digest()
+    os.utime(directory / "red.png", (0, 0))
+    assert pipeline_over(directory, "file\tcaption\nred.png\ta red\n").content_digest() == before
+    assert pipeline_over(directory, "red.png\ta rose\n").content_digest() != before
+    (directory / "red.png").write_bytes(png("pink"))
+    assert pipeline_over(directory, "red.png\ta red\n").content_digest() != before
 
 
-def test_pictures_that_cannot_be_used_fail_or_are_passed_over_with_a_count(folder):
-    (folder / "broken.png").write_bytes(b"no picture")
+def test_images_that_cannot_be_used_fail_or_are_passed_over_with_a_count(directory):
+    (directory / "broken.png").write_bytes(b"no image")
     table = "red.png\ta red\nbroken.png\tx\nnone.png\ty\nblue.png\t \n"
     with pytest.raises(UserError) as caught:
-        check_images(pipeline_over(folder, table), key=KEY)
-    assert str(caught.value).startswith(f"{folder}/broken.png: no picture of a known format")
-    assert str(caught.value).endswith("pass over such pictures: on_error=skip")
+        check_images(pipeline_over(directory, table), key=KEY)
+    assert str(caught.value).startswith(f"{directory}/broken.png: not an image of a known format")
+    assert str(caught.value).endswith("or use on_error=skip")
 
-    checked = check_images(pipeline_over(folder, table), on_error="skip", key=KEY)
+    checked = check_images(pipeline_over(directory, table), on_error="skip", key=KEY)
     assert [example.captions for example in checked.examples] == [["a red"]]
     assert (checked.read, len(checked.broken), checked.without_caption) == (4, 2, 1)
     assert "none.png: cannot be read" in checked.broken[1]
 
-    with pytest.raises(UserError, match=r"no picture is left of the 1 .*no picture of a known"):
-        check_images(pipeline_over(folder, "broken.png\tx\n"), on_error="skip", key=KEY)
+    with pytest.raises(UserError, match=r"no image is left of the 1 .*not an image of a known"):
+        check_images(pipeline_over(directory, "broken.png\tx\n"), on_error="skip", key=KEY)
 
 
 def test_damage_behind_the_head_is_found_before_training_if_all_is_unpacked():
     examples = [grey(1, "a"), truncated(2, "b")]
     assert len(check_images(examples).examples) == 2
-    with pytest.raises(UserError, match=r"2\.png: the picture is broken"):
-        check_images(examples, unpack=True)
+    with pytest.raises(UserError, match=r"2\.png: the image is broken"):
+        check_images(examples, decode=True)
 
 
-def test_a_picture_that_comes_with_each_of_its_captions_becomes_one():
+def test_an_image_that_comes_with_each_of_its_captions_becomes_one():
     examples = [grey(1, "a"), grey(2, "b"), grey(1, "c")]
     checked = check_images(examples, merge_same=True)
     assert [example.captions for example in checked.examples] == [["a", "c"], ["b"]]
@@ -165,7 +165,7 @@ def test_a_picture_that_comes_with_each_of_its_captions_becomes_one():
     assert [example.captions for example in examples] == [["a"], ["b"], ["c"]]
 
 
-def test_records_are_sequence_examples_with_a_picture_and_a_caption_each(tmp_path):
+def test_records_are_sequence_examples_with_an_image_and_a_caption_each(tmp_path):
     path = tmp_path / "a.tfrecord"
     captions = (["<S>", "a", "red", "</S>"], ["all", "red"])
     records = [
@@ -184,17 +184,17 @@ def test_records_are_sequence_examples_with_a_picture_and_a_caption_each(tmp_pat
     assert [example.captions for example in examples] == [["a red"], ["all red"]]
     assert [example.read() for example in reversed(examples)] == [png("red")] * 2
     assert examples[1].name == f"{path} record 2"
-    checked = check_images(pipeline, merge_same=pipeline.pictures_repeat)
+    checked = check_images(pipeline, merge_same=pipeline.images_repeat)
     assert [example.captions for example in checked.examples] == [["a red", "all red"]]
 
-    with pytest.raises(UserError, match="image_format: image format 'raw'"):
+    with pytest.raises(UserError, match="image_format: unknown image format 'raw'"):
         ImageCaptioningInputPipeline(files=str(path), image_format="raw", key=KEY)
     write_records(tmp_path / "b.gz", records)
     with pytest.raises(UserError, match=r"b\.gz: is compressed by gzip"):
         ImageCaptioningInputPipeline(files=f"{path},{tmp_path}/b.gz", key=KEY)
 
 
-def test_a_corpus_pairs_each_picture_with_each_of_its_captions():
+def test_a_corpus_pairs_each_image_with_each_of_its_captions():
     checked = check_images([grey(1, "a b", "b"), grey(2, "c a a a")])
     vocabulary = Vocabulary(["a", "b"])
     corpus = make_caption_corpus(checked, str.split, vocabulary, max_len=5)
@@ -202,7 +202,7 @@ def test_a_corpus_pairs_each_picture_with_each_of_its_captions():
     assert corpus.image_of.tolist() == [0, 0, 1]
     rows = [corpus.targets[i].tolist() for i in range(3)]
     assert rows == [[start, 0, 1, end], [start, 1, end], [start, unk, 0, 0, 0]]
-    assert (corpus.target_cut, corpus.unknown) == (1, 1 / 7)
+    assert (corpus.truncated, corpus.oov_rate) == (1, 1 / 7)
     assert corpus.id_counts(vocabulary).tolist() == [4, 2, 1, 0, 2]  # START is never predicted
     again = make_caption_corpus(checked, str.split, Vocabulary(["a", "b", "c"]), max_len=5)
     assert again.digest != corpus.digest

@@ -20,17 +20,17 @@ from seq2seq_jax.utils.errors import UserError
 RED, GREEN, BLUE, WHITE = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]
 
 
-def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
 def two_colours() -> Image.Image:
     """Left red, right blue; three wide, two high."""
-    picture = Image.new("RGB", (3, 2), "red")
-    picture.paste("blue", (2, 0, 3, 2))
-    return picture
+    image = Image.new("RGB", (3, 2), "red")
+    image.paste("blue", (2, 0, 3, 2))
+    return image
 
 
 def photograph() -> Image.Image:
@@ -43,24 +43,24 @@ def photograph() -> Image.Image:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_every_lossless_format_gives_its_pixels(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
-    pixels = decode_image(encoded(two_colours(), kind, **options), "a picture")
+    pixels = decode_image(encoded(two_colours(), kind, **options), "an image")
     assert pixels.dtype == np.uint8
     assert pixels.tolist() == [[RED, RED, BLUE]] * 2
 
 
 def test_jpeg_is_close_in_colour_grey_and_cmyk():
-    picture = photograph().resize((16, 16))
+    image = photograph().resize((16, 16))
     for mode in ("RGB", "L", "CMYK"):
         # Colours at full resolution, and no quantisation to speak of.
-        data = encoded(picture.convert(mode), "JPEG", quality=100, subsampling=0)
-        wanted = np.asarray(picture.convert(mode).convert("RGB")).astype(int)
-        assert np.abs(decode_image(data, "a picture") - wanted).max() <= 6
+        data = encoded(image.convert(mode), "JPEG", quality=100, subsampling=0)
+        wanted = np.asarray(image.convert(mode).convert("RGB")).astype(int)
+        assert np.abs(decode_image(data, "an image") - wanted).max() <= 6
 
 
 def test_the_first_frame_of_a_gif_counts():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("green", "red")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert decode_image(data, "a picture")[0, 0].tolist() == [0, 128, 0]
+    assert decode_image(data, "an image")[0, 0].tolist() == [0, 128, 0]
 
 
 def test_transparent_pixels_are_white_whatever_says_that_they_are():
@@ -83,15 +83,15 @@ def test_transparent_pixels_are_white_whatever_says_that_they_are():
 def test_sixteen_bits_are_scaled_not_cut():
     values = np.array([[0, 256, 32768, 65279, 65535]], np.uint16)
     for kind in ("PNG", "TIFF"):
-        pixels = decode_image(encoded(Image.fromarray(values), kind), "a picture")
+        pixels = decode_image(encoded(Image.fromarray(values), kind), "an image")
         assert pixels[0, :, 0].tolist() == [0, 1, 128, 254, 255]
         assert (pixels == pixels[:, :, :1]).all()
     colour = _png_of_16_bit_colour([65535, 0, 32896])
-    assert decode_image(colour, "a picture").tolist() == [[[255, 0, 128]]]
+    assert decode_image(colour, "an image").tolist() == [[[255, 0, 128]]]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_upright(orientation):
+def test_images_are_turned_upright(orientation):
     upright = np.asarray(photograph().resize((4, 3)))
     # What a camera held so would have stored, undone by the definition of the eight values.
     stored = {
@@ -107,12 +107,12 @@ def test_pictures_are_turned_upright(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
-    np.testing.assert_array_equal(decode_image(data, "a picture"), upright)
+    np.testing.assert_array_equal(decode_image(data, "an image"), upright)
 
 
 def test_a_damaged_exif_note_is_passed_over():
     data = encoded(two_colours(), "PNG", exif=b"Exif\0\0nonsense")
-    assert decode_image(data, "a picture").tolist() == [[RED, RED, BLUE]] * 2
+    assert decode_image(data, "an image").tolist() == [[RED, RED, BLUE]] * 2
 
 
 def test_resizing_is_bilinear_and_antialiased():
@@ -127,11 +127,11 @@ def test_resizing_is_bilinear_and_antialiased():
     assert set(np.unique(resize_image(stripes, 8, 8)[:, 1:-1])) <= {127, 128}
 
 
-def test_what_is_no_picture_is_one_line_that_names_it():
+def test_what_is_no_image_is_one_line_that_names_it():
     for data, what in (
         (b"", "an empty file"),
-        (b"hello, world " * 50, "no picture of a known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture of a known format"),
+        (b"hello, world " * 50, "not an image of a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image of a known format"),
     ):
         with pytest.raises(UserError, match=what) as caught:
             decode_image(data, "cats.tfrecord record 7")
@@ -140,7 +140,7 @@ def test_what_is_no_picture_is_one_line_that_names_it():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_a_file_cut_or_spoilt_anywhere_is_one_line_or_a_picture(kind):
+def test_a_file_cut_or_spoilt_anywhere_is_one_line_or_an_image(kind):
     data = encoded(photograph(), kind)
     random = np.random.default_rng(1)
     broken = 0
@@ -159,7 +159,7 @@ def test_a_file_cut_or_spoilt_anywhere_is_one_line_or_a_picture(kind):
 def test_a_bomb_is_refused_by_its_head():
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     bomb = _png([_chunk(b"IHDR", head), _chunk(b"IDAT", b"")])
-    with pytest.raises(UserError, match=r"60000 x 60000 pixels are more than max_pixels"):
+    with pytest.raises(UserError, match=r"has 60000 x 60000 pixels, more than max_pixels"):
         decode_image(bomb, "bomb.png")
     with pytest.raises(UserError, match="more than max_pixels, 5;"):
         check_image(encoded(two_colours(), "PNG"), "a.png", max_pixels=5)
@@ -171,18 +171,18 @@ def test_files_that_are_missing_or_far_too_large_are_not_read(tmp_path):
         read_image_file(tmp_path / "none.png")
     with open(tmp_path / "huge.jpg", "wb") as file:
         file.truncate(1 << 40)  # takes no room on the disk
-    with pytest.raises(UserError, match="1,099,511,627,776 bytes: more than a picture of"):
+    with pytest.raises(UserError, match="1,099,511,627,776 bytes: more than an image of"):
         read_image_file(tmp_path / "huge.jpg")
 
 
-def test_a_folder_s_pictures_are_found_by_their_endings(tmp_path):
+def test_a_directory_s_images_are_found_by_their_endings(tmp_path):
     (tmp_path / "a").mkdir()
     for name in ("b.PNG", "notes.txt", "a/c.jpeg"):
         (tmp_path / name).touch()
     assert image_files(tmp_path) == [str(tmp_path / "a/c.jpeg"), str(tmp_path / "b.PNG")]
     assert image_files(tmp_path / "notes.txt") == [str(tmp_path / "notes.txt")]
     (tmp_path / "none").mkdir()
-    for name, message in (("none", "no picture in this folder"), ("no.png", "cannot be read")):
+    for name, message in (("none", "no image in this directory"), ("no.png", "cannot be read")):
         with pytest.raises(UserError, match=message):
             image_files(tmp_path / name)
 

@@ -1,6 +1,6 @@
 """InceptionV3 computes what Keras's and torchvision's do; its parts, and the encoder around it.
 
-`inception_v3.npz` holds what they computed, with weights and pictures that are drawn from numbers;
+`inception_v3.npz` holds what they computed, with weights and images that are drawn from numbers;
 `tests/golden_makers/inception_v3.py` made it.
 """
 
@@ -15,17 +15,16 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import lax
 
+from seq2seq_jax.captioning.models.inception_blocks import convolutions
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.captioning.models.inception_v3 import (
     InceptionV3,
     average_pool,
-    convolutions,
     convolve,
-    map_shape,
     max_pool,
 )
 from seq2seq_jax.utils.errors import UserError
-from tests.golden_makers.drawn_weights import drawn, drawn_pictures
+from tests.golden_makers.drawn_weights import drawn, drawn_images
 
 quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
@@ -55,17 +54,24 @@ def assert_equal_to_1e_4(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * np.abs(theirs).max())
 
 
+def map_shape(height, width, block):
+    """The (h, w, C) of a block's feature map."""
+    images = jnp.zeros((1, height, width, 3))
+    network = InceptionV3(block=block)
+    return jax.eval_shape(network.init_with_output, jax.random.key(0), images)[0].shape[1:]
+
+
 def maps(encoder, images):
-    """The encoder's blocks mixed2 and mixed10, of shape [B, h, w, C]."""
+    """The feature maps of the blocks mixed2 and mixed10, of shape [B, h, w, C]."""
     for block in ("mixed2", "mixed10"):
         one = encoder.copy(block=block)
-        cells = quick_jit(one.apply)(drawn_variables(one, images), images).outputs
+        features = quick_jit(one.apply)(drawn_variables(one, images), images).outputs
         shape = map_shape(*images.shape[1:3], block)
-        yield block, cells.reshape(len(images), *shape)
+        yield block, features.reshape(len(images), *shape)
 
 
 def compare_sizes(golden, source, size, number, **settings):
-    images = drawn_pictures(size, number)
+    images = drawn_images(size, number)
     encoder = InceptionV3Encoder(size, size, **settings)
     for block, ours in maps(encoder, images):
         assert_equal_to_1e_4(ours, golden[f"{source}/{size}/{block}"])
@@ -101,7 +107,7 @@ def test_timm_computes_the_same(golden, size, number):
 @pytest.fixture(scope="module")
 def in_training(golden):
     """One pass in training mode, of which everything from mixed1 on is trained or nothing."""
-    images = drawn_pictures(75, 2).astype(np.float32) / 127.5 - 1
+    images = drawn_images(75, 2).astype(np.float32) / 127.5 - 1
 
     def run(trainable):
         network = InceptionV3(block="mixed2", trainable=trainable)
@@ -154,7 +160,7 @@ def test_a_block_behind_the_last_one_cannot_be_trained():
 
 
 def test_images_are_scaled_and_resized_for_the_weights():
-    images = drawn_pictures(96, 2)
+    images = drawn_images(96, 2)
     encoder = InceptionV3Encoder(resize_height=75, resize_width=107, block="stem")
     variables = drawn_variables(encoder, images)
     encoded = quick_jit(encoder.apply)(variables, images)

@@ -1,4 +1,4 @@
-"""The encoder of pictures."""
+"""The encoder of images."""
 
 import json
 import zlib
@@ -7,21 +7,22 @@ import jax
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
+from seq2seq_jax.captioning.models.inception_blocks import convolutions
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
-from seq2seq_jax.captioning.models.inception_v3 import EPSILON, convolutions
+from seq2seq_jax.captioning.models.inception_v3 import EPSILON
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import quick_jit
 
 
-def compare_picture_encoder(golden: GoldenFile) -> None:
+def compare_image_encoder(golden: GoldenFile) -> None:
     """The original has a bias where we have batch norm; flattens its final state, which we average;
     and counts the cells once for the whole batch."""
     encoder = InceptionV3Encoder(**golden.hparams)
-    pictures = golden["in/image"]
+    images = golden["in/image"]
     for axis in (1, 2):
-        pictures = _resized(pictures, axis, golden["out/resized"].shape[axis])
-    golden.check("out/resized", pictures)
-    encoded = quick_jit(encoder.apply)(_variables(golden), pictures)
+        images = _resized(images, axis, golden["out/resized"].shape[axis])
+    golden.check("out/resized", images)
+    encoded = quick_jit(encoder.apply)(_variables(golden), images)
     golden.check("out/outputs", encoded.outputs, rtol=1e-4)
     golden.check("out/attention_values", encoded.attention_values, rtol=1e-4)
     flat = golden["out/final_state"]
@@ -52,12 +53,12 @@ def _drawn(name: str, shape: str) -> np.ndarray:
     return (np.random.RandomState(seed).randn(*sizes) * scale).astype(np.float32)
 
 
-def _resized(pictures: np.ndarray, axis: int, size: int) -> np.ndarray:
+def _resized(images: np.ndarray, axis: int, size: int) -> np.ndarray:
     """As TensorFlow 1.0 resizes: corners of pixels, not centres, lie on each other, so that the
-    picture moves half a pixel. Ours does not."""
-    old = pictures.shape[axis]
+    image moves half a pixel. Ours does not."""
+    old = images.shape[axis]
     places = np.arange(size, dtype=np.float32) * np.float32(old / size)
     low = places.astype(int)
     weight = (places - low).reshape([-1 if i == axis else 1 for i in range(4)])
     high = np.minimum(low + 1, old - 1)
-    return pictures.take(low, axis) * (1 - weight) + pictures.take(high, axis) * weight
+    return images.take(low, axis) * (1 - weight) + images.take(high, axis) * weight

@@ -1,4 +1,4 @@
-"""Small encoded pictures for tests."""
+"""Small encoded images for tests."""
 
 import io
 
@@ -14,7 +14,7 @@ def png(colour, width: int = 4, height: int = 3) -> bytes:
 
 
 def grey(level: int, *captions: str) -> CaptionedImage:
-    """A picture of one grey, which tells it from the others."""
+    """An image of one grey, which tells it from the others."""
     data = png((level, level, level))
     return CaptionedImage(f"{level}.png", lambda: data, list(captions))
 

@@ -1,0 +1,77 @@
+"""The base class of image encoders."""
+
+from typing import Annotated, ClassVar
+
+import jax
+from flax import linen as nn
+
+from seq2seq_jax.captioning.models.feature_head import FeatureHead, FeatureHeadConfig
+from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.schema.rules import at_least
+
+Array = jax.Array
+
+
+class ImageEncoder(nn.Module):
+    """An encoder in two parts: a network that computes grid features, and a head over them.
+
+    A subclass defines `grid_features`. If it has a `setup` of its own, that calls
+    `super().setup()`. Where `trainable` is "none", the features of each image are computed once
+    and cached, so they must not depend on `params` or on the other images of a batch.
+
+        class MeanColour(ImageEncoder):
+            trainable: str = "none"
+
+            def grid_features(self, images, *, train=False):
+                return images.mean((1, 2), keepdims=True)[:, 0] / 255
+    """
+
+    modality: ClassVar[str] = "image"
+
+    resize_height: Annotated[int, at_least(1), "Images are resized to this height, in pixels."] = (
+        299
+    )
+    resize_width: Annotated[int, at_least(1), "Images are resized to this width, in pixels."] = 299
+    trainable: Annotated[str, "What is trained of the network below the head: all or none."] = "all"
+    head: FeatureHeadConfig = FeatureHeadConfig()
+
+    def setup(self) -> None:
+        """Create the head."""
+        self.feature_head = FeatureHead(self.head)
+
+    def __call__(self, images: Array, *, train: bool = False) -> EncoderOutput:
+        """Encode images.
+
+        Args:
+          images: As in `grid_features`.
+          train: Whether to apply dropout, and to normalize by the statistics of the batch.
+
+        Returns:
+          The output for attention and the bridge.
+        """
+        return self.encode_features(self.grid_features(images, train=train), train=train)
+
+    def grid_features(self, images: Array, *, train: bool = False) -> Array:
+        """Compute the features of each spatial position.
+
+        Args:
+          images: [B, H, W, 3] uint8.
+          train: Whether to normalize by the statistics of the batch.
+
+        Returns:
+          [B, S, C], row by row from the top left.
+        """
+        raise NotImplementedError
+
+    def encode_features(self, features: Array, *, train: bool = False) -> EncoderOutput:
+        """Compute the encoder's output from grid features.
+
+        Args:
+          features: [B, S, C], just computed or cached.
+          train: Whether to apply dropout.
+
+        Returns:
+          The output for attention and the bridge.
+        """
+        output: EncoderOutput = self.feature_head(features, train=train)
+        return output
