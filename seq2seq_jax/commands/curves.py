@@ -14,6 +14,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="The directory of a run.")
     parser.add_argument(
         "--output",
@@ -24,6 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Draw the learning curves, and print the files.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.reports.learning_curve import plot_learning_curves, write_learning_curves
 
     refuse_overrides(overrides, "curves reads no configuration; leave it out")

@@ -1,6 +1,7 @@
 """The command `errors`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
@@ -15,6 +16,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
     parser.add_argument(
         "--output",
@@ -31,6 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Decode the dev set, print the summary of the errors, and write the page.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.evaluation.metrics import BleuMetricSpec, ErrorRateMetricSpec, text_metrics
     from seq2seq_jax.inference.loading import load_ensemble
@@ -52,7 +67,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 
-    def measure(hypotheses, references):
+    def measure(
+        hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
+    ) -> dict[str, float]:
         results = text_metrics([ErrorRateMetricSpec(), BleuMetricSpec()], hypotheses, references)
         return {name: value for name, value in results.items() if isinstance(value, float)}
 

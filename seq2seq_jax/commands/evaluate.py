@@ -13,10 +13,24 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Evaluate the model, and print the metrics.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.config import resolve
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
     from seq2seq_jax.evaluation.run_evaluation import evaluate

@@ -12,6 +12,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument(
         "--config", metavar="FILE", required=True, help="A Python file with get_config()."
     )
@@ -30,6 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Write the dataset, and print its directory.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.config import load_config, resolve
     from seq2seq_jax.data.readers.tfds_export import export_tfds
     from seq2seq_jax.data.readers.tfds_prepared import data_root

@@ -15,6 +15,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
     for flags, metavar, what in (
         (["--params"], "FILE[,FILE...]", "Its YAML files, or its train_options.json."),
@@ -26,6 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Write the workdir of the imported model.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.importers.tf_seq2seq import import_tf
 
     refuse_overrides(overrides, "is set by --params; change it in that file")

@@ -13,10 +13,24 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     add_workdir(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Print the description of the run.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     refuse_overrides(overrides, "inspect shows a run as it is; leave it out")
     from seq2seq_jax.reports.inspection import describe_workdir
 

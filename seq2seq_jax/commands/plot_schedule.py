@@ -12,6 +12,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument(
         "--config", metavar="FILE", required=True, help="The configuration, as for train."
     )
@@ -24,6 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Draw the learning rate, and print the file.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     from seq2seq_jax.config import load_config, resolve
     from seq2seq_jax.reports.schedule_plot import plot_schedule
     from seq2seq_jax.training.optimizers import OptimizerConfig

@@ -14,6 +14,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument(
         "results",
         nargs="*",
@@ -54,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Print the report of the results or of the comparison, and write its files.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     refuse_overrides(overrides, "report reads no configuration; leave it out")
     if arguments.compare:
         return _compare(arguments)

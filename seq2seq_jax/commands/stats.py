@@ -19,6 +19,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument("--config", metavar="FILE", help="Read the corpus of this configuration.")
     parser.add_argument(
         "--part",
@@ -54,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Print the statistics, and draw the lengths.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     import sys
 
     from seq2seq_jax.reports.corpus_statistics import corpus_statistics, describe_corpus

@@ -21,6 +21,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument(
         "file", metavar="FILE", help="A Python file with get_sweep(), as FILE or FILE:ARGUMENT."
     )
@@ -73,6 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Run the sweep, and print the file of results.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     _check(arguments)
     from seq2seq_jax.sweeps.definition import load_sweep
     from seq2seq_jax.sweeps.local_runner import assign_gpus, run_locally

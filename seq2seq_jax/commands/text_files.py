@@ -1,4 +1,4 @@
-"""Text that commands read, from files or standard input, and files that they write."""
+"""Text that commands read from files or standard input, and files that they write."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,31 +13,47 @@ STANDARD_INPUT = "<stdin>"
 
 
 def input_lines(files: Sequence[str]) -> Iterator[str]:
-    """Yields the lines of files, plain or .gz, pipes too; without files, and for `-`, those of
-    standard input.
+    """Read the lines of files, or of standard input.
+
+    Args:
+      files: The files, plain or .gz, or pipes. `-`, or no file, is standard input.
+
+    Yields:
+      The lines.
 
     Raises:
-      UserError: a file cannot be read, or (FILE:LINE) is not UTF-8.
+      UserError: A file cannot be read, or a line of it (FILE:LINE) is not UTF-8.
     """
     for file in files or ["-"]:
         yield from standard_input() if file == "-" else read_lines(file, single_pass=True)
 
 
 def standard_input() -> Iterator[str]:
-    """Yields its lines; says that they are waited for where a person would have to type them."""
+    """Read the lines of standard input; in a terminal, say that they are expected.
+
+    Yields:
+      The lines.
+
+    Raises:
+      UserError: A line is not UTF-8.
+    """
     if sys.stdin.isatty():
-        say("reading standard input; control-D ends it")
+        say("Reading standard input; control-D ends it")
     yield from decode_lines(sys.stdin.buffer, STANDARD_INPUT)
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Writes a file, all of it or, if this process dies, none; makes the folders that it needs.
+    """Write a file atomically, and create its directory.
+
+    Args:
+      path: The file.
+      lines: The lines, without their ends.
 
     Raises:
-      UserError: it cannot be written.
+      UserError: The file cannot be written.
     """
     path = Path(path).expanduser()
-    if path.exists() and not path.is_file():  # /dev/null, say, is not to be replaced
+    if path.exists() and not path.is_file():  # Do not replace /dev/null.
         raise UserError(str(path), "cannot be written (not a regular file)")
     try:
         with (

@@ -25,6 +25,11 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
     parser.add_argument("task", choices=TASKS, help="How the targets are made from the sources.")
     parser.add_argument(
         "folder",
@@ -45,6 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Write the corpus, and print its directory.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument, a configuration key or a file is wrong.
+    """
     refuse_overrides(overrides, "toy reads no configuration; leave it out")
     from seq2seq_jax.commands.text_files import write_lines
     from seq2seq_jax.data.vocabulary import build_vocabulary

@@ -36,7 +36,7 @@ def describe_workdir(path: str | Path) -> str:
         f"checkpoints: {', '.join(map(str, checkpoints.all_steps()))}",
         f"best checkpoint: {checkpoints.best_step()}",
         "",
-        model_analysis(unflatten_dict(params, sep=".")),  # type: ignore[no-untyped-call]
+        model_analysis(unflatten_dict(params, sep=".")),  # type: ignore[no-untyped-call, unused-ignore]
         "",
         terminal_curves(workdir.path),
         f"digest: {digest({name: array for name, array in arrays.items() if name != 'step'})}",

@@ -25,7 +25,8 @@ def model_analysis(params: Mapping[str, Any]) -> str:
         kernel             3 x 2      6
       all parameters                  8
     """
-    flat = sorted(flatten_dict(dict(params)).items(), key=lambda item: ".".join(item[0]))
+    leaves = flatten_dict(dict(params))  # type: ignore[no-untyped-call, unused-ignore]
+    flat = sorted(leaves.items(), key=lambda item: ".".join(item[0]))
     sizes = [(path, tuple(array.shape)) for path, array in flat]
     counts = {path: int(np.prod(shape, dtype=np.int64)) for path, shape in sizes}
     totals: dict[tuple[str, ...], int] = defaultdict(int)
