@@ -379,10 +379,20 @@ def test_the_error_messages_of_the_page_are_those_of_the_program(folder, capsys)
         said = capsys.readouterr().err.splitlines()[-1]
         wanted = ".*".join(map(re.escape, message.split("...")))
         assert re.fullmatch(wanted, said), f"{command}\n{said}"
+
+
+def test_every_message_that_the_page_lists_is_in_the_code():
     code = _texts_of_the_code()
-    for block in blocks(DOCS / "troubleshooting.md", ""):
-        pieces = re.split(r"\.\.\.|: ", block.strip().removeprefix("error: "))
-        assert [piece for piece in pieces[1:] if piece.strip(" ,;") not in code] == []
+    listed = (
+        (DOCS / "troubleshooting.md").read_text(encoding="utf-8").partition("## All messages")[2]
+    )
+    rows = [line.split(" | ")[0] for line in listed.splitlines() if line.startswith("| `")]
+    messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
+    assert len(messages) > 80
+    for message in messages:
+        _, _, what = message.partition(": ")
+        pieces = [piece.strip(" ,;()?") for piece in re.split(r"\.\.\.|: |FILE", what or message)]
+        assert [piece for piece in pieces if len(piece) > 3 and piece not in code] == [], message
 
 
 @pytest.mark.parametrize(
