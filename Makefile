@@ -63,6 +63,7 @@ type: install  ## check types
 
 docs: .venv/.installed-docs  ## build the documentation in site/, and reject broken links
 	$(PY) -m zensical build --clean --strict
+	@rm -f site/*_page.py
 
 serve: .venv/.installed-docs  ## serve the documentation with search at http://localhost:8000
 	$(PY) -m zensical serve

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 import seq2seq_jax
+from docs.commands_page import commands_reference
 from seq2seq_jax import cli
-from seq2seq_jax.commands.reference import commands_reference
 from seq2seq_jax.config import (
     check_training,
     config_name,
@@ -65,7 +65,7 @@ RUN_ELSEWHERE = {"docs/extending.md": "test_extending.py"}
 def test_the_page_of_commands_is_up_to_date():
     written = (DOCS / "commands.md").read_text(encoding="utf-8")
 
-    command = "python -m seq2seq_jax.commands.reference > docs/commands.md"
+    command = "python -m docs.commands_page > docs/commands.md"
     assert written == commands_reference(), f"use {command}"
 
 

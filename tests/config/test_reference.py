@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from docs.hyperparameters_page import hyperparameter_page
 from seq2seq_jax.config import RESUMABLE
 from seq2seq_jax.config.classes import SCHEMA_FILE, built_in_classes
 from seq2seq_jax.config.collect import collect_schema, schema_text
-from seq2seq_jax.config.reference import hyperparameter_page
 from seq2seq_jax.config.registry import SLOTS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,7 +27,7 @@ def test_the_schema_file_is_read_back_as_it_was_collected():
 def test_the_page_of_hyperparameters_is_up_to_date():
     written = (DOCS / "hyperparameters.md").read_text(encoding="utf-8")
 
-    command = "python -m seq2seq_jax.config.reference > docs/hyperparameters.md"
+    command = "python -m docs.hyperparameters_page > docs/hyperparameters.md"
     assert written == hyperparameter_page(), f"run {command}"
 
 

@@ -1,6 +1,6 @@
 """The reference page of all commands, generated from their argument parsers.
 
-python -m seq2seq_jax.commands.reference > docs/commands.md
+python -m docs.commands_page > docs/commands.md
 """
 
 import argparse

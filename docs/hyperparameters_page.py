@@ -1,6 +1,6 @@
 """The page of all hyperparameters, written from the schema.
 
-python -m seq2seq_jax.config.reference > docs/hyperparameters.md
+python -m docs.hyperparameters_page > docs/hyperparameters.md
 """
 
 import json
