@@ -26,6 +26,12 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_patience}".strip
 os.environ["SEQ2SEQ_JAX_CACHE"] = tempfile.mkdtemp(prefix="seq2seq_jax_tests_")
 atexit.register(shutil.rmtree, os.environ["SEQ2SEQ_JAX_CACHE"], ignore_errors=True)
 
+from jaxtyping import install_import_hook  # noqa: E402
+
+import tests.type_checking  # noqa: E402, F401
+
+# The shapes of the arrays of public functions are checked.
+install_import_hook("seq2seq_jax.search", "tests.type_checking.check_types")
 
 import jax  # noqa: E402
 

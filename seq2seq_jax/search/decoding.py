@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 from flax import linen as nn
@@ -26,6 +26,7 @@ from seq2seq_jax.search.search_config import SearchConfig
 from seq2seq_jax.search.types import DecodeContext, SearchResult, StepFn
 
 
+@runtime_checkable
 class Decode(Protocol):
     """A compiled search, as `make_decode` returns it."""
 

@@ -1,11 +1,12 @@
 """How to search: the keys `inference.*`, and the part of them that a compiled search depends on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from jax import lax
 from jaxtyping import Array, Float, Int
+from ml_collections import ConfigDict
 
 from seq2seq_jax.config import import_dotted
 from seq2seq_jax.config.classes import resolve_class
@@ -207,7 +208,7 @@ class SearchConfig:
         return max(1, self.n_best if self.sampling else self.beam_width)
 
 
-def make_inference_config(inference: Mapping[str, Any]) -> InferenceConfig:
+def make_inference_config(inference: ConfigDict) -> InferenceConfig:
     """Build the typed form of the keys `inference.*`.
 
     Args:

@@ -42,7 +42,7 @@ def test_the_folded_step_is_the_models_step(name, words_beforehand):
             params,
             memory,
             state,
-            source_len,
+            jax.numpy.asarray(source_len),
             max_decoded_tokens=10**6 if words_beforehand else 1,
         )
         state, folded = (
