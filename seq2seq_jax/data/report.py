@@ -1,63 +1,11 @@
 """The data report: what the training data look like, printed before anything is compiled."""
 
-import dataclasses
-
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
-
-
-@dataclasses.dataclass(frozen=True)
-class BucketPadding:
-    """The padding in the batches of one bucket during an epoch.
-
-    Attributes:
-      shape: Source width and target width.
-      pairs: The number of pairs.
-      batches: The number of batches.
-      positions: Rows times (source width + target width) of these batches, with rows of padding.
-      tokens: The number of positions that hold a token.
-    """
-
-    shape: tuple[int, int]
-    pairs: int
-    batches: int
-    positions: int
-    tokens: int
-
-    @property
-    def padding(self) -> float:
-        """The fraction of the positions without a token, 0 to 1."""
-        return 1 - self.tokens / self.positions if self.positions else 0.0
-
-
-def padding_by_bucket(corpus: Corpus, buckets: Buckets) -> list[BucketPadding]:
-    """Count the positions and tokens of one epoch.
-
-    Args:
-      corpus: The pairs.
-      buckets: The shapes of their batches.
-
-    Returns:
-      The counts of each bucket.
-    """
-    sources, targets = corpus.source.lengths, corpus.target.lengths
-    assigned = buckets.assign(sources, targets)
-    pairs = np.bincount(assigned, minlength=len(buckets))
-    tokens = np.bincount(assigned, weights=sources + targets, minlength=len(buckets))
-    result = []
-    for i, (source_width, target_width) in enumerate(buckets.shapes):
-        batches = -(-int(pairs[i]) // buckets.rows[i])
-        positions = batches * buckets.rows[i] * (source_width + target_width)
-        result.append(
-            BucketPadding(
-                (source_width, target_width), int(pairs[i]), batches, positions, int(tokens[i])
-            )
-        )
-    return result
 
 
 def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
@@ -72,9 +20,14 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
     """
     counts = corpus.counts
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items() if count)
-    by_bucket = padding_by_bucket(corpus, buckets)
-    positions = sum(bucket.positions for bucket in by_bucket)
-    padding = 1 - sum(bucket.tokens for bucket in by_bucket) / positions
+    assigned = buckets.assign(corpus.source.lengths, corpus.target.lengths)
+    lengths = corpus.source.lengths + corpus.target.lengths
+    pairs = np.bincount(assigned, minlength=len(buckets))
+    tokens = np.bincount(assigned, weights=lengths, minlength=len(buckets))
+    batches = -(-pairs // np.array(buckets.rows))
+    positions = batches * buckets.rows * np.sum(buckets.shapes, axis=1)
+    padding = 1 - tokens / np.maximum(positions, 1)
+    total = 1 - tokens.sum() / positions.sum()
     lines = [
         report_line(
             "Pairs",
@@ -96,16 +49,16 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
         report_line("  target", _quantiles(corpus.target.lengths)),
         report_line(
             "Padding",
-            f"{padding:.1%} in {len(buckets)} bucket{'' if len(buckets) == 1 else 's'}",
+            f"{total:.1%} in {len(buckets)} bucket{'' if len(buckets) == 1 else 's'}",
         ),
         f"  {'source width':>12} {'target width':>13} {'pairs':>11} {'batches':>9} {'rows':>6}"
         f" {'padding':>9}",
     ]
-    lines += [
-        f"  {bucket.shape[0]:>12} {bucket.shape[1]:>13} {bucket.pairs:>11,} {bucket.batches:>9,}"
-        f" {rows:>6} {bucket.padding:>9.1%}"
-        for bucket, rows in zip(by_bucket, buckets.rows, strict=True)
-    ]
+    for i, (source_width, target_width) in enumerate(buckets.shapes):
+        lines.append(
+            f"  {source_width:>12} {target_width:>13} {pairs[i]:>11,} {batches[i]:>9,}"
+            f" {buckets.rows[i]:>6} {padding[i]:>9.1%}"
+        )
     return "\n".join(lines)
 
 

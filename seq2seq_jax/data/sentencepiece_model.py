@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.data.readers.text_lines import check_readable
-from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -115,16 +114,6 @@ def read_sentencepiece(path: str | os.PathLike[str]) -> bytes:
     model = Path(name).read_bytes()
     load_sentencepiece(model, name)
     return model
-
-
-def write_sentencepiece(model: bytes, path: str | os.PathLike[str]) -> None:
-    """Write a model file, atomically.
-
-    Args:
-      model: The content of the file.
-      path: The name of the file.
-    """
-    atomic_write(path, model)
 
 
 def _library() -> ModuleType:

@@ -13,7 +13,6 @@ from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.sentencepiece_model import (
     read_sentencepiece,
     train_sentencepiece,
-    write_sentencepiece,
 )
 from seq2seq_jax.data.tokenizers import (
     BPETokenizer,
@@ -23,6 +22,7 @@ from seq2seq_jax.data.tokenizers import (
     Tokenizers,
 )
 from seq2seq_jax.schema.rules import at_least, one_of
+from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.logging import progress_count
 
 _log = logging.getLogger(__name__)
@@ -37,19 +37,11 @@ class SubwordConfig:
         one_of("", "bpe", "sentencepiece"),
         "Subwords of BPE (as subword-nmt) or SentencePiece; empty: words or characters.",
     ] = ""
-    size: Annotated[
-        int, at_least(1), "Number of BPE merges, or of SentencePiece pieces, to learn."
-    ] = 8000
+    size: Annotated[int, at_least(1), "Number of BPE merges or SentencePiece pieces."] = 8000
     joint: Annotated[bool, "Learn one set of subwords from source and target together."] = True
-    sides: Annotated[
-        str, one_of("both", "source", "target"), "Sides that are split into subwords."
-    ] = "both"
-    source_model: Annotated[
-        str, "File with the codes or the model of the source; empty: learned."
-    ] = ""
-    target_model: Annotated[
-        str, "File with the codes or the model of the target; empty: learned."
-    ] = ""
+    sides: Annotated[str, one_of("both", "source", "target"), "Sides with subwords."] = "both"
+    source_model: Annotated[str, "File of the source codes or model; empty: learn them."] = ""
+    target_model: Annotated[str, "File of the target codes or model; empty: learn them."] = ""
     model_type: Annotated[
         str, one_of("unigram", "bpe", "char", "word"), "Model type of SentencePiece."
     ] = "unigram"
@@ -113,7 +105,7 @@ def write_tokenizers(directory: str | os.PathLike[str], tokenizers: Tokenizers) 
         if isinstance(tokenizer, BPETokenizer):
             tokenizer.codes.write(_file(directory, side, "bpe"))
         elif isinstance(tokenizer, SentencePieceTokenizer):
-            write_sentencepiece(tokenizer.model, _file(directory, side, "sentencepiece"))
+            atomic_write(_file(directory, side, "sentencepiece"), tokenizer.model)
 
 
 def read_tokenizers(

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -156,17 +156,16 @@ class _SideWriter:
         self._written = 0
 
     def __enter__(self) -> "_SideWriter":
-        self._ids_file = self._open("ids")
-        self._offsets_file = self._open("offsets")
+        self._ids_file = open(self._path("ids"), "wb")
+        self._offsets_file = open(self._path("offsets"), "wb")
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if failure is None:
             self._flush()
-            self._open_and_write("counts", self._counts.tobytes())
+            self._counts.tofile(self._path("counts"))
             lines = (json.dumps(token) + "\n" for token in self._numbers)
-            with open(self._directory / f"{self._side}.tokens", "w", encoding="utf-8") as file:
-                file.writelines(lines)
+            self._path("tokens").write_text("".join(lines), encoding="utf-8")
         self._ids_file.close()
         self._offsets_file.close()
 
@@ -186,12 +185,8 @@ class _SideWriter:
         self._offsets.tofile(self._offsets_file)
         self._ids, self._offsets = array("I"), array("q")
 
-    def _open(self, name: str) -> BinaryIO:
-        return open(self._directory / f"{self._side}.{name}", "wb")
-
-    def _open_and_write(self, name: str, data: bytes) -> None:
-        with self._open(name) as file:
-            file.write(data)
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{self._side}.{name}"
 
 
 def _read_side(directory: Path, side: str) -> TokenizedSide:
@@ -202,7 +197,7 @@ def _read_side(directory: Path, side: str) -> TokenizedSide:
     return TokenizedSide(Ragged(ids, offsets), counts, directory / f"{side}.tokens")
 
 
-def _map_array(path: Path, dtype: Any) -> np.ndarray:
+def _map_array(path: Path, dtype: type[np.generic]) -> np.ndarray:
     if path.stat().st_size == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     return np.asarray(np.memmap(path, dtype, mode="r"))

@@ -9,8 +9,8 @@ from seq2seq_jax.data.sentencepiece_model import (
     load_sentencepiece,
     read_sentencepiece,
     train_sentencepiece,
-    write_sentencepiece,
 )
+from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
 
 SUBJECTS = ["der Hund", "die Katze", "ein Straßenbahnfahrer", "niemand", "das Häuschen"]
@@ -118,7 +118,7 @@ def test_a_line_of_any_length_is_encoded():
 def test_a_model_is_read_back_from_its_file_and_no_other_file_is_left(tmp_path):
     model = train_sentencepiece(LINES, 60)
     for _ in range(2):
-        write_sentencepiece(model, tmp_path / "model")
+        atomic_write(tmp_path / "model", model)
     assert read_sentencepiece(tmp_path / "model") == model
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

@@ -41,22 +41,16 @@ class InputPipelineConfig:
     The program uses them itself and does not pass them to the constructor.
     """
 
-    target_delimiter: Annotated[
-        str, "Separates the tokens of a target; empty: every character is a token."
-    ] = " "
+    target_delimiter: Annotated[str, "Separates target tokens; empty: they are characters."] = " "
     shuffle: Annotated[bool, "Draw a new order of all examples for every epoch."] = True
-    num_epochs: Annotated[
-        int, at_least(0), "Epochs to train for; 0: as many as train_steps requires."
-    ] = 0
+    num_epochs: Annotated[int, at_least(0), "Epochs of training; 0: train_steps decides."] = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class TextInputPipelineConfig(InputPipelineConfig):
     """The common parameters of pipelines whose sources are texts."""
 
-    source_delimiter: Annotated[
-        str, "Separates the tokens of a source; empty: every character is a token."
-    ] = " "
+    source_delimiter: Annotated[str, "Separates source tokens; empty: they are characters."] = " "
 
 
 def pipeline_parameters(pipeline: Any) -> Table:

@@ -43,12 +43,8 @@ class ParallelTextInputPipeline:
 
     def __init__(
         self,
-        source_files: Annotated[
-            str, FILES, "Source texts, plain or .gz, with one sentence a line."
-        ] = "",
-        target_files: Annotated[
-            str, FILES, "Target texts; line i is the target of line i of the sources."
-        ] = "",
+        source_files: Annotated[str, FILES, "Source texts, plain or .gz, one per line."] = "",
+        target_files: Annotated[str, FILES, "Target texts, aligned by line."] = "",
         builtin: Annotated[
             str, one_of("", *BUILTIN_CORPORA), "Built-in corpus, used if no files are given."
         ] = "",

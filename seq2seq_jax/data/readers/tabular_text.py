@@ -35,18 +35,10 @@ class TSVInputPipeline:
     def __init__(
         self,
         files: Annotated[str, FILES, "Tables: .tsv or .csv files, plain or .gz."] = "",
-        source_column: Annotated[
-            str, COLUMN, "Column of the sources: its name in the header, or its number."
-        ] = "source",
-        target_column: Annotated[
-            str, COLUMN, "Column of the targets: its name in the header, or its number."
-        ] = "target",
-        format: Annotated[
-            str, one_of("", *FORMATS), "Format of the files; empty: from the end of each name."
-        ] = "",
-        header: Annotated[
-            bool, "The first row names the columns; false: columns are given by number."
-        ] = True,
+        source_column: Annotated[str, COLUMN, "Column of the sources, name or number."] = "source",
+        target_column: Annotated[str, COLUMN, "Column of the targets, name or number."] = "target",
+        format: Annotated[str, one_of("", *FORMATS), "Format; empty: from the file names."] = "",
+        header: Annotated[bool, "The first row names the columns; false: use numbers."] = True,
         *,
         key: str,
     ) -> None:

@@ -145,45 +145,22 @@ def _message_classes() -> tuple[Any, Any]:
     They are in a separate descriptor pool, because TensorFlow may define them in the default
     pool of the same process.
     """
-    field_type = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="example.proto", package="tensorflow", syntax="proto3"
     )
-
-    def define(name: str, holder: Any = file.message_type) -> Any:
-        return holder.add(name=name)
-
-    def field(message: Any, name: str, number: int, kind: str, *, repeated: bool = False) -> Any:
-        new = message.field.add(name=name, number=number)
-        new.label = field_type.LABEL_REPEATED if repeated else field_type.LABEL_OPTIONAL
-        scalar = _SCALARS.get(kind)
-        new.type = getattr(field_type, scalar or "TYPE_MESSAGE")
-        if scalar is None:
-            new.type_name = f".tensorflow.{kind}"
-        return new
-
-    def map_field(message: Any, name: str, kind: str) -> None:
-        entry = define(name.title().replace("_", "") + "Entry", message.nested_type)
-        entry.options.map_entry = True
-        field(entry, "key", 1, "string")
-        field(entry, "value", 2, kind)
-        field(message, name, 1, f"{message.name}.{entry.name}", repeated=True)
-
-    for name, kind in (("BytesList", "bytes"), ("FloatList", "float"), ("Int64List", "int64")):
-        field(define(name), "value", 1, kind, repeated=True)
-    feature = define("Feature")
-    feature.oneof_decl.add(name="kind")
-    for number, kind in enumerate(("BytesList", "FloatList", "Int64List"), start=1):
-        new = field(feature, kind.replace("List", "_list").lower(), number, kind)
-        new.oneof_index = 0
-    map_field(define("Features"), "feature", "Feature")
-    field(define("FeatureList"), "feature", 1, "Feature", repeated=True)
-    map_field(define("FeatureLists"), "feature_list", "FeatureList")
-    field(define("Example"), "features", 1, "Features")
-    sequence_example = define("SequenceExample")
-    field(sequence_example, "context", 1, "Features")
-    field(sequence_example, "feature_lists", 2, "FeatureLists")
-
+    for name, declarations in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        if any(declaration.startswith("oneof") for declaration in declarations):
+            message.oneof_decl.add(name="kind")
+        for number, declaration in enumerate(declarations, start=1):
+            label, kind, field = declaration.split()
+            if label == "map":
+                entry = message.nested_type.add(name=field.title().replace("_", "") + "Entry")
+                entry.options.map_entry = True
+                _add_field(entry, 1, "optional", "string", "key")
+                _add_field(entry, 2, "optional", kind, "value")
+                label, kind = "repeated", f"{name}.{entry.name}"
+            _add_field(message, number, label, kind, field)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return tuple(
@@ -192,10 +169,31 @@ def _message_classes() -> tuple[Any, Any]:
     )
 
 
-_SCALARS = {
-    "bytes": "TYPE_BYTES",
-    "float": "TYPE_FLOAT",
-    "int64": "TYPE_INT64",
-    "string": "TYPE_STRING",
+def _add_field(message: Any, number: int, label: str, kind: str, name: str) -> None:
+    field_type = descriptor_pb2.FieldDescriptorProto
+    field = message.field.add(name=name, number=number)
+    field.label = field_type.LABEL_REPEATED if label == "repeated" else field_type.LABEL_OPTIONAL
+    if label == "oneof":
+        field.oneof_index = 0
+    if kind.islower():
+        field.type = getattr(field_type, f"TYPE_{kind.upper()}")
+    else:
+        field.type, field.type_name = field_type.TYPE_MESSAGE, f".tensorflow.{kind}"
+
+
+_MESSAGES = {
+    "BytesList": ["repeated bytes value"],
+    "FloatList": ["repeated float value"],
+    "Int64List": ["repeated int64 value"],
+    "Feature": [
+        "oneof BytesList bytes_list",
+        "oneof FloatList float_list",
+        "oneof Int64List int64_list",
+    ],
+    "Features": ["map Feature feature"],
+    "FeatureList": ["repeated Feature feature"],
+    "FeatureLists": ["map FeatureList feature_list"],
+    "Example": ["optional Features features"],
+    "SequenceExample": ["optional Features context", "optional FeatureLists feature_lists"],
 }
 Example, SequenceExample = _message_classes()

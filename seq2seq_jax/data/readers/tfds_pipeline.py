@@ -27,16 +27,10 @@ class TFDSInputPipeline:
 
     def __init__(
         self,
-        name: Annotated[
-            str, "Dataset of tensorflow-datasets, for example wmt16_translate/de-en."
-        ] = "",
+        name: Annotated[str, "Prepared dataset, for example wmt16_translate/de-en."] = "",
         split: Annotated[str, NON_EMPTY, "Its split, or a part of one, as train[:1%]."] = "train",
-        source_feature: Annotated[
-            str, "Feature with the sources; empty: the input that the dataset declares."
-        ] = "",
-        target_feature: Annotated[
-            str, "Feature with the targets; empty: the output that the dataset declares."
-        ] = "",
+        source_feature: Annotated[str, "Feature of the sources; empty: the declared input."] = "",
+        target_feature: Annotated[str, "Feature of the targets; empty: the declared output."] = "",
         data_dir: Annotated[
             str,
             "Directory of prepared datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.",
@@ -116,13 +110,11 @@ def _find_features(info: Any, features: Mapping[str, str], key: str) -> tuple[st
     for (parameter, name), default in zip(features.items(), defaults, strict=True):
         name = name or default
         if not name:
-            raise UserError(
-                f"{key}.{parameter}", f"is required: {info.name} declares no default; {valid}"
-            )
+            what = f"is required: {info.name} declares no default; {valid}"
+            raise UserError(f"{key}.{parameter}", what)
         if name not in texts:
-            raise UserError(
-                f"{key}.{parameter}", f"{info.name} has no text feature {name!r}; {valid}"
-            )
+            what = f"{info.name} has no text feature {name!r}; {valid}"
+            raise UserError(f"{key}.{parameter}", what)
         chosen.append(name)
     return tuple(chosen)
 
