@@ -25,7 +25,7 @@ _INTRODUCTION = """\
 
 After this page you know each key of a configuration: its default, its allowed values and its
 meaning. [Configuration](configuration.md) describes how to set keys. The page is generated from
-the constructors of the classes by `python -m seq2seq_jax.config.reference >
+the constructors of the classes by `python -m docs.hyperparameters_page >
 docs/hyperparameters.md`.
 
 A key with ↻, and every key below it, may change when a run resumes in its workdir, and so may
