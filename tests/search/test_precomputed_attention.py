@@ -49,7 +49,7 @@ def test_the_folded_step_is_the_models_step(name, words_beforehand):
             jax.tree.map(lambda leaf: leaf.repeat(2, 0), tree) for tree in (state, folded)
         )
         expected, found = [], []
-        for row in tokens:
+        for row in jax.numpy.asarray(tokens):
             log_probs, state, attention = model.apply(
                 variables, row, state, memory, source_len, method="step"
             )
