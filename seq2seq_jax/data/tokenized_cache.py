@@ -36,7 +36,8 @@ from seq2seq_jax.utils.logging import progress_count
 _log = logging.getLogger(__name__)
 
 _FORMAT = 1
-_CHUNK = 1 << 20  # ids that are counted and written at once
+CHUNK = 1 << 20
+"""The number of ids that are counted and written together."""
 
 
 class TokenizedSide(NamedTuple):
@@ -173,7 +174,7 @@ class _SideWriter:
         numbers = self._numbers
         self._ids.fromlist([numbers[token] for token in tokens])
         self._offsets.append(self._written + len(self._ids))
-        if len(self._ids) >= _CHUNK:
+        if len(self._ids) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:

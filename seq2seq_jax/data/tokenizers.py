@@ -14,6 +14,9 @@ from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
 from seq2seq_jax.schema.rules import function_name
 from seq2seq_jax.utils.errors import UserError
 
+MAX_CACHED_PIECES = 1 << 20
+"""The size of the cache of a `BPETokenizer`; about 100 MB."""
+
 
 class Tokenizer(Protocol):
     """Splits a text into the tokens that a vocabulary holds, and joins tokens to a text."""
@@ -133,7 +136,7 @@ class BPETokenizer:
         if last.endswith(CONTINUATION) or last in _SPECIAL:
             before, last = [*before, last[:-1]], last[-1]
         pieces = [*(piece + CONTINUATION for piece in before), last]
-        if self._cached_pieces + len(pieces) > _CACHED_PIECES:
+        if self._cached_pieces + len(pieces) > MAX_CACHED_PIECES:
             self._cache.clear()
             self._cached_pieces = 0
         self._cache[word] = pieces
@@ -248,7 +251,6 @@ def find_postprocessing(name: str, key: str = "postproc_fn") -> Callable[[str], 
 
 
 _SPECIAL = frozenset(SPECIAL_TOKENS)
-_CACHED_PIECES = 1 << 20  # about 100 MB
 
 
 def _digest(*parts: object) -> str:

@@ -61,7 +61,7 @@ def test_the_same_lines_make_the_same_model_in_every_process():
 def test_a_model_is_trained_on_a_random_sample_of_many_lines(monkeypatch):
     seen = []
     monkeypatch.setattr(sentencepiece_model, "MAX_TRAINING_LINES", 100)
-    monkeypatch.setattr(sentencepiece_model, "_library", lambda: Library(seen))
+    monkeypatch.setitem(sys.modules, "sentencepiece", Library(seen))
     for _ in range(2):
         with pytest.raises(AssertionError):
             train_sentencepiece(map(str, range(10_000)), 10)

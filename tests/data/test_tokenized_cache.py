@@ -36,7 +36,7 @@ def test_the_tokens_are_stored_with_their_counts(prepare):
 def test_any_text_is_stored_unchanged_in_chunks_of_any_size(tmp_path_factory, texts, chunk):
     characters = Tokenizers(DelimiterTokenizer(""), DelimiterTokenizer(""))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokenized_cache, "_CHUNK", chunk)
+        patch.setattr(tokenized_cache, "CHUNK", chunk)
         text = tokenized_cache.tokenize_pairs(
             [(text, text) for text in texts], characters, "", tmp_path_factory.mktemp("cache")
         )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from seq2seq_jax.data import tokenizers
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
-from seq2seq_jax.data.sentencepiece_model import train_sentencepiece
+from seq2seq_jax.data.sentencepiece_model import load_sentencepiece, train_sentencepiece
 from seq2seq_jax.data.tokenizers import (
     BPETokenizer,
     DelimiterTokenizer,
@@ -101,17 +101,17 @@ def test_an_unfinished_word_at_the_end_loses_its_continuation_mark():
 
 
 def test_the_cache_of_words_is_bounded(monkeypatch):
-    monkeypatch.setattr(tokenizers, "_CACHED_PIECES", 100)
+    monkeypatch.setattr(tokenizers, "MAX_CACHED_PIECES", 100)
     bpe = BPETokenizer(DelimiterTokenizer(" "), BPECodes(()))
     for number in range(200):
         word = f"{number}" + "x" * (number % 50)
         assert bpe.join(bpe.split(f"a {word}")) == f"a {word}"
-        assert sum(map(len, bpe._cache.values())) == bpe._cached_pieces <= 100
+        assert len(pickle.dumps(bpe)) < 2000
 
 
 def test_joining_sentencepiece_pieces_restores_the_normalized_text(model):
     tokenizer = SentencePieceTokenizer(model)
-    normalize = tokenizer._processor.normalize
+    normalize = load_sentencepiece(model, "model").normalize
 
     @settings(deadline=None)
     @given(TEXTS)

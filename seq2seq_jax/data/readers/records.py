@@ -19,6 +19,12 @@ from seq2seq_jax.data.readers.tfrecord import (
 )
 from seq2seq_jax.utils.errors import UserError
 
+CHUNK_BYTES = 1 << 22
+"""Compressed bytes of an array_record file that are read together."""
+
+RIEGELI_SIGNATURE = bytes.fromhex("83af70d10d884a3f00000000000000004000000000000000")
+"""The first bytes of an array_record file."""
+
 
 class Record(NamedTuple):
     """A record of a file.
@@ -56,7 +62,7 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Record]:
     """
     name = os.fspath(path)
     start = _read_start(name)
-    if start.startswith(_RIEGELI):
+    if start.startswith(RIEGELI_SIGNATURE):
         yield from _read_array_records(name)
         return
     position = 0
@@ -81,7 +87,7 @@ def read_record_at(path: str | os.PathLike[str], position: int, number: int) -> 
     """
     name = os.fspath(path)
     start = _read_start(name)
-    if start.startswith(_RIEGELI):
+    if start.startswith(RIEGELI_SIGNATURE):
         return _read_array_record_at(name, position, number)
     _reject_gzip(start, name)
     return read_tfrecord_at(name, position, number)
@@ -100,15 +106,10 @@ def check_random_access(path: str | os.PathLike[str]) -> None:
     _reject_gzip(_read_start(name), name)
 
 
-_CHUNK_BYTES = 1 << 22  # compressed bytes of an array_record file that are read together
-
-_RIEGELI = bytes.fromhex("83af70d10d884a3f00000000000000004000000000000000")
-
-
 def _read_start(name: str) -> bytes:
     check_readable(name)
     with open(name, "rb") as file:
-        return file.read(len(_RIEGELI))
+        return file.read(len(RIEGELI_SIGNATURE))
 
 
 def _reject_gzip(start: bytes, name: str) -> None:
@@ -125,7 +126,7 @@ def _read_array_records(name: str) -> Iterator[Record]:
     try:
         count = reader.num_records()
         # Many at once, because a call costs more than reading a short record.
-        step = max(1, _CHUNK_BYTES * count // os.path.getsize(name))
+        step = max(1, CHUNK_BYTES * count // os.path.getsize(name))
         for start in range(0, count, step):
             indices = range(start, min(start + step, count))
             try:

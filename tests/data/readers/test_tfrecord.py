@@ -216,7 +216,7 @@ def write_array_record(path, written: list[bytes]) -> str:
 def test_array_record_files_are_recognized_by_their_content(tmp_path, monkeypatch):
     written = [b"record %d" % number for number in range(500)]
     for chunk_bytes in (1, 1 << 22):
-        monkeypatch.setattr(records, "_CHUNK_BYTES", chunk_bytes)
+        monkeypatch.setattr(records, "CHUNK_BYTES", chunk_bytes)
         name = write_array_record(tmp_path / "a.tfrecord", written)
         found = list(read_records(name))
         assert [record.data for record in found] == written
@@ -243,7 +243,7 @@ def test_a_damaged_array_record_file_is_reported_in_one_line(tmp_path):
 
 
 def test_without_array_record_the_error_names_the_extra(tmp_path, monkeypatch):
-    (tmp_path / "a").write_bytes(records._RIEGELI + bytes(100))
+    (tmp_path / "a").write_bytes(records.RIEGELI_SIGNATURE + bytes(100))
     monkeypatch.setitem(sys.modules, "array_record.python.array_record_module", None)
     with pytest.raises(UserError, match=r"pip install 'seq2seq-jax\[records\]'"):
         list(read_records(tmp_path / "a"))
