@@ -9,112 +9,88 @@ from seq2seq_jax.schema.rules import BUCKETS, FRACTION, NON_EMPTY, at_least, one
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The keys of a run; the table of every model contains them."""
+    """The keys of a run; the table of every model contains them.
 
-    model: Annotated[str, ClassOf("model"), "The model."] = "AttentionSeq2Seq"
+    Attributes:
+      model: The model.
+      vocab_target: Vocabulary file of the targets; empty: built from the data.
+      vocab_min_frequency: A built vocabulary holds tokens that occur more often than this.
+      vocab_max_size: Maximum number of tokens in a built vocabulary; 0: no limit.
+      vocab_bias: Initial bias of the layer that computes the logits; log_frequency: the logarithm
+        of each token's frequency in the training targets.
+      input_pipeline_train: Reads the training examples.
+      input_pipeline_dev: Reads the dev examples.
+      buckets: Source lengths of the buckets; empty: chosen from the data.
+      batch_size: Number of examples in a training batch.
+      batch_tokens: Above 0: a training batch holds as many examples as fit into this many tokens on
+        its longer side, padding included; batch_size then applies to evaluation only.
+      train_steps: Training ends at this step.
+      seed: Seed of the initial weights, of dropout and of the order of the data.
+      label_smoothing: Share of the target's probability that is spread over all tokens.
+      ema_decay: Decay of the exponential moving average of the parameters, which is what is
+        evaluated; 0: no average.
+      gradient_accumulation_steps: Number of parts of a batch that are computed one after the other:
+        the same gradient in less memory.
+      dtype: Type of the matrix products in training; weights, states, softmax and loss are float32.
+      remat: Save only the states of the loop over time for the backward pass and compute the rest
+        again: slower, but less memory for long sequences.
+      parallel: How several devices share a batch: jit lets the compiler partition the step, pmap
+        runs one copy of it on each device.
+      kernels: Implementation of the operations of seq2seq_jax.ops: fast, or the plain reference,
+        which is slower and easier to read.
+      eval_every_n_steps: Steps between evaluations; 0: none.
+      metrics: The metrics that are computed on the dev set.
+      best_metric: The dev metric that selects the best checkpoint.
+      early_stopping_patience: Training ends after this many evaluations in a row without a better
+        best_metric; 0: no early stopping.
+      save_checkpoints_secs: Seconds between checkpoints; 0: none by time.
+      save_checkpoints_steps: Steps between checkpoints; above 0 it replaces save_checkpoints_secs.
+      keep_checkpoint_max: Number of latest checkpoints kept.
+      keep_checkpoint_every_n_hours: In addition, keep one checkpoint for every n hours; 0: none.
+      log_every_n_steps: Steps between log lines of training metrics.
+      hooks: Hooks that run during training.
+      tasks: Inference tasks that are run.
+    """
+
+    model: Annotated[str, ClassOf("model")] = "AttentionSeq2Seq"
 
     # Vocabularies
-    vocab_target: Annotated[str, "Vocabulary file of the targets; empty: built from the data."] = ""
-    vocab_min_frequency: Annotated[
-        int, at_least(0), "A built vocabulary holds tokens that occur more often than this."
-    ] = 0
-    vocab_max_size: Annotated[
-        int, at_least(0), "Maximum number of tokens in a built vocabulary; 0: no limit."
-    ] = 0
-    vocab_bias: Annotated[
-        str,
-        one_of("zeros", "log_frequency"),
-        "Initial bias of the layer that computes the logits; log_frequency: the logarithm of each"
-        " token's frequency in the training targets.",
-    ] = "zeros"
+    vocab_target: str = ""
+    vocab_min_frequency: Annotated[int, at_least(0)] = 0
+    vocab_max_size: Annotated[int, at_least(0)] = 0
+    vocab_bias: Annotated[str, one_of("zeros", "log_frequency")] = "zeros"
 
     # Batches
-    input_pipeline_train: Annotated[
-        Choice, ClassOf("pipeline", modality="text"), "Reads the training examples."
-    ] = Choice("ParallelTextInputPipeline")
-    input_pipeline_dev: Annotated[
-        Choice, ClassOf("pipeline", modality="text"), "Reads the dev examples."
-    ] = Choice("ParallelTextInputPipeline", split="dev", shuffle=False)
-    buckets: Annotated[
-        str, BUCKETS, "Source lengths of the buckets; empty: chosen from the data."
-    ] = ""
-    batch_size: Annotated[int, at_least(1), "Number of examples in a training batch."] = 16
-    batch_tokens: Annotated[
-        int,
-        at_least(0),
-        "Above 0: a training batch holds as many examples as fit into this many tokens on its"
-        " longer side, padding included; batch_size then applies to evaluation only.",
-    ] = 0
+    input_pipeline_train: Annotated[Choice, ClassOf("pipeline", modality="text")] = Choice(
+        "ParallelTextInputPipeline"
+    )
+    input_pipeline_dev: Annotated[Choice, ClassOf("pipeline", modality="text")] = Choice(
+        "ParallelTextInputPipeline", split="dev", shuffle=False
+    )
+    buckets: Annotated[str, BUCKETS] = ""
+    batch_size: Annotated[int, at_least(1)] = 16
+    batch_tokens: Annotated[int, at_least(0)] = 0
 
     # Training
-    train_steps: Annotated[int, at_least(1), "Training ends at this step."] = 10_000
-    seed: Annotated[
-        int, at_least(0), "Seed of the initial weights, of dropout and of the order of the data."
-    ] = 0
-    label_smoothing: Annotated[
-        float, FRACTION, "Share of the target's probability that is spread over all tokens."
-    ] = 0.0
-    ema_decay: Annotated[
-        float,
-        FRACTION,
-        "Decay of the exponential moving average of the parameters, which is what is evaluated; 0:"
-        " no average.",
-    ] = 0.0
-    gradient_accumulation_steps: Annotated[
-        int,
-        at_least(1),
-        "Number of parts of a batch that are computed one after the other: the same gradient in"
-        " less memory.",
-    ] = 1
-    dtype: Annotated[
-        str,
-        one_of("float32", "bfloat16"),
-        "Type of the matrix products in training; weights, states, softmax and loss are float32.",
-    ] = "float32"
-    remat: Annotated[
-        bool,
-        "Save only the states of the loop over time for the backward pass and compute the rest"
-        " again: slower, but less memory for long sequences.",
-    ] = False
-    parallel: Annotated[
-        str,
-        one_of("jit", "pmap"),
-        "How several devices share a batch: jit lets the compiler partition the step, pmap runs"
-        " one copy of it on each device.",
-    ] = "jit"
-    kernels: Annotated[
-        str,
-        one_of("fast", "reference"),
-        "Implementation of the operations of seq2seq_jax.ops: fast, or the plain reference, which"
-        " is slower and easier to read.",
-    ] = "fast"
+    train_steps: Annotated[int, at_least(1)] = 10_000
+    seed: Annotated[int, at_least(0)] = 0
+    label_smoothing: Annotated[float, FRACTION] = 0.0
+    ema_decay: Annotated[float, FRACTION] = 0.0
+    gradient_accumulation_steps: Annotated[int, at_least(1)] = 1
+    dtype: Annotated[str, one_of("float32", "bfloat16")] = "float32"
+    remat: bool = False
+    parallel: Annotated[str, one_of("jit", "pmap")] = "jit"
+    kernels: Annotated[str, one_of("fast", "reference")] = "fast"
 
     # Evaluation and checkpoints
-    eval_every_n_steps: Annotated[int, at_least(0), "Steps between evaluations; 0: none."] = 1000
-    metrics: Annotated[
-        tuple[str, ...], ClassOf("metric"), "The metrics that are computed on the dev set."
-    ] = ("LogPerplexityMetricSpec",)
-    best_metric: Annotated[str, NON_EMPTY, "The dev metric that selects the best checkpoint."] = (
-        "log_perplexity"
-    )
-    early_stopping_patience: Annotated[
-        int,
-        at_least(0),
-        "Training ends after this many evaluations in a row without a better best_metric; 0: no"
-        " early stopping.",
-    ] = 0
-    save_checkpoints_secs: Annotated[
-        int, at_least(0), "Seconds between checkpoints; 0: none by time."
-    ] = 600
-    save_checkpoints_steps: Annotated[
-        int, at_least(0), "Steps between checkpoints; above 0 it replaces save_checkpoints_secs."
-    ] = 0
-    keep_checkpoint_max: Annotated[int, at_least(1), "Number of latest checkpoints kept."] = 5
-    keep_checkpoint_every_n_hours: Annotated[
-        float, at_least(0), "In addition, keep one checkpoint for every n hours; 0: none."
-    ] = 4.0
-    log_every_n_steps: Annotated[
-        int, at_least(1), "Steps between log lines of training metrics."
-    ] = 100
-    hooks: Annotated[tuple[str, ...], ClassOf("hook"), "Hooks that run during training."] = ()
-    tasks: Annotated[tuple[str, ...], ClassOf("task"), "Inference tasks that are run."] = ()
+    eval_every_n_steps: Annotated[int, at_least(0)] = 1000
+    metrics: Annotated[tuple[str, ...], ClassOf("metric")] = ("LogPerplexityMetricSpec",)
+    best_metric: Annotated[str, NON_EMPTY] = "log_perplexity"
+    early_stopping_patience: Annotated[int, at_least(0)] = 0
+    save_checkpoints_secs: Annotated[int, at_least(0)] = 600
+    save_checkpoints_steps: Annotated[int, at_least(0)] = 0
+    keep_checkpoint_max: Annotated[int, at_least(1)] = 5
+    keep_checkpoint_every_n_hours: Annotated[float, at_least(0)] = 4.0
+    log_every_n_steps: Annotated[int, at_least(1)] = 100
+    hooks: Annotated[tuple[str, ...], ClassOf("hook")] = ()
+    tasks: Annotated[tuple[str, ...], ClassOf("task")] = ()

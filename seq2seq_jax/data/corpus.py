@@ -17,22 +17,28 @@ from seq2seq_jax.utils.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class SourceConfig:
-    """How source texts become rows of ids."""
+    """How source texts become rows of ids.
 
-    max_seq_len: Annotated[
-        int, at_least(1), "Sources are truncated to this length, the end token included."
-    ] = 50
-    reverse: Annotated[bool, "Reverse the source within its own length before encoding."] = True
-    lowercase: Annotated[bool, "Lower-case the source, in training and at inference."] = False
+    Attributes:
+      max_seq_len: Sources are truncated to this length, the end token included.
+      reverse: Reverse the source within its own length before encoding.
+      lowercase: Lower-case the source, in training and at inference.
+    """
+
+    max_seq_len: Annotated[int, at_least(1)] = 50
+    reverse: bool = True
+    lowercase: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class TargetConfig:
-    """How target texts become rows of ids."""
+    """How target texts become rows of ids.
 
-    max_seq_len: Annotated[
-        int, at_least(2), "Targets are truncated to this length, start and end tokens included."
-    ] = 50
+    Attributes:
+      max_seq_len: Targets are truncated to this length, start and end tokens included.
+    """
+
+    max_seq_len: Annotated[int, at_least(2)] = 50
 
 
 @dataclasses.dataclass(frozen=True)

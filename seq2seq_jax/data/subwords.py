@@ -30,21 +30,25 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class SubwordConfig:
-    """Which sides are split into subwords, and where the subwords come from."""
+    """Which sides are split into subwords, and where the subwords come from.
 
-    kind: Annotated[
-        str,
-        one_of("", "bpe", "sentencepiece"),
-        "Subwords of BPE (as subword-nmt) or SentencePiece; empty: words or characters.",
-    ] = ""
-    size: Annotated[int, at_least(1), "Number of BPE merges or SentencePiece pieces."] = 8000
-    joint: Annotated[bool, "Learn one set of subwords from source and target together."] = True
-    sides: Annotated[str, one_of("both", "source", "target"), "Sides with subwords."] = "both"
-    source_model: Annotated[str, "File of the source codes or model; empty: learn them."] = ""
-    target_model: Annotated[str, "File of the target codes or model; empty: learn them."] = ""
-    model_type: Annotated[
-        str, one_of("unigram", "bpe", "char", "word"), "Model type of SentencePiece."
-    ] = "unigram"
+    Attributes:
+      kind: Subwords of BPE (as subword-nmt) or SentencePiece; empty: words or characters.
+      size: Number of BPE merges or SentencePiece pieces.
+      joint: Learn one set of subwords from source and target together.
+      sides: Sides with subwords.
+      source_model: File of the source codes or model; empty: learn them.
+      target_model: File of the target codes or model; empty: learn them.
+      model_type: Model type of SentencePiece.
+    """
+
+    kind: Annotated[str, one_of("", "bpe", "sentencepiece")] = ""
+    size: Annotated[int, at_least(1)] = 8000
+    joint: bool = True
+    sides: Annotated[str, one_of("both", "source", "target")] = "both"
+    source_model: str = ""
+    target_model: str = ""
+    model_type: Annotated[str, one_of("unigram", "bpe", "char", "word")] = "unigram"
 
 
 class WordTokenizers(NamedTuple):

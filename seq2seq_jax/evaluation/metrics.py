@@ -110,14 +110,15 @@ class LogPerplexityMetricSpec:
 
 @dataclasses.dataclass(frozen=True)
 class TextMetric:
-    """The base class of the text metrics; a subclass provides `_names` and `_compute`."""
+    """The base class of the text metrics; a subclass provides `_names` and `_compute`.
 
-    separator: Annotated[str, "Joins the tokens of a sentence before post-processing."] = " "
-    postproc_fn: Annotated[
-        str | Callable[[str], str],
-        POSTPROCESSING,
-        "Post-processing of the text; empty: none.",
-    ] = ""
+    Attributes:
+      separator: Joins the tokens of a sentence before post-processing.
+      postproc_fn: Post-processing of the text; empty: none.
+    """
+
+    separator: str = " "
+    postproc_fn: Annotated[str | Callable[[str], str], POSTPROCESSING] = ""
 
     lower_is_better: ClassVar[bool] = False
 
@@ -186,11 +187,12 @@ class BleuMetricSpec(TextMetric):
 
     Its tokenizer is `none`, so the score compares with multi-bleu.perl on the same tokens, not with
     scores of detokenized text. The result is named `bleu`, or `bleu_n` for another order n.
+
+    Attributes:
+      max_ngram_order: Longest n-grams that count; 4 is the usual BLEU.
     """
 
-    max_ngram_order: Annotated[
-        int, between(1, 4), "Longest n-grams that count; 4 is the usual BLEU."
-    ] = 4
+    max_ngram_order: Annotated[int, between(1, 4)] = 4
 
     def _names(self) -> tuple[str, ...]:
         return ("bleu" if self.max_ngram_order == 4 else f"bleu_{self.max_ngram_order}",)
@@ -232,13 +234,13 @@ class ChrfMetricSpec(TextMetric):
 
 @dataclasses.dataclass(frozen=True)
 class RougeMetricSpec(TextMetric):
-    """ROUGE (Lin 2004) by rouge-score, the mean over sentences; the best of several references."""
+    """ROUGE (Lin 2004) by rouge-score, the mean over sentences; the best of several references.
 
-    rouge_type: Annotated[
-        str,
-        one_of(*ROUGE_TYPES),
-        "Which ROUGE, and its F1 score (f), recall (r) or precision (p).",
-    ] = "rouge_1/f_score"
+    Attributes:
+      rouge_type: Which ROUGE, and its F1 score (f), recall (r) or precision (p).
+    """
+
+    rouge_type: Annotated[str, one_of(*ROUGE_TYPES)] = "rouge_1/f_score"
 
     def _names(self) -> tuple[str, ...]:
         return (self.rouge_type,)

@@ -1,24 +1,31 @@
 """How a class declares its parameters: typed keywords with a default, a rule and a meaning.
 
     class GRUCell(nn.Module):
-        num_units: Annotated[int, at_least(1), "Width of the state and of the output."] = 128
+        \"""A gated recurrent unit.
 
-The constructor is the only place that states a parameter. `collect_parameters` reads it into a
+        Attributes:
+          num_units: Width of the state and of the output.
+        \"""
+
+        num_units: Annotated[int, at_least(1)] = 128
+
+The constructor is the only place that states a parameter; its meaning is in the docstring. `collect_parameters` reads it into a
 table, from which flags are checked and the reference page and `--help` are written. A class without
 annotations works too: its parameters then have the types of their defaults, and no rules.
 
 A field can also be
 
   a group        its type is a frozen dataclass of further fields: `rnn_cell: RNNCellConfig`
-  a class        `cell_class: Annotated[type, ClassOf("cell"), "..."] = BasicLSTMCell`, with
+  a class        `cell_class: Annotated[type, ClassOf("cell")] = BasicLSTMCell`, with
                  `cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")]` next to it
-  a slot         `encoder: Annotated[Choice, ClassOf("encoder"), "..."] = Choice("MyEncoder")`,
+  a slot         `encoder: Annotated[Choice, ClassOf("encoder")] = Choice("MyEncoder")`,
                  which is the pair of keys `encoder.class` and `encoder.params`
-  several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric"), "..."] = ("MyMetric",)`
+  several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric")] = ("MyMetric",)`
 """
 
 import dataclasses
 import inspect
+import re
 import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
@@ -73,7 +80,7 @@ def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Tabl
       A table from the name of each parameter to its `Key`, `ClassName`, `Params` or `ClassList`, or
       to the table of a group.
     """
-    hints = _type_hints(constructor)
+    hints, meanings = _type_hints(constructor), _documented(constructor)
     fields = dataclasses.fields(constructor) if dataclasses.is_dataclass(constructor) else ()
     factories = {
         item.name: item.default_factory
@@ -87,8 +94,8 @@ def collect_parameters(constructor: Any, supplied: Collection[str] = ()) -> Tabl
         if name in ("self", *flax, *supplied) or parameter.kind not in kinds:
             continue
         default = factories[name]() if name in factories else parameter.default
-        path = getattr(constructor, "__qualname__", str(constructor))
-        table |= _entry(name, hints.get(name, parameter.annotation), default, path)
+        meaning = meanings.get(name, f"Keyword {name} of {constructor.__qualname__}.")
+        table |= _entry(name, hints.get(name, parameter.annotation), default, meaning)
     return table
 
 
@@ -143,6 +150,23 @@ def _type_hints(constructor: Any) -> dict[str, Any]:
         return {}
 
 
+def _documented(constructor: Any) -> dict[str, str]:
+    """Return the meanings in the sections Args and Attributes of the docstrings, by name."""
+    documented = [constructor]
+    if inspect.isclass(constructor):
+        documented = [*reversed(constructor.__mro__[:-1]), constructor.__init__]
+    meanings: dict[str, str] = {}
+    for item in documented:
+        for section in _SECTION.findall(inspect.cleandoc(item.__doc__ or "")):
+            for name, meaning in _ENTRY.findall(section):
+                meanings[name] = " ".join(meaning.split())
+    return meanings
+
+
+_SECTION = re.compile(r"^(?:Args|Attributes):\n((?:(?:  .*)?(?:\n|$))+)", re.MULTILINE)
+_ENTRY = re.compile(r"^  (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
+
+
 def _unpack(hint: Any) -> tuple[Any, ...]:
     """Return the type of an annotation and its marks."""
     return typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
@@ -162,10 +186,10 @@ def _group_table(kind: Any, default: Any) -> Table:
     return table
 
 
-def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
+def _entry(name: str, hint: Any, default: Any, meaning: str) -> Table:
     """Return the table entry of one parameter, or the two entries of a slot's class and params."""
     kind, *marks = _unpack(hint)
-    meaning = next((mark for mark in marks if isinstance(mark, str)), f"Keyword {name} of {path}.")
+    meaning = next((mark for mark in marks if isinstance(mark, str)), meaning)
     class_of = next((mark for mark in marks if isinstance(mark, ClassOf)), None)
     params_of = next((mark for mark in marks if isinstance(mark, ParamsOf)), None)
     if params_of is not None:
@@ -186,7 +210,7 @@ def _entry(name: str, hint: Any, default: Any, path: str) -> Table:
     if isinstance(default, Mapping) and default:
         group: Table = {}
         for key, value in default.items():
-            group |= _entry(str(key), inspect.Parameter.empty, value, f"{path}.{name}")
+            group |= _entry(str(key), inspect.Parameter.empty, value, meaning)
         return {name: group}
     if kind in (float, "float") and type(default) is int:
         default = float(default)

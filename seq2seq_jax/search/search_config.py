@@ -47,111 +47,85 @@ def choose_top_k(scores: Float[Array, "B K V"]) -> Int[Array, "B K"]:
 
 @dataclass(frozen=True, kw_only=True)
 class BeamSearchConfig:
-    """The keys `inference.beam_search.*`."""
+    """The keys `inference.beam_search.*`.
 
-    beam_width: Annotated[
-        int, at_least(0), "Number of hypotheses that beam search keeps; 0 or 1: greedy search."
-    ] = 0
-    length_penalty_weight: Annotated[
-        float,
-        at_least(0),
-        "Exponent of the length penalty ((5 + length) / 6) ** weight (arXiv:1609.08144).",
-    ] = 0.0
-    coverage_penalty_weight: Annotated[
-        float, at_least(0), "Weight of the coverage penalty of arXiv:1609.08144; 0: no penalty."
-    ] = 0.0
-    diversity_groups: Annotated[
-        int,
-        at_least(1),
-        "Number of groups of hypotheses in diverse beam search; each group avoids the tokens that"
-        " the groups before it chose (arXiv:1610.02424).",
-    ] = 1
-    diversity_strength: Annotated[
-        float,
-        at_least(0),
-        "Log-probability that a token loses for each hypothesis of an earlier group that chose it.",
-    ] = 0.0
-    choose_successors_fn: Annotated[
-        str,
-        SUCCESSORS,
-        "Function that chooses the continuations that survive a step of beam search.",
-    ] = "choose_top_k"
+    Attributes:
+      beam_width: Number of hypotheses that beam search keeps; 0 or 1: greedy search.
+      length_penalty_weight: Exponent of the length penalty ((5 + length) / 6) ** weight
+        (arXiv:1609.08144).
+      coverage_penalty_weight: Weight of the coverage penalty of arXiv:1609.08144; 0: no penalty.
+      diversity_groups: Number of groups of hypotheses in diverse beam search; each group avoids the
+        tokens that the groups before it chose (arXiv:1610.02424).
+      diversity_strength: Log-probability that a token loses for each hypothesis of an earlier group
+        that chose it.
+      choose_successors_fn: Function that chooses the continuations that survive a step of beam
+        search.
+    """
+
+    beam_width: Annotated[int, at_least(0)] = 0
+    length_penalty_weight: Annotated[float, at_least(0)] = 0.0
+    coverage_penalty_weight: Annotated[float, at_least(0)] = 0.0
+    diversity_groups: Annotated[int, at_least(1)] = 1
+    diversity_strength: Annotated[float, at_least(0)] = 0.0
+    choose_successors_fn: Annotated[str, SUCCESSORS] = "choose_top_k"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """The keys `inference.sampling.*`."""
+    """The keys `inference.sampling.*`.
 
-    enable: Annotated[bool, "Sample tokens instead of searching for the most likely output."] = (
-        False
-    )
-    temperature: Annotated[
-        float,
-        above(0),
-        "Divides the logits before sampling; below 1, likely tokens become more likely.",
-    ] = 1.0
-    top_k: Annotated[
-        int, at_least(0), "Sample from the k most likely tokens only; 0: from all tokens."
-    ] = 0
-    top_p: Annotated[
-        float,
-        PROBABILITY,
-        "Sample from the smallest set of most likely tokens that has at least this probability.",
-    ] = 1.0
-    seed: Annotated[int, at_least(0), "Seed of the samples."] = 0
+    Attributes:
+      enable: Sample tokens instead of searching for the most likely output.
+      temperature: Divides the logits before sampling; below 1, likely tokens become more likely.
+      top_k: Sample from the k most likely tokens only; 0: from all tokens.
+      top_p: Sample from the smallest set of most likely tokens that has at least this probability.
+      seed: Seed of the samples.
+    """
+
+    enable: bool = False
+    temperature: Annotated[float, above(0)] = 1.0
+    top_k: Annotated[int, at_least(0)] = 0
+    top_p: Annotated[float, PROBABILITY] = 1.0
+    seed: Annotated[int, at_least(0)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceConfig:
-    """The keys `inference.*`: what is loaded, and how outputs are found."""
+    """The keys `inference.*`: what is loaded, and how outputs are found.
 
-    batch_size: Annotated[int, at_least(1), "Number of sources that are decoded together."] = 32
-    checkpoint: Annotated[str, CHECKPOINT, "The checkpoint that evaluation and inference load."] = (
-        "best"
-    )
+    Attributes:
+      batch_size: Number of sources that are decoded together.
+      checkpoint: The checkpoint that evaluation and inference load.
+      prefix_file: File whose line i is the prefix with which `infer` begins output i; an empty
+        line, or no file: no prefix.
+      allowed_tokens_file: File whose line i lists the tokens that `infer` may use in output i; an
+        empty line, or no file: all tokens.
+      n_best: Number of outputs for each source: the best hypotheses of the beam, or samples.
+      max_decode_length: Maximum number of decoding steps, including the step of SEQUENCE_END.
+      min_decode_length: Minimum number of tokens before SEQUENCE_END.
+      forbid_unk: Never output UNK.
+      no_repeat_ngram_size: No n-gram of this size occurs twice in an output; 0: no restriction.
+      ensemble: Other working directories, separated by commas, whose models form an ensemble with
+        this one.
+      ensemble_mean: What an ensemble averages: log-probabilities (log) or probabilities (linear).
+      average_checkpoints: Average the parameters of the last or the best K checkpoints; empty: no
+        averaging.
+    """
+
+    batch_size: Annotated[int, at_least(1)] = 32
+    checkpoint: Annotated[str, CHECKPOINT] = "best"
     beam_search: BeamSearchConfig = BeamSearchConfig()
     sampling: SamplingConfig = SamplingConfig()
-    prefix_file: Annotated[
-        str,
-        "File whose line i is the prefix with which `infer` begins output i; an empty line, or no"
-        " file: no prefix.",
-    ] = ""
-    allowed_tokens_file: Annotated[
-        str,
-        "File whose line i lists the tokens that `infer` may use in output i; an empty line, or no"
-        " file: all tokens.",
-    ] = ""
-    n_best: Annotated[
-        int,
-        at_least(1),
-        "Number of outputs for each source: the best hypotheses of the beam, or samples.",
-    ] = 1
-    max_decode_length: Annotated[
-        int, at_least(1), "Maximum number of decoding steps, including the step of SEQUENCE_END."
-    ] = 100
-    min_decode_length: Annotated[
-        int, at_least(0), "Minimum number of tokens before SEQUENCE_END."
-    ] = 0
-    forbid_unk: Annotated[bool, "Never output UNK."] = False
-    no_repeat_ngram_size: Annotated[
-        int, at_least(0), "No n-gram of this size occurs twice in an output; 0: no restriction."
-    ] = 0
-    ensemble: Annotated[
-        str,
-        FILES,
-        "Other working directories, separated by commas, whose models form an ensemble with this"
-        " one.",
-    ] = ""
-    ensemble_mean: Annotated[
-        str,
-        one_of("log", "linear"),
-        "What an ensemble averages: log-probabilities (log) or probabilities (linear).",
-    ] = "log"
-    average_checkpoints: Annotated[
-        str,
-        AVERAGE,
-        "Average the parameters of the last or the best K checkpoints; empty: no averaging.",
-    ] = ""
+    prefix_file: str = ""
+    allowed_tokens_file: str = ""
+    n_best: Annotated[int, at_least(1)] = 1
+    max_decode_length: Annotated[int, at_least(1)] = 100
+    min_decode_length: Annotated[int, at_least(0)] = 0
+    forbid_unk: bool = False
+    no_repeat_ngram_size: Annotated[int, at_least(0)] = 0
+    ensemble: Annotated[str, FILES] = ""
+    ensemble_mean: Annotated[str, one_of("log", "linear")] = "log"
+    average_checkpoints: Annotated[str, AVERAGE] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

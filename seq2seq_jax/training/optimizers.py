@@ -76,20 +76,22 @@ def Momentum(
 
 def RMSProp(
     learning_rate: _LearningRate,
-    decay: Annotated[
-        float, FRACTION, Aliases(("rho",)), "Decay of the mean of squared gradients."
-    ] = 0.9,
+    decay: Annotated[float, FRACTION, Aliases(("rho",))] = 0.9,
     eps: _Epsilon = 1e-8,
-    initial_scale: Annotated[float, at_least(0), "Initial mean of squared gradients."] = 0.0,
-    centered: Annotated[
-        bool, "Divide by the standard deviation instead of the root mean square."
-    ] = False,
-    momentum: Annotated[float, FRACTION, "Momentum on the scaled gradients."] = 0.0,
+    initial_scale: Annotated[float, at_least(0)] = 0.0,
+    centered: bool = False,
+    momentum: Annotated[float, FRACTION] = 0.0,
     nesterov: _Nesterov = False,
 ) -> optax.GradientTransformation:
     """Return RMSProp (Tieleman and Hinton 2012).
 
     Unlike TensorFlow, optax decays all rows of an embedding table, not only those in the batch.
+
+    Args:
+      decay: Decay of the mean of squared gradients.
+      initial_scale: Initial mean of squared gradients.
+      centered: Divide by the standard deviation instead of the root mean square.
+      momentum: Momentum on the scaled gradients.
     """
     return optax.rmsprop(
         learning_rate,
@@ -104,40 +106,51 @@ def RMSProp(
 
 def Adagrad(
     learning_rate: _LearningRate,
-    initial_accumulator_value: Annotated[
-        float, at_least(0), "Initial sum of squared gradients."
-    ] = 0.1,
+    initial_accumulator_value: Annotated[float, at_least(0)] = 0.1,
     eps: _Epsilon = 1e-7,
 ) -> optax.GradientTransformation:
-    """Return Adagrad (Duchi, Hazan and Singer 2011)."""
+    """Return Adagrad (Duchi, Hazan and Singer 2011).
+
+    Args:
+      initial_accumulator_value: Initial sum of squared gradients.
+    """
     return optax.adagrad(learning_rate, initial_accumulator_value, eps)
 
 
 def Adadelta(
     learning_rate: _LearningRate,
-    rho: Annotated[float, FRACTION, "Decay of both means of squares."] = 0.9,
+    rho: Annotated[float, FRACTION] = 0.9,
     eps: _Epsilon = 1e-6,
     weight_decay: _WeightDecay = 0.0,
 ) -> optax.GradientTransformation:
-    """Return Adadelta (Zeiler 2012, arXiv:1212.5701)."""
+    """Return Adadelta (Zeiler 2012, arXiv:1212.5701).
+
+    Args:
+      rho: Decay of both means of squares.
+    """
     return optax.adadelta(learning_rate, rho=rho, eps=eps, weight_decay=weight_decay)
 
 
 def Adafactor(
     learning_rate: _LearningRate,
-    min_dim_size_to_factor: Annotated[int, at_least(1), "Smaller matrices are not factored."] = 128,
-    decay_rate: Annotated[float, FRACTION, "Exponent of the decay of second moments."] = 0.8,
-    decay_offset: Annotated[int, at_least(0), "Steps by which that decay starts later."] = 0,
-    multiply_by_parameter_scale: Annotated[
-        bool, "Scale the updates by the root mean square of the parameters."
-    ] = True,
-    clipping_threshold: Annotated[float, above(0), "Largest root mean square of an update."] = 1.0,
+    min_dim_size_to_factor: Annotated[int, at_least(1)] = 128,
+    decay_rate: Annotated[float, FRACTION] = 0.8,
+    decay_offset: Annotated[int, at_least(0)] = 0,
+    multiply_by_parameter_scale: bool = True,
+    clipping_threshold: Annotated[float, above(0)] = 1.0,
     eps: _Epsilon = 1e-30,
-    factored: Annotated[
-        bool, "Store row and column sums instead of the full second moments."
-    ] = True,
+    factored: bool = True,
 ) -> optax.GradientTransformation:
-    """Return Adafactor (Shazeer and Stern 2018, arXiv:1804.04235)."""
+    """Return Adafactor (Shazeer and Stern 2018, arXiv:1804.04235).
+
+    Args:
+      min_dim_size_to_factor: Smaller matrices are not factored.
+      decay_rate: Exponent of the decay of second moments.
+      decay_offset: Steps by which that decay starts later.
+      multiply_by_parameter_scale: Scale the updates by the root mean square of the parameters.
+      clipping_threshold: Largest root mean square of an update.
+      factored: Store row and column sums instead of the full second moments.
+    """
     return optax.adafactor(
         learning_rate,
         min_dim_size_to_factor=min_dim_size_to_factor,
@@ -152,28 +165,22 @@ def Adafactor(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerConfig(ScheduleConfig):
-    """The keys `optimizer.*`."""
+    """The keys `optimizer.*`.
 
-    name: Annotated[
-        Callable[..., optax.GradientTransformation],
-        ClassOf("optimizer"),
-        "A built-in optimizer, any optimizer of optax by its name, or the path of your own.",
-    ] = Adam
+    Attributes:
+      name: A built-in optimizer, any optimizer of optax by its name, or the path of your own.
+      encoder_lr_multiplier: Factor of the encoder's learning rate, for example below 1 for a
+        pretrained encoder; 0: the encoder is not trained.
+      clip_gradients: Largest global norm of the gradients; 0: no clipping.
+      clip_embed_gradients: Largest norm of each embedding table's gradient, clipped afterwards; 0:
+        no clipping.
+    """
+
+    name: Annotated[Callable[..., optax.GradientTransformation], ClassOf("optimizer")] = Adam
     params: Annotated[Mapping[str, Any], ParamsOf("name")] = FrozenMapping()
-    encoder_lr_multiplier: Annotated[
-        float,
-        at_least(0),
-        "Factor of the encoder's learning rate, for example below 1 for a pretrained encoder; 0:"
-        " the encoder is not trained.",
-    ] = 1.0
-    clip_gradients: Annotated[
-        float, at_least(0), "Largest global norm of the gradients; 0: no clipping."
-    ] = 5.0
-    clip_embed_gradients: Annotated[
-        float,
-        at_least(0),
-        "Largest norm of each embedding table's gradient, clipped afterwards; 0: no clipping.",
-    ] = 0.1
+    encoder_lr_multiplier: Annotated[float, at_least(0)] = 1.0
+    clip_gradients: Annotated[float, at_least(0)] = 5.0
+    clip_embed_gradients: Annotated[float, at_least(0)] = 0.1
 
     @classmethod
     def from_config(cls, values: ConfigDict) -> "OptimizerConfig":

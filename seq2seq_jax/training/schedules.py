@@ -23,35 +23,32 @@ Schedule = Callable[[jax.Array | int], jax.Array]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """The keys `optimizer.learning_rate` and `optimizer.lr_*`."""
+    """The keys `optimizer.learning_rate` and `optimizer.lr_*`.
 
-    learning_rate: Annotated[float, above(0), "Initial learning rate."] = 1e-4
-    lr_decay_type: Annotated[
-        str, function_name("", *DECAY_TYPES), "Shape of the decay; empty: constant."
-    ] = ""
-    lr_decay_steps: Annotated[
-        int, at_least(1), "Steps after which the decay is applied once; the decay's time scale."
-    ] = 100
-    lr_decay_rate: Annotated[float, above(0), "Rate of the decay."] = 0.99
-    lr_start_decay_at: Annotated[
-        int, at_least(0), "Step at which the decay starts; the decay counts steps from here."
-    ] = 0
-    lr_stop_decay_at: Annotated[
-        int, at_least(0), "Step from which on the learning rate stays constant."
-    ] = 1_000_000_000
-    lr_min_learning_rate: Annotated[
-        float, at_least(0), "Lower bound of the decayed learning rate."
-    ] = 1e-12
-    lr_staircase: Annotated[bool, "Decay in discrete intervals."] = False
-    lr_plateau_patience: Annotated[
-        int,
-        at_least(0),
-        "Number of evaluations in a row without an improvement of best_metric after which the"
-        " learning rate is multiplied by lr_plateau_factor; 0: never.",
-    ] = 0
-    lr_plateau_factor: Annotated[
-        float, PROBABILITY, "Factor by which lr_plateau_patience lowers the learning rate."
-    ] = 0.5
+    Attributes:
+      learning_rate: Initial learning rate.
+      lr_decay_type: Shape of the decay; empty: constant.
+      lr_decay_steps: Steps after which the decay is applied once; the decay's time scale.
+      lr_decay_rate: Rate of the decay.
+      lr_start_decay_at: Step at which the decay starts; the decay counts steps from here.
+      lr_stop_decay_at: Step from which on the learning rate stays constant.
+      lr_min_learning_rate: Lower bound of the decayed learning rate.
+      lr_staircase: Decay in discrete intervals.
+      lr_plateau_patience: Number of evaluations in a row without an improvement of best_metric
+        after which the learning rate is multiplied by lr_plateau_factor; 0: never.
+      lr_plateau_factor: Factor by which lr_plateau_patience lowers the learning rate.
+    """
+
+    learning_rate: Annotated[float, above(0)] = 1e-4
+    lr_decay_type: Annotated[str, function_name("", *DECAY_TYPES)] = ""
+    lr_decay_steps: Annotated[int, at_least(1)] = 100
+    lr_decay_rate: Annotated[float, above(0)] = 0.99
+    lr_start_decay_at: Annotated[int, at_least(0)] = 0
+    lr_stop_decay_at: Annotated[int, at_least(0)] = 1_000_000_000
+    lr_min_learning_rate: Annotated[float, at_least(0)] = 1e-12
+    lr_staircase: bool = False
+    lr_plateau_patience: Annotated[int, at_least(0)] = 0
+    lr_plateau_factor: Annotated[float, PROBABILITY] = 0.5
 
 
 def make_schedule(config: ScheduleConfig) -> Schedule:

@@ -37,60 +37,40 @@ class ImageCaptioningInputPipeline:
 
     def __init__(
         self,
-        files: Annotated[str, FILES, "TFRecord or array_record files, not compressed."] = "",
-        image_field: Annotated[str, NON_EMPTY, "Feature with the encoded image."] = "image/data",
-        image_format: Annotated[
-            str, NON_EMPTY, "Format of the images; their bytes decide how they are read."
-        ] = "jpg",
-        caption_ids_field: Annotated[
-            str, NON_EMPTY, "Feature with the token ids; it is checked, and not used."
-        ] = "image/caption_ids",
-        caption_tokens_field: Annotated[
-            str, NON_EMPTY, "Feature with the tokens."
-        ] = "image/caption",
-        captions: Annotated[
-            str, "File of captions: a table, or JSON of COCO or of Karpathy's splits."
-        ] = "",
-        image_dir: Annotated[str, "Directory of the images that captions names."] = "",
-        image_column: Annotated[
-            str, "Column of a table with the image files; empty: the first."
-        ] = "",
-        caption_column: Annotated[
-            str, "Column of a table with the captions; empty: the second."
-        ] = "",
-        name: Annotated[str, "Dataset of tensorflow-datasets, as in coco_captions."] = "",
-        split: Annotated[
-            str, "Split of the dataset or of Karpathy's JSON; empty: train, or all."
-        ] = "",
-        data_dir: Annotated[
-            str, "Directory of the datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets."
-        ] = "",
-        on_error: Annotated[
-            str,
-            one_of(*ON_ERROR),
-            "What happens if an image cannot be used: fail, or skip, which leaves it out.",
-        ] = "fail",
-        max_pixels: Annotated[int, at_least(1), "Larger images cannot be used."] = MAX_PIXELS,
+        files: Annotated[str, FILES] = "",
+        image_field: Annotated[str, NON_EMPTY] = "image/data",
+        image_format: Annotated[str, NON_EMPTY] = "jpg",
+        caption_ids_field: Annotated[str, NON_EMPTY] = "image/caption_ids",
+        caption_tokens_field: Annotated[str, NON_EMPTY] = "image/caption",
+        captions: str = "",
+        image_dir: str = "",
+        image_column: str = "",
+        caption_column: str = "",
+        name: str = "",
+        split: str = "",
+        data_dir: str = "",
+        on_error: Annotated[str, one_of(*ON_ERROR)] = "fail",
+        max_pixels: Annotated[int, at_least(1)] = MAX_PIXELS,
         *,
         key: str,
     ):
         """Check the files; the images are read later.
 
         Args:
-          files: Names of record files, separated by commas.
-          image_field: Where a record keeps the bytes of the image.
-          image_format: "jpg", "png" or another known format.
-          caption_ids_field: Where a record keeps the ids of the caption.
-          caption_tokens_field: Where a record keeps the tokens of the caption.
-          captions: The file of captions.
-          image_dir: The directory of the images.
-          image_column: The name of the column of image files.
-          caption_column: The name of the column of captions.
-          name: The dataset.
-          split: The split, as in "train+restval" for Karpathy's JSON.
-          data_dir: The directory of the datasets.
-          on_error: "fail" or "skip".
-          max_pixels: The largest image that can be used.
+          files: TFRecord or array_record files, not compressed.
+          image_field: Feature with the encoded image.
+          image_format: Format of the images; their bytes decide how they are read.
+          caption_ids_field: Feature with the token ids; it is checked, and not used.
+          caption_tokens_field: Feature with the tokens.
+          captions: File of captions: a table, or JSON of COCO or of Karpathy's splits.
+          image_dir: Directory of the images that captions names.
+          image_column: Column of a table with the image files; empty: the first.
+          caption_column: Column of a table with the captions; empty: the second.
+          name: Dataset of tensorflow-datasets, as in coco_captions.
+          split: Split of the dataset or of Karpathy's JSON; empty: train, or all.
+          data_dir: Directory of the datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.
+          on_error: What happens if an image cannot be used: fail, or skip, which leaves it out.
+          max_pixels: Larger images cannot be used.
           key: The dotted key of these parameters in the configuration, for errors.
 
         Raises:

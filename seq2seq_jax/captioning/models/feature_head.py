@@ -17,43 +17,30 @@ Array = jax.Array
 
 @dataclass(frozen=True)
 class FeatureHeadConfig:
-    """The parameters `encoder.params.head.*` of an image encoder."""
+    """The parameters `encoder.params.head.*` of an image encoder.
 
-    num_units: Annotated[
-        int,
-        at_least(0),
-        "Width of a dense layer over the features of each spatial position; 0: no layer.",
-    ] = 0
-    normalize: Annotated[
-        bool, "Divide the features of an image by their root mean square, after that layer."
-    ] = False
-    dropout_keep_prob: Annotated[
-        float, PROBABILITY, "Keep probability of dropout on these features."
-    ] = 1.0
-    attention_keep_prob: Annotated[
-        float,
-        PROBABILITY,
-        "Probability with which attention receives the features of an image at all during"
-        " training; below 1 the decoder learns to do without them.",
-    ] = 1.0
-    final_state: Annotated[
-        str,
-        one_of("mean", "grid"),
-        "Input of the bridge: the mean of the features over the spatial positions, or grid: the"
-        " features of all positions side by side.",
-    ] = "mean"
-    final_units: Annotated[
-        int, at_least(0), "Width of a dense layer over the final state; 0: no layer."
-    ] = 0
-    num_prototypes: Annotated[
-        int,
-        at_least(0),
-        "If positive, the bridge receives the similarities to this many prototype vectors instead."
-        " They are initialized with evenly spaced training images, and trained.",
-    ] = 0
-    sharpness: Annotated[
-        float, above(0), "Initial factor of the cosine similarities before the softmax; trained."
-    ] = 20.0
+    Attributes:
+      num_units: Width of a dense layer over the features of each spatial position; 0: no layer.
+      normalize: Divide the features of an image by their root mean square, after that layer.
+      dropout_keep_prob: Keep probability of dropout on these features.
+      attention_keep_prob: Probability with which attention receives the features of an image at all
+        during training; below 1 the decoder learns to do without them.
+      final_state: Input of the bridge: the mean of the features over the spatial positions, or
+        grid: the features of all positions side by side.
+      final_units: Width of a dense layer over the final state; 0: no layer.
+      num_prototypes: If positive, the bridge receives the similarities to this many prototype
+        vectors instead. They are initialized with evenly spaced training images, and trained.
+      sharpness: Initial factor of the cosine similarities before the softmax; trained.
+    """
+
+    num_units: Annotated[int, at_least(0)] = 0
+    normalize: bool = False
+    dropout_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    attention_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    final_state: Annotated[str, one_of("mean", "grid")] = "mean"
+    final_units: Annotated[int, at_least(0)] = 0
+    num_prototypes: Annotated[int, at_least(0)] = 0
+    sharpness: Annotated[float, above(0)] = 20.0
 
 
 class FeatureHead(nn.Module):

@@ -26,27 +26,20 @@ Array = jax.Array
 
 @dataclass(frozen=True)
 class ImagesConfig:
-    """The parameters `images.*`: how training uses images and their features."""
+    """The parameters `images.*`: how training uses images and their features.
 
-    variants: Annotated[
-        int,
-        at_least(0),
-        "Number of augmented variants of each training image: moved, recoloured, blurred.",
-    ] = 0
-    projection: Annotated[
-        str,
-        one_of("random", "discriminants"),
-        "Initial weights of the dense layers of encoder.params.head; discriminants: directions in"
-        " which images differ and the variants of an image do not.",
-    ] = "random"
-    cache_features: Annotated[
-        bool, "Compute the features of an encoder that is not trained once, and cache them."
-    ] = True
-    features_dtype: Annotated[
-        str,
-        one_of("float32", "float16"),
-        "Type of the cached features; float16 takes half the space.",
-    ] = "float32"
+    Attributes:
+      variants: Number of augmented variants of each training image: moved, recoloured, blurred.
+      projection: Initial weights of the dense layers of encoder.params.head; discriminants:
+        directions in which images differ and the variants of an image do not.
+      cache_features: Compute the features of an encoder that is not trained once, and cache them.
+      features_dtype: Type of the cached features; float16 takes half the space.
+    """
+
+    variants: Annotated[int, at_least(0)] = 0
+    projection: Annotated[str, one_of("random", "discriminants")] = "random"
+    cache_features: bool = True
+    features_dtype: Annotated[str, one_of("float32", "float16")] = "float32"
 
 
 ImagePipelineChoice = Annotated[Choice, ClassOf("pipeline", modality="image")]
@@ -54,21 +47,21 @@ ImagePipelineChoice = Annotated[Choice, ClassOf("pipeline", modality="image")]
 
 @dataclass(frozen=True)
 class Image2SeqConfig:
-    """The keys of an `Image2Seq`."""
+    """The keys of an `Image2Seq`.
+
+    Attributes:
+      encoder: The encoder.
+      input_pipeline_train: Reads the training examples.
+      input_pipeline_dev: Reads the dev examples.
+    """
 
     embedding: EmbeddingConfig = EmbeddingConfig()
-    encoder: Annotated[Choice, ClassOf("encoder", modality="image"), "The encoder."] = Choice(
-        "InceptionV3Encoder"
-    )
+    encoder: Annotated[Choice, ClassOf("encoder", modality="image")] = Choice("InceptionV3Encoder")
     bridge: BridgeChoice = Choice("ZeroBridge")
     attention: AttentionChoice = Choice("AttentionLayerBahdanau")
     decoder: AttentionDecoderChoice = Choice("AttentionDecoder")
-    input_pipeline_train: Annotated[ImagePipelineChoice, "Reads the training examples."] = Choice(
-        "ImageCaptioningInputPipeline"
-    )
-    input_pipeline_dev: Annotated[ImagePipelineChoice, "Reads the dev examples."] = Choice(
-        "ImageCaptioningInputPipeline", shuffle=False
-    )
+    input_pipeline_train: ImagePipelineChoice = Choice("ImageCaptioningInputPipeline")
+    input_pipeline_dev: ImagePipelineChoice = Choice("ImageCaptioningInputPipeline", shuffle=False)
     images: ImagesConfig = ImagesConfig()
 
 

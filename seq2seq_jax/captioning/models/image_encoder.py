@@ -24,15 +24,18 @@ class ImageEncoder(nn.Module):
 
             def grid_features(self, images, *, train=False):
                 return images.mean((1, 2), keepdims=True)[:, 0] / 255
+
+    Attributes:
+      resize_height: Images are resized to this height, in pixels.
+      resize_width: Images are resized to this width, in pixels.
+      trainable: What is trained of the network below the head: all or none.
     """
 
     modality: ClassVar[str] = "image"
 
-    resize_height: Annotated[int, at_least(1), "Images are resized to this height, in pixels."] = (
-        299
-    )
-    resize_width: Annotated[int, at_least(1), "Images are resized to this width, in pixels."] = 299
-    trainable: Annotated[str, "What is trained of the network below the head: all or none."] = "all"
+    resize_height: Annotated[int, at_least(1)] = 299
+    resize_width: Annotated[int, at_least(1)] = 299
+    trainable: str = "all"
     head: FeatureHeadConfig = FeatureHeadConfig()
 
     def setup(self) -> None:

@@ -31,36 +31,31 @@ class InceptionV3Encoder(ImageEncoder):
     The weights of the blocks before `trainable` are in the collection `frozen`, the others in
     `params`. For small images the last blocks carry little information: mixed10 has one position
     for an image of 75 x 75 pixels, mixed4 has 3 x 3 and mixed2 has 7 x 7.
+
+    Attributes:
+      resize_height: Images are resized to this height, in pixels.
+      resize_width: Images are resized to this width, in pixels.
+      trainable: The first block that is trained, all or none.
+      block: The block whose feature map is used; for small images an early one.
+      weights: File of pretrained weights, of Keras, torchvision or timm; empty: random weights.
+      scaling: Input scaling: inception is x / 127.5 - 1, imagenet uses ImageNet's means and
+        deviations, unit is x / 255; empty: what the weights expect.
+      pools_count_padding: Average pools count the padding, as in torchvision; the weights' file
+        decides.
+      batch_norm_scale: Batch normalization has a scale, as in torchvision; the weights' file
+        decides.
+      batch_norm_momentum: Momentum of the moving averages of batch normalization.
     """
 
-    resize_height: Annotated[int, at_least(75), "Images are resized to this height, in pixels."] = (
-        299
-    )
-    resize_width: Annotated[int, at_least(75), "Images are resized to this width, in pixels."] = 299
-    trainable: Annotated[
-        str, one_of("none", "all", *BLOCKS), "The first block that is trained, all or none."
-    ] = "none"
-    block: Annotated[
-        str, one_of(*BLOCKS), "The block whose feature map is used; for small images an early one."
-    ] = "mixed10"
-    weights: Annotated[
-        str, "File of pretrained weights, of Keras, torchvision or timm; empty: random weights."
-    ] = ""
-    scaling: Annotated[
-        str,
-        one_of("", *SCALINGS),
-        "Input scaling: inception is x / 127.5 - 1, imagenet uses ImageNet's means and deviations,"
-        " unit is x / 255; empty: what the weights expect.",
-    ] = ""
-    pools_count_padding: Annotated[
-        bool, "Average pools count the padding, as in torchvision; the weights' file decides."
-    ] = False
-    batch_norm_scale: Annotated[
-        bool, "Batch normalization has a scale, as in torchvision; the weights' file decides."
-    ] = False
-    batch_norm_momentum: Annotated[
-        float, FRACTION, "Momentum of the moving averages of batch normalization."
-    ] = 0.99
+    resize_height: Annotated[int, at_least(75)] = 299
+    resize_width: Annotated[int, at_least(75)] = 299
+    trainable: Annotated[str, one_of("none", "all", *BLOCKS)] = "none"
+    block: Annotated[str, one_of(*BLOCKS)] = "mixed10"
+    weights: str = ""
+    scaling: Annotated[str, one_of("", *SCALINGS)] = ""
+    pools_count_padding: bool = False
+    batch_norm_scale: bool = False
+    batch_norm_momentum: Annotated[float, FRACTION] = 0.99
 
     def setup(self) -> None:
         """Create the network and the head."""

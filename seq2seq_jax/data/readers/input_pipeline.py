@@ -39,18 +39,27 @@ class InputPipelineConfig:
     """The parameters that every pipeline has in addition to those of its constructor.
 
     The program uses them itself and does not pass them to the constructor.
+
+    Attributes:
+      target_delimiter: Separates target tokens; empty: they are characters.
+      shuffle: Draw a new order of all examples for every epoch.
+      num_epochs: Epochs of training; 0: train_steps decides.
     """
 
-    target_delimiter: Annotated[str, "Separates target tokens; empty: they are characters."] = " "
-    shuffle: Annotated[bool, "Draw a new order of all examples for every epoch."] = True
-    num_epochs: Annotated[int, at_least(0), "Epochs of training; 0: train_steps decides."] = 0
+    target_delimiter: str = " "
+    shuffle: bool = True
+    num_epochs: Annotated[int, at_least(0)] = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class TextInputPipelineConfig(InputPipelineConfig):
-    """The common parameters of pipelines whose sources are texts."""
+    """The common parameters of pipelines whose sources are texts.
 
-    source_delimiter: Annotated[str, "Separates source tokens; empty: they are characters."] = " "
+    Attributes:
+      source_delimiter: Separates source tokens; empty: they are characters.
+    """
+
+    source_delimiter: str = " "
 
 
 def pipeline_parameters(pipeline: Any) -> Table:

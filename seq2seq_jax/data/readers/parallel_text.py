@@ -43,23 +43,20 @@ class ParallelTextInputPipeline:
 
     def __init__(
         self,
-        source_files: Annotated[str, FILES, "Source texts, plain or .gz, one per line."] = "",
-        target_files: Annotated[str, FILES, "Target texts, aligned by line."] = "",
-        builtin: Annotated[
-            str, one_of("", *BUILTIN_CORPORA), "Built-in corpus, used if no files are given."
-        ] = "",
-        split: Annotated[str, one_of(*SPLITS), "Split of the built-in corpus."] = "train",
+        source_files: Annotated[str, FILES] = "",
+        target_files: Annotated[str, FILES] = "",
+        builtin: Annotated[str, one_of("", *BUILTIN_CORPORA)] = "",
+        split: Annotated[str, one_of(*SPLITS)] = "train",
         *,
         key: str,
     ) -> None:
         """Check that the files can be read.
 
         Args:
-          source_files: File names separated by commas, each plain or .gz.
-          target_files: As many target files; the first belongs to the first source file, and so
-            on.
-          builtin: A name from `BUILTIN_CORPORA`, used if no files are given.
-          split: Split of the built-in corpus: "train", "dev" or "test".
+          source_files: Source texts, plain or .gz, one per line.
+          target_files: Target texts, aligned by line.
+          builtin: Built-in corpus, used if no files are given.
+          split: Split of the built-in corpus.
           key: The dotted key of these parameters, for error messages.
 
         Raises:

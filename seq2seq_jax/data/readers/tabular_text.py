@@ -34,23 +34,22 @@ class TSVInputPipeline:
 
     def __init__(
         self,
-        files: Annotated[str, FILES, "Tables: .tsv or .csv files, plain or .gz."] = "",
-        source_column: Annotated[str, COLUMN, "Column of the sources, name or number."] = "source",
-        target_column: Annotated[str, COLUMN, "Column of the targets, name or number."] = "target",
-        format: Annotated[str, one_of("", *FORMATS), "Format; empty: from the file names."] = "",
-        header: Annotated[bool, "The first row names the columns; false: use numbers."] = True,
+        files: Annotated[str, FILES] = "",
+        source_column: Annotated[str, COLUMN] = "source",
+        target_column: Annotated[str, COLUMN] = "target",
+        format: Annotated[str, one_of("", *FORMATS)] = "",
+        header: bool = True,
         *,
         key: str,
     ) -> None:
         """Check the files and find the columns.
 
         Args:
-          files: File names separated by commas, each plain or .gz.
-          source_column: Column of the sources: its name in the header or, without a header, its
-            number from 1.
-          target_column: Column of the targets, likewise.
-          format: "tsv" or "csv"; empty: from the end of each file's name.
-          header: Whether the first row of each file names its columns.
+          files: Tables: .tsv or .csv files, plain or .gz.
+          source_column: Column of the sources, name or number.
+          target_column: Column of the targets, name or number.
+          format: Format; empty: from the file names.
+          header: The first row names the columns; false: use numbers.
           key: The dotted key of these parameters, for error messages.
 
         Raises:

@@ -27,28 +27,22 @@ class TFDSInputPipeline:
 
     def __init__(
         self,
-        name: Annotated[str, "Prepared dataset, for example wmt16_translate/de-en."] = "",
-        split: Annotated[str, NON_EMPTY, "Its split, or a part of one, as train[:1%]."] = "train",
-        source_feature: Annotated[str, "Feature of the sources; empty: the declared input."] = "",
-        target_feature: Annotated[str, "Feature of the targets; empty: the declared output."] = "",
-        data_dir: Annotated[
-            str,
-            "Directory of prepared datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.",
-        ] = "",
+        name: str = "",
+        split: Annotated[str, NON_EMPTY] = "train",
+        source_feature: str = "",
+        target_feature: str = "",
+        data_dir: str = "",
         *,
         key: str,
     ) -> None:
         """Find the dataset, its split and its features.
 
         Args:
-          name: Name of a dataset, with its configuration and version if it has several:
-            "wmt16_translate/de-en".
-          split: As tensorflow-datasets writes it: "train", "train[:1%]", "train+validation".
-          source_feature: Name of a feature, with slashes if it is nested ("translation/de");
-            empty: the input that the dataset declares.
-          target_feature: Likewise; empty: the output that the dataset declares.
-          data_dir: Directory in which the dataset was prepared; empty: the default of
-            tensorflow-datasets.
+          name: Prepared dataset, for example wmt16_translate/de-en.
+          split: Its split, or a part of one, as train[:1%].
+          source_feature: Feature of the sources; empty: the declared input.
+          target_feature: Feature of the targets; empty: the declared output.
+          data_dir: Directory of prepared datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.
           key: The dotted key of these parameters, for error messages.
 
         Raises:

@@ -26,17 +26,16 @@ class TFRecordInputPipeline:
 
     def __init__(
         self,
-        files: Annotated[str, FILES, "TFRecord files, plain or gzip, or array_record files."] = "",
-        source_field: Annotated[str, NON_EMPTY, "Feature that holds the source text."] = "source",
-        target_field: Annotated[str, NON_EMPTY, "Feature that holds the target text."] = "target",
+        files: Annotated[str, FILES] = "",
+        source_field: Annotated[str, NON_EMPTY] = "source",
+        target_field: Annotated[str, NON_EMPTY] = "target",
         *,
         key: str,
     ) -> None:
         """Check the files and their first records.
 
         Args:
-          files: File names separated by commas: TFRecord files, plain or gzip, and array_record
-            files.
+          files: TFRecord files, plain or gzip, or array_record files.
           source_field: Feature that holds the source text.
           target_field: Feature that holds the target text.
           key: The dotted key of these parameters, for error messages.

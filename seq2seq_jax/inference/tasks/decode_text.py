@@ -27,28 +27,21 @@ class DecodeText(InferenceTask):
 
     def __init__(
         self,
-        delimiter: Annotated[str, "Joins the tokens of an output."] = " ",
-        postproc_fn: Annotated[
-            str, POSTPROCESSING, "Post-processing of the text; empty: none."
-        ] = "",
-        unk_replace: Annotated[
-            bool, "Replace each UNK by the source token with the highest attention."
-        ] = False,
-        unk_mapping: Annotated[
-            str,
-            "File of lines SOURCE<TAB>TARGET: translations that replace UNK instead of the source"
-            " token itself.",
-        ] = "",
+        delimiter: str = " ",
+        postproc_fn: Annotated[str, POSTPROCESSING] = "",
+        unk_replace: bool = False,
+        unk_mapping: str = "",
         *,
         key: str = "DecodeText",
     ):
         """Initialize the task.
 
         Args:
-          delimiter: Joins the tokens; subwords of the model's own are joined by their own rule.
-          postproc_fn: Name of a function of `data.tokenizers`, applied to the text.
-          unk_replace: Replace UNK by the source token with the highest attention.
-          unk_mapping: File of translations of source tokens, see `read_mapping`.
+          delimiter: Joins the tokens of an output.
+          postproc_fn: Post-processing of the text; empty: none.
+          unk_replace: Replace each UNK by the source token with the highest attention.
+          unk_mapping: File of lines SOURCE<TAB>TARGET: translations that replace UNK instead of the
+            source token itself.
           key: Dotted key of these parameters, for errors.
 
         Raises:

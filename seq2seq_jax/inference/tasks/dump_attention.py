@@ -26,20 +26,20 @@ class DumpAttention(InferenceTask):
 
     def __init__(
         self,
-        output_dir: Annotated[str, "Directory for the attention scores and plots."] = "",
-        dump_plots: Annotated[bool, "Write a plot for each source."] = True,
-        dump_atts: Annotated[bool, "Write the attention scores."] = True,
-        plot_format: Annotated[str, one_of("png", "svg"), "Format of the plots."] = "png",
+        output_dir: str = "",
+        dump_plots: bool = True,
+        dump_atts: bool = True,
+        plot_format: Annotated[str, one_of("png", "svg")] = "png",
         *,
         key: str = "DumpAttention",
     ):
         """Initialize the task.
 
         Args:
-          output_dir: Directory for the files; it is created if necessary.
-          dump_plots: Write plots.
-          dump_atts: Write the attention weights.
-          plot_format: "png" or "svg".
+          output_dir: Directory for the attention scores and plots.
+          dump_plots: Write a plot for each source.
+          dump_atts: Write the attention scores.
+          plot_format: Format of the plots.
           key: Dotted key of these parameters, for errors.
 
         Raises:

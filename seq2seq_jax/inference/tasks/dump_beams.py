@@ -1,7 +1,5 @@
 """The task that writes beam searches as arrays."""
 
-from typing import Annotated
-
 import numpy as np
 
 from seq2seq_jax.inference.predictions import BeamTrace, Prediction
@@ -29,14 +27,14 @@ class DumpBeams(InferenceTask):
 
     def __init__(
         self,
-        file: Annotated[str, "The `.npz` file for the beams."] = "",
+        file: str = "",
         *,
         key: str = "DumpBeams",
     ):
         """Initialize the task.
 
         Args:
-          file: Name of the file; `.npz` is added if it has another ending.
+          file: The `.npz` file for the beams.
           key: Dotted key of these parameters, for errors.
 
         Raises:

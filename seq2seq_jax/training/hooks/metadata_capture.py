@@ -20,12 +20,16 @@ class MetadataCaptureHook(Hook):
     The trace covers host and device from the reading of the first batch to the end of the last
     step; the device is synchronized at both ends. Perfetto (ui.perfetto.dev) opens the file
     `plugins/profile/TIME/*.trace.json.gz`. TensorBoard reads the directory with its profile plugin.
+
+    Args:
+      step: First step that is traced; steps count from 1.
+      num_steps: Number of steps that are traced.
     """
 
     def __init__(
         self,
-        step: Annotated[int, at_least(1), "First step that is traced; steps count from 1."] = 10,
-        num_steps: Annotated[int, at_least(1), "Number of steps that are traced."] = 1,
+        step: Annotated[int, at_least(1)] = 10,
+        num_steps: Annotated[int, at_least(1)] = 1,
     ):
         self._steps = range(step, step + num_steps)
         self._tracing = False

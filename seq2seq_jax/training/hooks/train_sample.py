@@ -25,18 +25,20 @@ class TrainSampleHook(Hook):
     target (teacher forcing), computed without dropout from the parameters after the step. The
     prediction and the target end where the target does, with SEQUENCE_END if the model predicted
     the end. They are also written to the metrics, as `train/samples`.
+
+    Args:
+      every_n_secs: Seconds between samples; 0: use every_n_steps.
+      every_n_steps: Steps between samples; the first step is sampled too.
+      source_delimiter: Joins the source tokens that are shown.
+      target_delimiter: Joins the target tokens that are shown.
     """
 
     def __init__(
         self,
-        every_n_secs: Annotated[
-            int, at_least(0), "Seconds between samples; 0: use every_n_steps."
-        ] = 0,
-        every_n_steps: Annotated[
-            int, at_least(1), "Steps between samples; the first step is sampled too."
-        ] = 1000,
-        source_delimiter: Annotated[str, "Joins the source tokens that are shown."] = " ",
-        target_delimiter: Annotated[str, "Joins the target tokens that are shown."] = " ",
+        every_n_secs: Annotated[int, at_least(0)] = 0,
+        every_n_steps: Annotated[int, at_least(1)] = 1000,
+        source_delimiter: str = " ",
+        target_delimiter: str = " ",
     ):
         self._every = Every(steps=0 if every_n_secs else every_n_steps, seconds=every_n_secs)
         self._source_delimiter, self._target_delimiter = source_delimiter, target_delimiter
