@@ -1,6 +1,6 @@
-"""Attention: where in the source does the next word come from?
+"""Attention: a weighted average of the encoder's values, with weights that the decoder chooses.
 
-The encoder's outputs are projected to keys once a sentence; each decoder step brings a query.
+The encoder's outputs are projected to keys once for a source; each decoder step brings a query.
 """
 
 import math
@@ -13,19 +13,19 @@ from flax import struct
 
 from seq2seq_jax.models.functions import symmetric_uniform, xavier_uniform
 from seq2seq_jax.ops.layers import Dense
-from seq2seq_jax.ops.rnn_scan import keep
 from seq2seq_jax.schema.rules import at_least
-
-__all__ = ["AttentionLayerBahdanau", "AttentionLayerDot"]
 
 Array = jax.Array
 
 
 class Memory(struct.PyTreeNode):
-    """What a decoder attends to: projected keys [B, S, A], values [B, S, H], lengths [B].
+    """What a decoder attends to.
 
-    `v` [B, A] are the weights of a score that has some, for each row: the gradient of a row's
-    stays where the row is until the last step, and only then is summed over rows and devices.
+    Attributes:
+      keys: [B, S, A], the projected outputs of the encoder.
+      values: [B, S, H].
+      lengths: [B], the number of values that are not padding.
+      v: [B, A], the weights of an additive score; None for other scores.
     """
 
     keys: Array
@@ -34,57 +34,106 @@ class Memory(struct.PyTreeNode):
     v: Array | None = None
 
 
-class _AttentionLayer(nn.Module):
-    """The part that all attentions share; they differ in `_scores`."""
+class AttentionLayerBase(nn.Module):
+    """The part that all attention layers share; they differ in `scores`.
+
+    A user's own layer can derive from this class and define `scores`; or it is any module with
+    `memory` and `__call__`.
+    """
 
     num_units: Annotated[int, at_least(1), "Width of the projected keys and queries."] = 128
 
-    def setup(self):
+    def setup(self) -> None:
         self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)
         self.project_query = Dense(self.num_units, kernel_init=xavier_uniform)
 
     def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
-        """Projects the encoder's outputs [B, S, H] to keys: once a sentence, not once a step."""
+        """Project the encoder's outputs to keys, once for a source and not at every step.
+
+        Args:
+          outputs: [B, S, H].
+          values: [B, S, H].
+          lengths: [B].
+
+        Returns:
+          The `Memory`.
+        """
         return Memory(keys=self.project_keys(outputs), values=values, lengths=lengths)
 
     def __call__(self, query: Array, memory: Memory) -> tuple[Array, Array]:
-        """query [N, D], N a multiple of B -> weights [N, S] that sum to one, context [N, H].
+        """Attend to the memory.
 
-        With N = B K each K consecutive queries (the hypotheses of a beam) share one sentence's
-        memory, which is therefore never copied. An empty source gives uniform weights over the
-        padding.
+        Args:
+          query: [N, D], where N = B K: K consecutive queries (the hypotheses of a beam) share the
+            memory of one source, which is never copied.
+          memory: The result of `memory`.
+
+        Returns:
+          The weights [N, S], which sum to one, and the context [N, H]. An empty source has equal
+          weights on its padding.
         """
-        batch = memory.keys.shape[0]
-        query = keep(self.project_query(query)).reshape(batch, -1, self.num_units)
-        return attend(keep(self._scores(query, memory)), memory)
+        query = self.project_query(query)
+        query = query.reshape(memory.keys.shape[0], -1, query.shape[-1])
+        return attend(self.scores(query, memory), memory)
+
+    def scores(self, query: Array, memory: Memory) -> Array:
+        """Compute the score of each value.
+
+        Args:
+          query: [B, K, A], projected.
+          memory: The result of `memory`.
+
+        Returns:
+          [B, K, S].
+        """
+        raise NotImplementedError
 
 
-class AttentionLayerDot(_AttentionLayer):
-    """score = (W_k key + b_k) . (W_q query + b_q) (Luong et al. 2015, arXiv:1508.04025)."""
+class AttentionLayerDot(AttentionLayerBase):
+    """Dot-product attention (Luong et al. 2015, arXiv:1508.04025).
 
-    def _scores(self, query: Array, memory: Memory) -> Array:
+    score = (W_k key + b_k) . (W_q query + b_q)
+    """
+
+    def scores(self, query: Array, memory: Memory) -> Array:
+        """Compute the scores, [B, K, S]."""
         return jnp.einsum("bka,bsa->bks", query, memory.keys)
 
 
-class AttentionLayerBahdanau(_AttentionLayer):
-    """score = v . tanh(W_k key + b_k + W_q query + b_q) (Bahdanau et al. 2014, arXiv:1409.0473)."""
+class AttentionLayerBahdanau(AttentionLayerBase):
+    """Additive attention (Bahdanau et al. 2014, arXiv:1409.0473).
 
-    def setup(self):
+    score = v . tanh(W_k key + b_k + W_q query + b_q)
+    """
+
+    def setup(self) -> None:
         super().setup()
         unit_variance = symmetric_uniform(math.sqrt(3 / self.num_units))
         self.v = self.param("v", unit_variance, (self.num_units,))
 
     def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
+        """Project the encoder's outputs to keys, and add v to the memory."""
+        # Each row has its own copy of v. So its gradient is summed over rows and devices once,
+        # and not at every step.
         v = jnp.broadcast_to(self.v, (outputs.shape[0], self.num_units))
         return super().memory(outputs, values, lengths).replace(v=v)
 
-    def _scores(self, query: Array, memory: Memory) -> Array:
+    def scores(self, query: Array, memory: Memory) -> Array:
+        """Compute the scores, [B, K, S]."""
         hidden = jnp.tanh(memory.keys[:, None] + query[:, :, None])  # [B, K, S, A]
         return jnp.einsum("bksa,ba->bks", hidden, memory.v)
 
 
 def attend(scores: Array, memory: Memory) -> tuple[Array, Array]:
-    """scores [B, K, S] -> their softmax over real positions [B K, S], context [B K, H]."""
+    """Average the values with the softmax of the scores over all positions but padding.
+
+    Args:
+      scores: [B, K, S].
+      memory: The memory.
+
+    Returns:
+      The weights [B K, S] and the context [B K, H].
+    """
     positions = scores.shape[-1]
     real = jnp.arange(positions) < memory.lengths[:, None, None]
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))

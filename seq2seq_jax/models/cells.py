@@ -1,14 +1,6 @@
-"""Recurrent cells: one step of time.
+"""Recurrent cells: one step of an RNN, as the papers write it.
 
-A cell's step is split in two, because only one half has to wait for the step before:
-
-  project(x)              the input's share of all gates; for all time steps in one matrix product
-  cell(state, projected)  the rest of the step, given the state; returns (state, output)
-
-The equations say tanh; `activation` can put another function in its place.
-
-A class of your own does if it has these two, `initial_state` and `output_size`, and takes
-`init_scale`.
+The equations say tanh; the parameter `activation` can put another function in its place.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -19,23 +11,50 @@ from flax import linen as nn
 
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
-from seq2seq_jax.ops.rnn_scan import keep
+from seq2seq_jax.ops.rnn_scan import split_gates
 from seq2seq_jax.schema.rules import PROBABILITY, at_least
-
-__all__ = ["BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LayerNormBasicLSTMCell"]
 
 Array = jax.Array
 
 
 class LSTMState(NamedTuple):
-    """The two halves of an LSTM's state, in the order in which bridges flatten them."""
+    """The state of an LSTM: cell state and output, in the order in which bridges flatten them."""
 
     c: Array
     h: Array
 
 
 class RNNCellBase(nn.Module):
-    """What all cells share."""
+    """The base of all cells.
+
+    A cell computes one step for a batch: `new_state, output = cell(state, x)` for an input x
+    [B, E] and a state that is a pytree of [B, D]. A user's own cell can derive from this class, and
+    then defines `__call__`; or it is any module with
+
+      __call__(state, x) -> (new_state, output)
+      initial_state(batch_size) -> state
+      output_size, the width of the output
+      init_scale, a field that the program sets
+
+    It works with both kinds of kernels. The fast ones speed up those layers that are
+    `ops.layers.Dense` (for example, made by the method `dense`).
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import linen as nn
+      >>> from seq2seq_jax.models.cells import RNNCellBase
+      >>> class MinimalCell(RNNCellBase):
+      ...     @nn.compact
+      ...     def __call__(self, h, x):
+      ...         h = jnp.tanh(self.dense("input", self.num_units)(x) + h)
+      ...         return h, h
+      >>> cell = MinimalCell(num_units=4)
+      >>> state = cell.initial_state(batch_size=2)
+      >>> variables = cell.init(jax.random.key(0), state, jnp.ones((2, 3)))
+      >>> new_state, output = cell.apply(variables, state, jnp.ones((2, 3)))
+      >>> output.shape
+      (2, 4)
+    """
 
     num_units: Annotated[int, at_least(1), "Number of units: the width of state and output."] = 128
     activation: Annotated[str, ACTIVATION, "Activation of the candidate and of the output."] = (
@@ -49,66 +68,82 @@ class RNNCellBase(nn.Module):
         return self.num_units
 
     def initial_state(self, batch_size: int) -> Any:
-        """Return a pytree of zeros [B, D]."""
+        """Return the state before the first step, zeros.
+
+        Args:
+          batch_size: B.
+
+        Returns:
+          A pytree of [B, D].
+        """
         return jnp.zeros((batch_size, self.num_units))
+
+    def dense(self, name: str, features: int, **options: Any) -> Dense:
+        """Return a dense layer whose weights start uniform in [-init_scale, init_scale].
+
+        Args:
+          name: The layer's name among the parameters.
+          features: Width of its output.
+          **options: Further fields of `Dense`, such as `use_bias`.
+
+        Returns:
+          The layer.
+        """
+        init = symmetric_uniform(self.init_scale)
+        return Dense(features, name=name, kernel_init=init, **options)
 
 
 ForgetBias = Annotated[float, "Added to the forget gate before its sigmoid."]
 
 
 class BasicRNNCell(RNNCellBase):
-    """h' = tanh(x W + h U + b)  (Elman 1990)."""
+    """A simple RNN cell (Elman 1990).
 
-    def setup(self):
-        init = symmetric_uniform(self.init_scale)
-        self.input = Dense(self.num_units, kernel_init=init)
-        self.recurrent = Dense(self.num_units, use_bias=False, kernel_init=init)
+    h' = tanh(x W + h U + b)
+    """
 
-    def project(self, x: Array) -> Array:
-        """[..., E] -> [..., D]"""
-        return self.input(x)
-
-    def __call__(self, h: Array, projected: Array) -> tuple[Array, Array]:
-        h = ACTIVATIONS[self.activation](keep(projected + self.recurrent(h)))
+    @nn.compact
+    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+        """Compute one step for x [B, E] and h [B, D]: (h', h')."""
+        z = self.dense("input", self.num_units)(x)
+        z = z + self.dense("recurrent", self.num_units, use_bias=False)(h)
+        h = ACTIVATIONS[self.activation](z)
         return h, h
 
 
 class GRUCell(RNNCellBase):
-    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078).
+    """A gated recurrent unit (Cho et al. 2014, arXiv:1406.1078).
 
       r  = sigmoid(x W_r + h U_r + b_r)
       u  = sigmoid(x W_u + h U_u + b_u)
       c  = tanh(x W_c + (r * h) U_c + b_c)
       h' = u * h + (1 - u) * c
 
-    The reset gate acts before the matrix product; cuDNN, PyTorch and Flax put it behind, so their
-    weights do not carry over. The biases of r and u start at 1: a new cell remembers.
+    The reset gate acts before the matrix product. In cuDNN, PyTorch and Flax it acts after it, so
+    their weights cannot be used here. The biases of r and u start at 1: a new cell remembers.
     """
 
-    def setup(self):
-        init = symmetric_uniform(self.init_scale)
-        self.input = Dense(3 * self.num_units, kernel_init=init, bias_init=self._remember)
-        self.gates = Dense(2 * self.num_units, use_bias=False, kernel_init=init)
-        self.candidate = Dense(self.num_units, use_bias=False, kernel_init=init)
-
-    def project(self, x: Array) -> Array:
-        """[..., E] -> [..., 3 D], columns r, u, candidate"""
-        return self.input(x)
-
-    def __call__(self, h: Array, projected: Array) -> tuple[Array, Array]:
-        gates, candidate = jnp.split(projected, [2 * self.num_units], axis=-1)
-        r, u = jnp.split(jax.nn.sigmoid(keep(gates + self.gates(h))), 2, axis=-1)
-        c = ACTIVATIONS[self.activation](keep(candidate + self.candidate(r * h)))
+    @nn.compact
+    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+        """Compute one step for x [B, E] and h [B, D]: (h', h')."""
+        width = self.num_units
+        z = self.dense("input", 3 * width, bias_init=self._init_bias)(x)
+        gates, candidate = jnp.split(z, [2 * width], axis=-1)  # W_r and W_u; W_c
+        gates = gates + self.dense("gates", 2 * width, use_bias=False)(h)  # U_r and U_u
+        r, u = (jax.nn.sigmoid(gate) for gate in split_gates(gates, 2))
+        candidate = candidate + self.dense("candidate", width, use_bias=False)(r * h)  # U_c
+        c = ACTIVATIONS[self.activation](candidate)
         h = u * h + (1 - u) * c
         return h, h
 
-    def _remember(self, key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def _init_bias(self, key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         return jnp.ones(shape, dtype).at[2 * self.num_units :].set(0)
 
 
 class BasicLSTMCell(RNNCellBase):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997), as in Zaremba et al. 2014,
-    arXiv:1409.2329.
+    """A long short-term memory cell (Hochreiter and Schmidhuber 1997), as in Zaremba et al. 2014.
+
+    From arXiv:1409.2329:
 
       i, j, f, o = x W + h U + b
       c' = c * sigmoid(f + forget_bias) + sigmoid(i) * tanh(j)
@@ -119,36 +154,33 @@ class BasicLSTMCell(RNNCellBase):
 
     forget_bias: ForgetBias = 1.0
 
-    def setup(self):
-        init = symmetric_uniform(self.init_scale)
-        self.input = Dense(4 * self.num_units, kernel_init=init)
-        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
-
     def initial_state(self, batch_size: int) -> LSTMState:
-        return LSTMState(*(jnp.zeros((batch_size, self.num_units)) for _ in LSTMState._fields))
+        """Return c and h before the first step, zeros [B, D]."""
+        return _zero_lstm_state(batch_size, self.num_units, self.num_units)
 
-    def project(self, x: Array) -> Array:
-        """[..., E] -> [..., 4 D], columns i, j, f, o"""
-        return self.input(x)
-
-    def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
+    @nn.compact
+    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+        """Compute one step for x [B, E]: (new state, h')."""
+        c, h = state
         tanh = ACTIVATIONS[self.activation]
-        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
-        c = state.c * jax.nn.sigmoid(f + self.forget_bias) + jax.nn.sigmoid(i) * tanh(j)
+        z = self.dense("input", 4 * self.num_units)(x)
+        z = z + self.dense("recurrent", 4 * self.num_units, use_bias=False)(h)
+        i, j, f, o = split_gates(z, 4)
+        c = c * jax.nn.sigmoid(f + self.forget_bias) + jax.nn.sigmoid(i) * tanh(j)
         h = tanh(c) * jax.nn.sigmoid(o)
         return LSTMState(c, h), h
 
 
 class LSTMCell(RNNCellBase):
-    """LSTM with peepholes, projection and clipping (Sak et al. 2014, arXiv:1402.1128).
+    """An LSTM with peepholes, projection and clipping (Sak et al. 2014, arXiv:1402.1128).
 
       i, j, f, o = x W + h U + b
       c' = clip(c * sigmoid(f + forget_bias + w_f * c) + sigmoid(i + w_i * c) * tanh(j))
       m  = tanh(c') * sigmoid(o + w_o * c')
       h' = clip(m P)
 
-    Each extra is off by default: `use_peepholes` for the w, `num_proj` for P (its width),
-    `cell_clip` and `proj_clip` for the largest absolute value that c' and h' may have.
+    Each extension is off by default: `use_peepholes` for the w, `num_proj` for P (its width),
+    `cell_clip` and `proj_clip` for the largest absolute value of c' and h'.
     """
 
     use_peepholes: Annotated[
@@ -165,53 +197,48 @@ class LSTMCell(RNNCellBase):
     ] = 0.0
     forget_bias: ForgetBias = 1.0
 
-    def setup(self):
-        init = symmetric_uniform(self.init_scale)
-        self.input = Dense(4 * self.num_units, kernel_init=init)
-        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
-        if self.use_peepholes:
-            self.peephole_i = self.param("peephole_i", init, (self.num_units,))
-            self.peephole_f = self.param("peephole_f", init, (self.num_units,))
-            self.peephole_o = self.param("peephole_o", init, (self.num_units,))
-        if self.num_proj:
-            self.projection = Dense(self.num_proj, use_bias=False, kernel_init=init)
-
     @property
     def output_size(self) -> int:
+        """Width of the output: that of the projection, if there is one."""
         return self.num_proj or self.num_units
 
     def initial_state(self, batch_size: int) -> LSTMState:
-        return LSTMState(
-            c=jnp.zeros((batch_size, self.num_units)), h=jnp.zeros((batch_size, self.output_size))
-        )
+        """Return c [B, num_units] and h [B, output_size] before the first step, zeros."""
+        return _zero_lstm_state(batch_size, self.num_units, self.output_size)
 
-    def project(self, x: Array) -> Array:
-        """[..., E] -> [..., 4 D], columns i, j, f, o"""
-        return self.input(x)
-
-    def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
+    @nn.compact
+    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+        """Compute one step for x [B, E]: (new state, h')."""
+        c, h = state
         tanh = ACTIVATIONS[self.activation]
-        c = state.c
-        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
+        z = self.dense("input", 4 * self.num_units)(x)
+        z = z + self.dense("recurrent", 4 * self.num_units, use_bias=False)(h)
+        i, j, f, o = split_gates(z, 4)
         f = f + self.forget_bias
         if self.use_peepholes:
-            i, f = i + self.peephole_i * c, f + self.peephole_f * c
+            i, f = i + self._peephole("i") * c, f + self._peephole("f") * c
         c = c * jax.nn.sigmoid(f) + jax.nn.sigmoid(i) * tanh(j)
         if self.cell_clip:
             c = jnp.clip(c, -self.cell_clip, self.cell_clip)
         if self.use_peepholes:
-            o = o + self.peephole_o * c
+            o = o + self._peephole("o") * c
         h = tanh(c) * jax.nn.sigmoid(o)
         if self.num_proj:
-            h = keep(self.projection(h))
+            h = self.dense("projection", self.num_proj, use_bias=False)(h)
             if self.proj_clip:
                 h = jnp.clip(h, -self.proj_clip, self.proj_clip)
         return LSTMState(c, h), h
 
+    def _peephole(self, gate: str) -> Array:
+        init = symmetric_uniform(self.init_scale)
+        weights: Array = self.param(f"peephole_{gate}", init, (self.num_units,))
+        return weights
+
 
 class LayerNormBasicLSTMCell(RNNCellBase):
-    """LSTM with each gate and the new cell normalised (Ba et al. 2016, arXiv:1607.06450), and
-    recurrent dropout (Semeniuta et al. 2016, arXiv:1603.05118).
+    """An LSTM with layer normalization and recurrent dropout.
+
+    Ba et al. 2016, arXiv:1607.06450, and Semeniuta et al. 2016, arXiv:1603.05118:
 
       i, j, f, o = norm(x W + h U), each with its own gain and shift in the place of a bias
       c' = norm(c * sigmoid(f + forget_bias) + sigmoid(i) * dropout(tanh(j)))
@@ -226,38 +253,39 @@ class LayerNormBasicLSTMCell(RNNCellBase):
         float, PROBABILITY, "Keep probability of recurrent dropout (arXiv:1603.05118)."
     ] = 1.0
 
-    def setup(self):
-        init = symmetric_uniform(self.init_scale)
-        self.input = Dense(4 * self.num_units, use_bias=not self.layer_norm, kernel_init=init)
-        self.recurrent = Dense(4 * self.num_units, use_bias=False, kernel_init=init)
-        if self.layer_norm:
-            self.norm_i, self.norm_j, self.norm_f, self.norm_o, self.norm_c = (
-                nn.LayerNorm(
-                    epsilon=1e-12,
-                    use_fast_variance=False,
-                    scale_init=nn.initializers.constant(self.norm_gain),
-                    bias_init=nn.initializers.constant(self.norm_shift),
-                )
-                for _ in range(5)
-            )
-        self.dropout = Dropout(1 - self.dropout_keep_prob)
-
     def initial_state(self, batch_size: int) -> LSTMState:
-        return LSTMState(*(jnp.zeros((batch_size, self.num_units)) for _ in LSTMState._fields))
+        """Return c and h before the first step, zeros [B, D]."""
+        return _zero_lstm_state(batch_size, self.num_units, self.num_units)
 
-    def project(self, x: Array) -> Array:
-        """[..., E] -> [..., 4 D], columns i, j, f, o"""
-        return self.input(x)
-
-    def __call__(self, state: LSTMState, projected: Array) -> tuple[LSTMState, Array]:
+    @nn.compact
+    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+        """Compute one step for x [B, E]: (new state, h')."""
+        c, h = state
         tanh = ACTIVATIONS[self.activation]
-        i, j, f, o = jnp.split(keep(projected + self.recurrent(state.h)), 4, axis=-1)
-        if self.layer_norm:
-            i, j, f, o = self.norm_i(i), self.norm_j(j), self.norm_f(f), self.norm_o(o)
-        # Without the "dropout" random stream, as in evaluation, there is no dropout.
-        j = self.dropout(tanh(j), deterministic=not self.has_rng("dropout"))
-        c = state.c * jax.nn.sigmoid(f + self.forget_bias) + jax.nn.sigmoid(i) * j
-        if self.layer_norm:
-            c = self.norm_c(c)
+        z = self.dense("input", 4 * self.num_units, use_bias=not self.layer_norm)(x)
+        z = z + self.dense("recurrent", 4 * self.num_units, use_bias=False)(h)
+        i, j, f, o = (
+            self._norm(gate, z_gate) for gate, z_gate in zip("ijfo", split_gates(z, 4), strict=True)
+        )
+        # In evaluation there is no random stream for dropout.
+        dropout = Dropout(1 - self.dropout_keep_prob, name="dropout")
+        j = dropout(tanh(j), deterministic=not self.has_rng("dropout"))
+        c = c * jax.nn.sigmoid(f + self.forget_bias) + jax.nn.sigmoid(i) * j
+        c = self._norm("c", c)
         h = tanh(c) * jax.nn.sigmoid(o)
         return LSTMState(c, h), h
+
+    def _norm(self, name: str, x: Array) -> Array:
+        if not self.layer_norm:
+            return x
+        return nn.LayerNorm(
+            epsilon=1e-12,
+            use_fast_variance=False,
+            scale_init=nn.initializers.constant(self.norm_gain),
+            bias_init=nn.initializers.constant(self.norm_shift),
+            name=f"norm_{name}",
+        )(x)
+
+
+def _zero_lstm_state(batch_size: int, cell_width: int, output_width: int) -> LSTMState:
+    return LSTMState(jnp.zeros((batch_size, cell_width)), jnp.zeros((batch_size, output_width)))

@@ -1,4 +1,4 @@
-"""Decoders: one `step` that training scans over known words and search drives with its own."""
+"""Decoders: one `step` function, which training scans over known tokens and a search calls."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -14,16 +14,18 @@ from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.schema.rules import at_least
 
-__all__ = ["AttentionDecoder", "BasicDecoder"]
-
 Array = jax.Array
 State = Any
 
 
 class DecoderStep(struct.PyTreeNode):
-    """What a step gives: the stack's output [N, D], and, where there is attention, its weights
-    [N, S] over the source and the weighted average [N, H] (S and H are 0 without it). Over time
-    [B, T, ...]."""
+    """The outputs of one decoder step; of all steps together, each is [B, T, ...].
+
+    Attributes:
+      cell_output: [N, D], the output of the RNN.
+      attention_scores: [N, S], the attention weights; S is 0 without attention.
+      attention_context: [N, H], the weighted average of values; H is 0 without attention.
+    """
 
     cell_output: Array
     attention_scores: Array
@@ -35,12 +37,11 @@ MaxDecodeLength = Annotated[
 ]
 
 
-class BasicDecoder(nn.Module):
-    """A stack of cells, and a dense layer to the vocabulary (Sutskever et al. 2014,
-    arXiv:1409.3215).
+class DecoderBase(nn.Module, kw_only=True):
+    """The part that all decoders share: an RNN, and a dense layer to the vocabulary.
 
-    output, state' = stack(embedding, state)
-    logits = W output + b
+    A user's own decoder can derive from this class and define `step`, `initial_state` and
+    `pre_logits`; or it is any module with `zero_state`, `initial_state`, `step` and `logits`.
     """
 
     uses_attention: ClassVar[bool] = False
@@ -50,82 +51,120 @@ class BasicDecoder(nn.Module):
     init_scale: InitScale = 0.04
     max_decode_length: MaxDecodeLength = 0
 
-    def setup(self):
+    def setup(self) -> None:
         self.stack = RNNStack(self.rnn_cell, self.init_scale)
         self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 
     def zero_state(self, batch_size: int) -> State:
-        """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
+        """Return the state of the RNN that a bridge has to fill: a pytree of zeros [B, D].
+
+        Args:
+          batch_size: B.
+        """
         return self.stack.initial_state(batch_size)
 
+    def initial_state(self, bridged: State, memory: Any) -> State:
+        """Return the state before the first step.
+
+        Args:
+          bridged: What the bridge returned, like `zero_state`.
+          memory: What `step` attends to.
+        """
+        raise NotImplementedError
+
+    def step(
+        self, state: State, inputs: Array, memory: Any, *, train: bool = False
+    ) -> tuple[State, DecoderStep]:
+        """Compute one step.
+
+        Args:
+          state: As `initial_state` or the step before returned it.
+          inputs: [N, E], the embedded tokens.
+          memory: What the decoder attends to, of B sources where N = B K; None without attention.
+          train: Whether to apply dropout.
+
+        Returns:
+          The new state and the outputs.
+        """
+        raise NotImplementedError
+
+    def pre_logits(self, step: DecoderStep) -> Array:
+        """Return the input of the dense layer to the vocabulary, [..., D].
+
+        Nothing of it is fed back, so it can be computed for all steps at once.
+
+        Args:
+          step: The outputs of one step, or of all.
+        """
+        raise NotImplementedError
+
+    def logits(self, step: DecoderStep) -> Array:
+        """Return the logits [..., V].
+
+        Args:
+          step: The outputs of one step, or of all.
+        """
+        return self.project_logits(self.pre_logits(step))
+
+
+class BasicDecoder(DecoderBase, kw_only=True):
+    """A decoder without attention (Sutskever et al. 2014, arXiv:1409.3215).
+
+    output, state' = RNN(embedding, state)
+    logits = W output + b
+    """
+
     def initial_state(self, bridged: State, memory: None) -> State:
+        """Return the state of the RNN."""
         return bridged
 
     def step(
         self, state: State, inputs: Array, memory: None, *, train: bool = False
     ) -> tuple[State, DecoderStep]:
-        """inputs [N, E] -> new state, outputs"""
+        """Compute one step for inputs [N, E]."""
         state, output = self.stack.step(state, inputs, train=train)
-        none = output[:, :0]
-        return state, DecoderStep(output, none, none)
-
-    def logits(self, step: DecoderStep) -> Array:
-        """[..., D] -> [..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(self.pre_logits(step))
+        empty = output[:, :0]
+        return state, DecoderStep(output, empty, empty)
 
     def pre_logits(self, step: DecoderStep) -> Array:
-        """What the logits are made of, [..., D]."""
+        """Return the output of the RNN, [..., D]."""
         return step.cell_output
 
 
-class AttentionDecoder(nn.Module):
-    """A stack of cells that looks at the source after each step, and is fed what it saw.
+class AttentionDecoder(DecoderBase, kw_only=True):
+    """A decoder that attends to the source after each step, and whose input is the last context.
 
-      output, state' = stack([embedding; context], state)
+      output, state' = RNN([embedding; context], state)
       weights, context' = attention(output, memory)
       logits = W_l tanh(W_m [output; context'] + b_m) + b_l
 
-    The context goes to the next input (Luong et al. 2015, arXiv:1508.04025, feed the mixed vector
-    instead); the first context is zero.
+    The context is fed to the next step. (Luong et al. 2015, arXiv:1508.04025, feed the attentional
+    vector tanh(...) instead.) The first context is zero.
     """
 
     uses_attention: ClassVar[bool] = True
 
-    vocab_size: int
     attention: nn.Module
-    rnn_cell: RNNCellConfig = RNNCellConfig()
-    init_scale: InitScale = 0.04
-    max_decode_length: MaxDecodeLength = 0
 
-    def setup(self):
-        self.stack = RNNStack(self.rnn_cell, self.init_scale)
+    def setup(self) -> None:
+        super().setup()
         self.mix = Dense(self.stack.units, kernel_init=xavier_uniform)
-        self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
-
-    def zero_state(self, batch_size: int) -> State:
-        """The state of the cells that the bridge has to fill: a pytree of zeros [B, D]."""
-        return self.stack.initial_state(batch_size)
 
     def initial_state(self, bridged: State, memory: Memory) -> tuple[State, Array]:
-        """The cells' state, and the context [B, H]: nothing seen yet."""
+        """Return the state of the RNN and a context of zeros, [B, H]."""
         return bridged, jnp.zeros_like(memory.values[:, 0])
 
     def step(
         self, state: tuple[State, Array], inputs: Array, memory: Memory, *, train: bool = False
     ) -> tuple[tuple[State, Array], DecoderStep]:
-        """inputs [N, E] -> new state, outputs; N as in the attention layer"""
+        """Compute one step for inputs [N, E], where N = B K as in the attention layer."""
         cells, context = state
-        cells, output = self.stack.step(
-            cells, jnp.concatenate([inputs, context], axis=-1), train=train
-        )
+        inputs = jnp.concatenate([inputs, context], axis=-1)
+        cells, output = self.stack.step(cells, inputs, train=train)
         weights, context = self.attention(output, memory)
         return (cells, context), DecoderStep(output, weights, context)
 
-    def logits(self, step: DecoderStep) -> Array:
-        """[..., V]; nothing of it is fed back: all steps can be done at once."""
-        return self.project_logits(self.pre_logits(step))
-
     def pre_logits(self, step: DecoderStep) -> Array:
-        """The attentional vector [..., D]."""
-        seen = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
-        return jnp.tanh(self.mix(seen))
+        """Return the attentional vector, [..., D]."""
+        joined = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
+        return jnp.tanh(self.mix(joined))

@@ -16,7 +16,7 @@ from flax import linen as nn
 from seq2seq_jax.models.cells import BasicLSTMCell
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
-from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.ops.rnn_scan import rnn_scan
 from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
 from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
 
@@ -62,7 +62,7 @@ class RNNStack(nn.Module):
     arXiv:1409.2329): on the input of each layer, and on its output; `variational_dropout` draws one
     mask for all steps of a sequence. Residual connections exist from
     two layers on, and join every layer's output with its input, the first and the last included
-    (`combine_residual`). `remat` is that of `time_loop.scan_over_time`.
+    (`combine_residual`). `remat` is that of `ops.rnn_scan.rnn_scan`.
     """
 
     config: RNNCellConfig
@@ -114,7 +114,7 @@ class RNNStack(nn.Module):
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
             x = self.dropout_input[i](x, deterministic=not train)
-            state, output = self.cells[i](states[i], self.cells[i].project(x))
+            state, output = self.cells[i](states[i], x)
             return output, state
 
         output, new_states = self._through_layers(inputs, run_layer, train)
@@ -194,18 +194,17 @@ def scan_cell(
     initial state untouched, and no row has to be turned round. Outputs past the length mean
     nothing.
     """
-    projected = cell.project(inputs)
     real = jnp.arange(inputs.shape[0])[:, None, None] < lengths[None, :, None]
 
     def step(cell, state, time_step, _):
-        projected_t, real_t = time_step
-        new_state, output = cell(state, projected_t)
+        x_t, real_t = time_step
+        new_state, output = cell(state, x_t)
         state = jax.tree.map(lambda new, old: jnp.where(real_t, new, old), new_state, state)
         return state, output
 
     initial_state = cell.initial_state(inputs.shape[1])
-    final_state, outputs = scan_over_time(
-        step, cell, initial_state, (projected, real), reverse=reverse, remat=remat
+    final_state, outputs = rnn_scan(
+        step, cell, initial_state, (inputs, real), reverse=reverse, remat=remat
     )
     return outputs, final_state
 

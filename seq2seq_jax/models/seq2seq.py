@@ -12,10 +12,10 @@ from flax import struct
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.models.attention import Memory
-from seq2seq_jax.models.decoders import DecoderStep
+from seq2seq_jax.models.decoders import DecoderBase, DecoderStep
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
-from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.ops.rnn_scan import rnn_scan
 from seq2seq_jax.schema.parameters import Choice, ClassOf
 from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
@@ -76,19 +76,33 @@ class AttentionSeq2SeqConfig(TextSourceConfig):
 
 
 class ModelOutput(struct.PyTreeNode):
-    """Of a whole target: logits [B, T, V], attention_scores [B, T, S] over the source as given."""
+    """The output of a model under teacher forcing.
+
+    Attributes:
+      logits: [B, T, V], of the next token at each of the T positions.
+      attention_scores: [B, T, S], the attention weights on the source in its original order; S is 0
+        without attention.
+    """
 
     logits: Array
     attention_scores: Array
 
 
 class BasicSeq2Seq(nn.Module):
-    """The encoder's final state is all that the decoder learns of the source.
+    """A model whose decoder sees of the source only the encoder's final state.
 
-    Sources end with SEQUENCE_END, which their length counts; `reverse_source` turns each row round
-    within its own length, that END first (Sutskever et al. 2014, arXiv:1409.3215).
-    `share_embedding` uses one table for both languages. `remat` is that of
-    `time_loop.scan_over_time`, for the decoder's loop; an encoder has its own in `rnn_cell`.
+    Attributes:
+      encoder: Maps embedded sources to an `EncoderOutput`.
+      bridge: Maps that to the initial state of the decoder's RNN.
+      decoder: Maps embedded target tokens to logits, step by step.
+      target_vocab_size: V.
+      embedding_dim: E.
+      embedding_init_scale: Embeddings are initialized uniformly in [-scale, scale].
+      source_vocab_size: Number of source tokens.
+      share_embedding: Whether source and target share one embedding table.
+      reverse_source: Whether to reverse each source within its own length, which counts the
+        SEQUENCE_END at its end (Sutskever et al. 2014, arXiv:1409.3215).
+      remat: Argument of `ops.rnn_scan.rnn_scan` for the decoder; encoders have their own.
     """
 
     config_class: ClassVar[type] = BasicSeq2SeqConfig
@@ -134,7 +148,7 @@ class BasicSeq2Seq(nn.Module):
         """
         return batch["source_ids"], batch["source_len"]
 
-    def setup(self):
+    def setup(self) -> None:
         init = symmetric_uniform(self.embedding_init_scale)
         self.source_embedding = nn.Embed(
             self.source_vocab_size, self.embedding_dim, embedding_init=init
@@ -152,9 +166,17 @@ class BasicSeq2Seq(nn.Module):
         *,
         train: bool = False,
     ) -> ModelOutput:
-        """Teacher forcing: source and source_len as in `encode`, target_inputs [B, T]
-        (SEQUENCE_START first, the last target left out) -> the next word's logits at each of the
-        T positions."""
+        """Compute the logits of a batch under teacher forcing.
+
+        Args:
+          source: As in `encode`.
+          source_len: [B].
+          target_inputs: [B, T], SEQUENCE_START and all tokens of the target but the last.
+          train: Whether to apply dropout.
+
+        Returns:
+          The `ModelOutput`.
+        """
         steps = self.decode(source, source_len, target_inputs, train=train)
         scores = self._unreverse(steps.attention_scores, source_len)
         return ModelOutput(self.decoder.logits(steps), scores)
@@ -162,48 +184,107 @@ class BasicSeq2Seq(nn.Module):
     def pre_logits(
         self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
     ) -> Array:
-        """As `__call__`, but what the logits are made of, [B, T, D]."""
+        """Compute the input of the dense layer to the vocabulary under teacher forcing.
+
+        Args:
+          source: As in `encode`.
+          source_len: [B].
+          target_inputs: [B, T], as in `__call__`.
+          train: Whether to apply dropout.
+
+        Returns:
+          [B, T, D]. The logits are its product with `logits_weights`.
+        """
         return self.decoder.pre_logits(self.decode(source, source_len, target_inputs, train=train))
+
+    @property
+    def has_pre_logits(self) -> bool:
+        """Whether the decoder derives from `DecoderBase`, as `pre_logits` requires."""
+        return isinstance(self.decoder, DecoderBase)
+
+    def logits_weights(self) -> tuple[Array, Array]:
+        """Return the kernel [D, V] and the bias [V] of the dense layer to the vocabulary."""
+        params = self.decoder.project_logits.variables["params"]
+        return params["kernel"], params["bias"]
 
     def decode(
         self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
     ) -> DecoderStep:
-        """The decoder's steps of `__call__`: [B, T, ...]."""
+        """Run the decoder over a target under teacher forcing.
+
+        Args:
+          source: As in `encode`.
+          source_len: [B].
+          target_inputs: [B, T], as in `__call__`.
+          train: Whether to apply dropout.
+
+        Returns:
+          The outputs of all steps, each [B, T, ...].
+        """
         memory, state = self.encode_and_init(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
-        def step(decoder, state, inputs_t, memory):
-            return decoder.step(state, inputs_t, memory, train=train)
+        def step(decoder: DecoderBase, state: State, x: Array, memory: Any) -> Any:
+            return decoder.step(state, x, memory, train=train)
 
-        _, steps = scan_over_time(step, self.decoder, state, inputs, memory, remat=self.remat)
+        _, steps = rnn_scan(step, self.decoder, state, inputs, memory, remat=self.remat)
         return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
 
     def encode_and_init(
         self, source: Array, source_len: Array, *, train: bool = False
     ) -> tuple[Memory | None, State]:
-        """Encodes and bridges: what the decoder attends to at every step, and its first state."""
+        """Encode the source and compute the decoder's initial state.
+
+        Args:
+          source: As in `encode`.
+          source_len: [B].
+          train: Whether to apply dropout.
+
+        Returns:
+          What the decoder attends to at every step (None without attention), and the state.
+        """
         encoded = self.encode(source, source_len, train=train)
         memory = self._memory(encoded)
         zero_state = self.decoder.zero_state(source.shape[0])
         return memory, self.decoder.initial_state(self.bridge(encoded, zero_state), memory)
 
     def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
-        """source [B, S] ids, source_len [B]"""
+        """Encode the source.
+
+        Args:
+          source: Token ids [B, S].
+          source_len: [B].
+          train: Whether to apply dropout.
+
+        Returns:
+          The encoder's output.
+        """
         if self.reverse_source:
             source = reverse_sequences(source, source_len)
         return self.encoder(self.source_embedding(source), source_len, train=train)
 
     def dummy_inputs(self) -> tuple[Array, Array]:
-        """A source and its length, of the least size: what the model can be initialised with."""
+        """Return a source and its length of minimal size, for initialization."""
         return jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
 
     def step(
         self, tokens: Array, state: State, memory: Memory | None, source_len: Array
     ) -> tuple[Array, State, Array]:
-        """A search's step: tokens [N] -> log probabilities [N, V], new state, attention [N, S]."""
+        """Compute one decoder step of a search.
+
+        Args:
+          tokens: [N], N = B K: the last tokens of K hypotheses for each source.
+          state: Their state, from `encode_and_init` or the step before.
+          memory: From `encode_and_init`.
+          source_len: [B].
+
+        Returns:
+          Logits [N, V], the new state, and the attention weights [N, S] on the source in its
+          original order.
+        """
         state, step = self.decoder.step(state, self._embed_target(tokens), memory)
         scores = self._unreverse(step.attention_scores[:, None], source_len)[:, 0]
-        return jax.nn.log_softmax(self.decoder.logits(step)), state, scores
+        return self.decoder.logits(step), state, scores
 
     def _memory(self, encoded: EncoderOutput) -> Memory | None:
         return None
@@ -213,7 +294,7 @@ class BasicSeq2Seq(nn.Module):
         return table(ids)
 
     def _unreverse(self, scores: Array, source_len: Array) -> Array:
-        """Attention [N, T, S] over the source in the order in which it was given, N = B K."""
+        """Reorder attention weights [N, T, S], N = B K, as the source was before its reversal."""
         if not self.reverse_source or scores.shape[-1] == 0:
             return scores
         lengths = jnp.repeat(source_len, scores.shape[0] // source_len.shape[0])
@@ -221,8 +302,10 @@ class BasicSeq2Seq(nn.Module):
 
 
 class AttentionSeq2Seq(BasicSeq2Seq):
-    """The decoder also looks back at every position of the source (Bahdanau et al. 2014,
-    arXiv:1409.0473); its `decoder` is an AttentionDecoder."""
+    """A model whose decoder attends to all positions of the source.
+
+    Bahdanau et al. 2014, arXiv:1409.0473. Its `decoder` is an `AttentionDecoder`.
+    """
 
     config_class: ClassVar[type] = AttentionSeq2SeqConfig
     has_attention: ClassVar[bool] = True
@@ -232,16 +315,31 @@ class AttentionSeq2Seq(BasicSeq2Seq):
         if keys != values:
             raise UserError(
                 "encoder.params.strides",
-                "attention needs an output of the encoder at every position, but strides above 1"
-                " leave some out; strides=1, or model=BasicSeq2Seq would do",
+                "attention needs an encoder output at every position, but strides above 1 skip"
+                " some; use strides=1, or model=BasicSeq2Seq",
             )
-        return self.decoder.attention.memory(
+        memory: Memory = self.decoder.attention.memory(
             encoded.outputs, encoded.attention_values, encoded.attention_values_length
         )
+        return memory
 
 
 def reverse_sequences(x: Array, lengths: Array) -> Array:
-    """Turns the last axis round within each row's length: x [B, ..., S], lengths [B]."""
+    """Reverse the last axis within the length of each row; padding stays where it is.
+
+    Args:
+      x: [B, ..., S].
+      lengths: [B].
+
+    Returns:
+      An array like x.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from seq2seq_jax.models.seq2seq import reverse_sequences
+      >>> reverse_sequences(jnp.array([[1, 2, 3, 0]]), jnp.array([3])).tolist()
+      [[3, 2, 1, 0]]
+    """
     positions = jnp.arange(x.shape[-1])
     lengths = lengths.reshape((-1,) + (1,) * (x.ndim - 1))
     mirrored = jnp.where(positions < lengths, lengths - 1 - positions, positions)

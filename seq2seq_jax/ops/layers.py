@@ -1,11 +1,11 @@
-"""Dense layers and dropout that a loop over time can take work away from.
+"""Dense layers and dropout, with the parameters and the results of Flax's.
 
-Outside `time_loop.scan_over_time` they are what Flax's are, with the same parameters. Inside, the
-loop hands each layer what it has made ready before its first step, and the layer hands out what
-the loop needs after its last one; both go through Flax's collections of variables.
+An operation can replace the computation of these layers while it traces a module that calls them:
+the RNN scan computes some of their results before its loop, and decoding multiplies some weights
+in advance. It does so with `intercept_layers`; the layers and the models know nothing of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -13,78 +13,45 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax import struct
 from flax.linen.dtypes import promote_dtype
 
 from seq2seq_jax.ops.dropout_masks import draw_mask
-
-__all__ = [
-    "MADE_READY",
-    "SEEN",
-    "Dense",
-    "Dropout",
-    "LoopWeights",
-    "column_sums",
-    "compute_dtype",
-    "computing_in",
-]
+from seq2seq_jax.ops.kernels import active_kernels
 
 Array = jax.Array
+Path = tuple[str, ...]
+"""Names that lead from a module to one of its submodules or parameters."""
 
-MADE_READY = "made_ready"
-"""What a layer finds in a loop: "weights" (`LoopWeights`) or "mask" (an array of bool)."""
-SEEN = "seen"
-"""What it hands out: "dense" (its inputs) or "dropout" (`Dropped`)."""
-
-
-_dtype: ContextVar[Any] = ContextVar("dtype", default=None)
+_compute_dtype: ContextVar[Any] = ContextVar("compute_dtype", default=None)
 
 
 @contextmanager
-def computing_in(dtype: Any) -> Iterator[None]:
-    """Dense layers that are traced meanwhile multiply in this type (None: that of their inputs and
-    weights). Weights stay what they are, and so do the states of cells."""
-    token = _dtype.set(dtype)
+def compute_in(dtype: Any) -> Iterator[None]:
+    """Let dense layers that are traced in this context multiply in another type.
+
+    Parameters keep their type, and so do the states of cells.
+
+    Args:
+      dtype: The type of the products; None: that of the layer's input and parameters.
+    """
+    token = _compute_dtype.set(dtype)
     try:
         yield
     finally:
-        _dtype.reset(token)
-
-
-def compute_dtype() -> Any:
-    """That of `computing_in`."""
-    return _dtype.get()
-
-
-class LoopWeights(struct.PyTreeNode):
-    """
-    Attributes:
-      transposed: [O, I], the kernel's; made once, where each step would make it again.
-      tap: [..., O], like the output; its gradient is the output's, and its value is not used.
-    """
-
-    transposed: Array | None
-    tap: Array
-
-
-class Dropped(struct.PyTreeNode):
-    """
-    Attributes:
-      per_sequence: see `Dropout`.
-    """
-
-    inputs: Array
-    keep_prob: float = struct.field(pytree_node=False)
-    per_sequence: bool = struct.field(pytree_node=False)
+        _compute_dtype.reset(token)
 
 
 class Dense(nn.Module):
-    """y = x W + b, for x [..., I]. The way back:
+    """A dense layer, y = x W + b.
 
-      dx = dy W^T
-      dW = sum x^T dy      db = sum dy
+    The same as `flax.linen.Dense`, with the same parameters `kernel` and `bias`, but it multiplies
+    in the type of `compute_in`, and its gradients are computed as `dense` says.
 
-    In a loop over time dW and db are left to the loop.
+    Attributes:
+      features: Width of the output, O.
+      use_bias: Whether to add b.
+      kernel_init: Initializer of W.
+      bias_init: Initializer of b.
     """
 
     features: int
@@ -94,21 +61,19 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        """Map x [..., I] to y [..., O]."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=compute_dtype())
-        self.sow(SEEN, "dense", x)
-        ready: LoopWeights | None = self.get_variable(MADE_READY, "weights")
-        if ready is None:
-            return _dense(x, kernel, bias)
-        return _dense_in_loop(x, kernel, bias, ready)
+        return dense(x, kernel, bias)
 
 
 class Dropout(nn.Module):
-    """Keeps each number with the probability 1 - rate, divided by it; the others become zero.
+    """Dropout: keep each element with probability 1 - rate and divide it by that; zero the others.
 
-    `per_sequence` drops the same at all steps of a sequence, of x [T, B, D] or [B, D] at each step
-    (Gal and Ghahramani 2016, arXiv:1512.05287); otherwise each step draws anew.
+    Attributes:
+      rate: Probability of zero.
+      per_sequence: Use the same mask at all time steps of a sequence (Gal and Ghahramani 2016,
+        arXiv:1512.05287): for x [T, B, D], or x [B, D] at each step of an RNN scan.
     """
 
     rate: float
@@ -116,60 +81,142 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, deterministic: bool) -> Array:
+        """Apply dropout to x of any shape.
+
+        Args:
+          x: The input.
+          deterministic: Return x itself, as in evaluation.
+
+        Returns:
+          An array like x.
+        """
         if deterministic or self.rate == 0:
             return x
-        keep_prob = 1 - self.rate
-        mask: Array | None = self.get_variable(MADE_READY, "mask")
-        if mask is None:
-            self.sow(SEEN, "dropout", Dropped(x, keep_prob, self.per_sequence))
-            shape = x.shape[-2:] if self.per_sequence else x.shape
-            mask = draw_mask(self.make_rng("dropout"), keep_prob, shape)
-        return jnp.where(mask, x / keep_prob, 0)
+        shape = x.shape[-2:] if self.per_sequence else x.shape
+        return apply_mask(x, draw_mask(self.make_rng("dropout"), 1 - self.rate, shape), self.rate)
+
+
+def apply_mask(x: Array, mask: Array, rate: float) -> Array:
+    """Return x / (1 - rate) where the mask is True, and 0 elsewhere."""
+    return jnp.where(mask, x / (1 - rate), 0)
+
+
+def dense(x: Array, kernel: Array, bias: Array | None) -> Array:
+    """Compute a dense layer, y = x W + b, in the type of `compute_in`.
+
+      dx = dy W^T     dW = sum x^T dy     db = sum dy
+
+    Reference: what `jax.grad` makes of the first equation. Fast: the same, with `column_sums` for
+    db.
+
+    Args:
+      x: [..., I].
+      kernel: W, [I, O].
+      bias: b, [O], or None.
+
+    Returns:
+      y, [..., O].
+    """
+    x, kernel, bias = promote_dtype(x, kernel, bias, dtype=_compute_dtype.get())
+    compute = reference_dense if active_kernels() == "reference" else _dense
+    return compute(x, kernel, bias)
+
+
+def reference_dense(x: Array, kernel: Array, bias: Array | None) -> Array:
+    """Compute a dense layer, y = x W + b, for arrays of one type.
+
+    Args:
+      x: [..., I].
+      kernel: W, [I, O].
+      bias: b, [O], or None.
+
+    Returns:
+      y, [..., O].
+    """
+    y = x @ kernel
+    return y if bias is None else y + bias
+
+
+def dense_dtype(x: Array, kernel: Array) -> Any:
+    """Return the type in which `dense` multiplies."""
+    return promote_dtype(x, kernel, dtype=_compute_dtype.get())[0].dtype
 
 
 def dense_gradient(x: Array, dy: Array) -> tuple[Array, Array]:
-    """dW, db of a dense layer."""
+    """Compute the gradients of a dense layer's parameters.
+
+    Args:
+      x: The layer's input, [..., I].
+      dy: The gradient of its output, [..., O].
+
+    Returns:
+      dW, [I, O], and db, [O].
+    """
     over = tuple(range(x.ndim - 1))
     return jnp.tensordot(x, dy, (over, over)), column_sums(dy)
 
 
 def column_sums(x: Array) -> Array:
-    """Of [..., D] over all axes but the last, as a product with ones: on a CPU up to 16 times
-    faster than XLA's sum, which goes down each column."""
+    """Sum over all axes but the last.
+
+    Computed as a product with ones: on a CPU that is up to 16 times faster than XLA's sum, which
+    goes down each column.
+
+    Args:
+      x: [..., D].
+
+    Returns:
+      [D].
+    """
     over = tuple(range(x.ndim - 1))
     return jnp.tensordot(jnp.ones(x.shape[:-1], x.dtype), x, (over, over), precision="highest")
 
 
+@contextmanager
+def intercept_layers(
+    root: nn.Module, replace: Callable[[Path, nn.Module, Array, Callable[[], Any]], Any]
+) -> Iterator[None]:
+    """Replace the computation of dense, dropout and embedding layers below a module.
+
+    Args:
+      root: The module, bound.
+      replace: Called as `replace(path, layer, x, compute)` in the place of each call of a `Dense`,
+        of a `Dropout` that is not deterministic, or of an `nn.Embed`. `path` leads from `root` to
+        the layer, `x` is its input, and `compute()` is its own result. Returns the result to use.
+    """
+    scope = root.scope
+    assert scope is not None
+
+    def intercept(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        layer = context.module
+        # Layers inside of a transformation such as nn.scan have a scope with another root.
+        applies = context.method_name == "__call__" and layer.scope.root is scope.root
+        if isinstance(layer, Dropout):
+            applies &= layer.rate > 0 and not kwargs["deterministic"]
+        elif not isinstance(layer, Dense | nn.Embed):
+            applies = False
+        if not applies:
+            return call(*args, **kwargs)
+        path = layer.path[len(scope.path) :]
+        return replace(path, layer, args[0], lambda: call(*args, **kwargs))
+
+    with nn.intercept_methods(intercept):
+        yield
+
+
 @jax.custom_vjp
 def _dense(x: Array, kernel: Array, bias: Array | None) -> Array:
-    y = x @ kernel
-    return y if bias is None else y + bias
+    return reference_dense(x, kernel, bias)
 
 
-def _dense_forward(x, kernel, bias):
-    return _dense(x, kernel, bias), (x, kernel, bias)
+def _dense_forward(x: Array, kernel: Array, bias: Array | None) -> tuple[Array, Any]:
+    return reference_dense(x, kernel, bias), (x, kernel, bias)
 
 
-def _dense_backward(residuals, dy):
+def _dense_backward(residuals: Any, dy: Array) -> tuple[Array, Array, Array | None]:
     x, kernel, bias = residuals
     d_kernel, d_bias = dense_gradient(x, dy)
     return dy @ kernel.T, d_kernel, None if bias is None else d_bias
 
 
 _dense.defvjp(_dense_forward, _dense_backward)
-
-
-@jax.custom_vjp
-def _dense_in_loop(x: Array, kernel: Array, bias: Array | None, ready: LoopWeights) -> Array:
-    return _dense(x, kernel, bias)
-
-
-def _dense_in_loop_forward(x, kernel, bias, ready):
-    return _dense(x, kernel, bias), ready.transposed
-
-
-def _dense_in_loop_backward(transposed, dy):
-    return dy @ transposed, None, None, LoopWeights(None, tap=dy)
-
-
-_dense_in_loop.defvjp(_dense_in_loop_forward, _dense_in_loop_backward)

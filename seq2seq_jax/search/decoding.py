@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Int
 
 from seq2seq_jax.data.vocabulary import Vocabulary
+from seq2seq_jax.models.precomputed_projections import make_step
 from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.constraints import (
     Constraint,
@@ -21,7 +22,6 @@ from seq2seq_jax.search.constraints import (
 )
 from seq2seq_jax.search.decode_loop import greedy_search, sample
 from seq2seq_jax.search.ensembles import ensemble_step
-from seq2seq_jax.search.precomputed_attention import can_fold, fold
 from seq2seq_jax.search.search_config import SearchConfig
 from seq2seq_jax.search.types import DecodeContext, SearchResult, StepFn
 
@@ -157,27 +157,11 @@ def start_decoding(
       The step function of all models together, and its initial state.
     """
     started = [
-        _start(model, own, source_ids, source_len, max_decoded_tokens)
+        make_step(model, own, source_ids, source_len, max_decoded_tokens=max_decoded_tokens)
         for model, own in zip(models, params, strict=True)
     ]
     steps, states = zip(*started, strict=True)
     return ensemble_step(steps, ensemble_mean), states
-
-
-def _start(
-    model: nn.Module, params: Any, source_ids: Array, source_len: Array, max_decoded_tokens: int
-) -> tuple[StepFn, Any]:
-    variables = {"params": params}
-    started: Any = model.apply(variables, source_ids, source_len, method="encode_and_init")
-    memory, state = started
-    if can_fold(model, memory):
-        return fold(model, params, memory, state, source_len, max_decoded_tokens=max_decoded_tokens)
-
-    def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
-        stepped: Any = model.apply(variables, tokens, state, memory, source_len, method="step")
-        return stepped
-
-    return step, state
 
 
 def _common_constraints(config: SearchConfig, vocabulary: Vocabulary) -> list[Constraint]:

@@ -20,17 +20,13 @@ from tests.tiny_models import random_like, random_params, sigmoid
 N, E, D, WIDE = 3, 2, 4, 32
 
 
-def step_of(cell, state, x):
-    return cell(state, cell.project(x))
-
-
 def stepped(cell, seed=0):
     """Random parameters, state and input [N, E], and what the cell makes of them."""
     random = np.random.default_rng(seed + 100)
     x = random.normal(size=(N, E)).astype(np.float32)
     state = random_like(jax.eval_shape(lambda: cell.initial_state(N)), seed + 200)
-    params = random_params(cell, state, x, method=step_of)
-    new_state, output = cell.apply({"params": params}, state, x, method=step_of)
+    params = random_params(cell, state, x)
+    new_state, output = cell.apply({"params": params}, state, x)
     return params, state, x, new_state, output
 
 
@@ -122,7 +118,7 @@ def test_a_layer_normalised_lstm_normalises_each_gate_and_the_memory():
 
 def test_without_normalisation_it_is_a_basic_lstm():
     params, state, x, new_state, output = stepped(LayerNormBasicLSTMCell(D, layer_norm=False))
-    basic = BasicLSTMCell(D).apply({"params": params}, state, x, method=step_of)
+    basic = BasicLSTMCell(D).apply({"params": params}, state, x)
     assert_step(new_state, output, *basic)
 
 
@@ -133,7 +129,6 @@ def test_recurrent_dropout_drops_new_memory_in_training_only():
         {"params": params},
         LSTMState(c, h),
         x,
-        method=step_of,
         rngs={"dropout": jax.random.key(0)},
     )
     f = np.split(joined(params, x, h), 4, axis=-1)[2]
@@ -155,7 +150,7 @@ CELLS = [BasicRNNCell, GRUCell, BasicLSTMCell, LSTMCell, LayerNormBasicLSTMCell]
 def initial_params(cell_class, **kwargs):
     cell = cell_class(num_units=WIDE, init_scale=0.1, **kwargs)
     x, state = jnp.zeros((1, WIDE)), cell.initial_state(1)
-    return cell.init(jax.random.key(0), state, x, method=step_of)["params"]
+    return cell.init(jax.random.key(0), state, x)["params"]
 
 
 @pytest.mark.parametrize("cell_class", CELLS)

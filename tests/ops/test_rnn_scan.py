@@ -1,4 +1,6 @@
-"""A loop that leaves work out of the loop, against one that does it all at every step."""
+"""The fast RNN scan against the reference, `flax.linen.scan`."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +10,15 @@ from flax import linen as nn
 from jax.extend.core import jaxprs_in_params
 
 from seq2seq_jax.models.cells import (
+    BasicLSTMCell,
     BasicRNNCell,
     GRUCell,
     LayerNormBasicLSTMCell,
     LSTMCell,
 )
-from seq2seq_jax.ops.dropout_masks import draw_mask, random_bits
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.ops.layers import Dense, Dropout
-from seq2seq_jax.ops.rnn_scan import scan_over_time
+from seq2seq_jax.ops.rnn_scan import rnn_scan
 from tests.tiny_models import random_params
 
 T, B, E, D = 4, 3, 2, 5
@@ -23,96 +26,144 @@ INPUTS = np.random.default_rng(0).normal(size=(T, B, E)).astype(np.float32)
 MEMORY = np.random.default_rng(1).normal(size=(B, D)).astype(np.float32)
 
 
-class CellOfOnesOwn(nn.Module):
-    """Knows nothing of loops, and uses one of its layers twice."""
+class UserCell(nn.Module):
+    """A cell that knows nothing of kernels, and uses one of its layers twice."""
 
     @nn.compact
     def __call__(self, h, x):
         twice = Dense(D, name="twice")
-        h = jnp.tanh(nn.Dense(D, name="flax")(x) + twice(twice(h)))
+        h = jnp.tanh(nn.Dense(D, name="flax")(x) + Dense(D, name="ours")(x) + twice(twice(h)))
         return h, h
 
     def initial_state(self, batch_size):
         return jnp.zeros((batch_size, D))
 
-    def project(self, x):
-        return x
 
+# What costs time is compiling.
+quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 CELLS = [
     BasicRNNCell(D),
+    BasicLSTMCell(D),
     GRUCell(D),
     LSTMCell(D, use_peepholes=True, num_proj=D, cell_clip=0.5),
-    LayerNormBasicLSTMCell(D),
-    CellOfOnesOwn(),
+    LayerNormBasicLSTMCell(D, dropout_keep_prob=0.6),
+    UserCell(),
 ]
 
 
-class Loop(nn.Module):
-    """A cell that sees its inputs and the memory at every step, with the sum of its outputs."""
+class Scan(nn.Module):
+    """A cell whose inputs and outputs are dropped out at every step, and which sees a memory."""
 
     cell: nn.Module
-    way: str
+    reverse: bool = False
+    remat: bool = False
+    per_sequence: bool = False
 
-    @nn.compact
-    def __call__(self, inputs, memory):
-        def step(cell, state, x, memory):
-            state, y = cell(state, cell.project(x))
-            return state, y * memory
+    def setup(self):
+        self.dropout_input = Dropout(0.3)
+        self.dropout_output = Dropout(0.5, self.per_sequence)
+
+    def __call__(self, inputs, memory, train):
+        def step(module, state, x, memory):
+            x = module.dropout_input(x, deterministic=not train)
+            state, y = module.cell(state, x)
+            return state, module.dropout_output(y * memory, deterministic=not train)
 
         state = self.cell.initial_state(B)
-        if self.way == "unrolled":
-            ys = []
-            for x in inputs:
-                state, y = step(self.cell, state, x, memory)
-                ys.append(y)
-            ys = jnp.stack(ys)
-        else:
-            remat = self.way == "remat"
-            state, ys = scan_over_time(step, self.cell, state, inputs, memory, remat=remat)
-        return jax.tree.leaves(state), ys
+        return rnn_scan(step, self, state, inputs, memory, reverse=self.reverse, remat=self.remat)
 
 
-def gradients(cell, way, params):
+def value_and_grad(module, params, kernels, *, train, jit=quick_jit):
     def loss(params, inputs, memory):
-        states, ys = Loop(cell, way).apply({"params": params}, inputs, memory)
+        rngs = {"dropout": jax.random.key(3)} if train else {}
+        with use_kernels(kernels):
+            state, ys = module.apply({"params": params}, inputs, memory, train, rngs=rngs)
         weights = jnp.arange(ys.size).reshape(ys.shape) / ys.size
-        return jnp.sum(ys * weights) + sum(jnp.sum(jnp.sin(state)) for state in states)
+        return jnp.sum(ys * weights) + sum(jnp.sum(jnp.sin(x)) for x in jax.tree.leaves(state)), ys
 
-    return jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(params, INPUTS, MEMORY)
+    compute = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
+    return jit(compute)(params, INPUTS, MEMORY)
 
 
-@pytest.mark.parametrize("way", ["loop", "remat"])
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: type(cell).__name__)
-def test_a_loop_has_the_gradients_of_its_steps_written_out(cell, way):
-    params = random_params(Loop(cell, "unrolled"), INPUTS, MEMORY)
+@pytest.mark.parametrize(
+    ("cell", "train", "options"),
+    [
+        *((cell, True, {}) for cell in CELLS),
+        (GRUCell(D), False, {}),
+        (GRUCell(D), True, {"per_sequence": True}),
+        (UserCell(), True, {"remat": True}),
+        (BasicLSTMCell(D), True, {"reverse": True}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
+)
+def test_fast_and_reference_agree_in_values_and_gradients(cell, train, options):
+    module = Scan(cell, **options)
+    params = random_params(module, INPUTS, MEMORY, False)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-        gradients(cell, way, params),
-        gradients(cell, "unrolled", params),
+        value_and_grad(module, params, "fast", train=train),
+        value_and_grad(module, params, "reference", train=train),
     )
 
 
-def loops_in(jaxpr):
+def test_the_reference_is_a_loop_over_the_steps():
+    cell = GRUCell(D)
+    module = Scan(cell)
+    params = random_params(module, INPUTS, MEMORY, False)
+    state, expected = cell.initial_state(B), []
+    for x in INPUTS:
+        state, y = cell.apply({"params": params["cell"]}, state, x)
+        expected.append(y * MEMORY)
+    with use_kernels("reference"):
+        last, ys = module.apply({"params": params}, INPUTS, MEMORY, False)
+    np.testing.assert_allclose(ys, np.stack(expected), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(last, state, rtol=1e-5, atol=1e-6)
+
+
+def scans_in(jaxpr):
     """All scans, also those inside of other operations."""
     for equation in jaxpr.eqns:
         if equation.primitive.name == "scan":
             yield equation
         for inner in jaxprs_in_params(equation.params):
-            yield from loops_in(inner)
+            yield from scans_in(inner)
 
 
-def test_no_gradient_of_a_weight_is_carried_through_the_way_back():
-    cell = LSTMCell(D)
-    params = random_params(Loop(cell, "loop"), INPUTS, MEMORY)
-    jaxpr = jax.make_jaxpr(lambda params: gradients(cell, "loop", params))(params).jaxpr
+def training_scans(cell, kernels):
+    """The forward and the backward scan of a training step."""
+    module = Scan(cell)
+    params = random_params(module, INPUTS, MEMORY, False)
+    step = jax.make_jaxpr(
+        lambda params: value_and_grad(module, params, kernels, train=False, jit=jax.jit)
+    )
+    return list(scans_in(step(params).jaxpr))
+
+
+def test_the_fast_backward_pass_carries_no_gradient_of_a_weight():
     carried = [
         variable.aval.shape
-        for loop in loops_in(jaxpr)
-        for variable in loop.outvars[: loop.params["num_carry"]]
+        for scan in training_scans(LSTMCell(D), "fast")
+        for variable in scan.outvars[: scan.params["num_carry"]]
     ]
     assert (B, D) in carried
     assert (D, 4 * D) not in carried and (E, 4 * D) not in carried
+
+
+def products_per_step(scan):
+    body = scan.params["jaxpr"].jaxpr
+
+    def count(jaxpr):
+        inner = sum(count(other) for eqn in jaxpr.eqns for other in jaxprs_in_params(eqn.params))
+        return inner + sum(eqn.primitive.name == "dot_general" for eqn in jaxpr.eqns)
+
+    return count(body)
+
+
+def test_the_fast_scan_projects_the_inputs_before_the_loop():
+    """A step of an LSTM has two products; the fast loop computes only that of the state."""
+    assert products_per_step(training_scans(BasicLSTMCell(D), "fast")[0]) == 1
+    assert products_per_step(training_scans(BasicLSTMCell(D), "reference")[0]) == 2
 
 
 class Dropping(nn.Module):
@@ -122,47 +173,31 @@ class Dropping(nn.Module):
         def step(module, state, x, _):
             return state, module.dropout(x, deterministic=False)
 
-        return scan_over_time(step, self, jnp.zeros(()), x)[1]
+        return rnn_scan(step, self, jnp.zeros(()), x)[1]
 
 
-def test_every_step_of_a_loop_has_a_mask_of_its_own():
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_every_step_has_its_own_dropout_mask(kernels):
     module, x = Dropping(Dropout(0.5)), jnp.ones((50, 8))
-    kept = module.apply({}, x, rngs={"dropout": jax.random.key(0)})
+    with use_kernels(kernels):
+        kept = module.apply({}, x, rngs={"dropout": jax.random.key(0)})
+        again = module.apply({}, x, rngs={"dropout": jax.random.key(1)})
     assert set(np.unique(kept)) == {0, 2}
     assert len({tuple(row) for row in np.asarray(kept)}) > 40
-    again = module.apply({}, x, rngs={"dropout": jax.random.key(1)})
     assert 0.4 < np.mean(kept == again) < 0.6
 
 
-def test_a_loop_drops_the_same_at_every_step_if_it_is_told_so():
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_variational_dropout_uses_one_mask_at_all_steps(kernels):
     module, x = Dropping(Dropout(0.5, per_sequence=True)), jnp.ones((50, 3, 8))
-    kept = np.asarray(module.apply({}, x, rngs={"dropout": jax.random.key(0)}))
+    with use_kernels(kernels):
+        kept = np.asarray(module.apply({}, x, rngs={"dropout": jax.random.key(0)}))
     assert (kept == kept[0]).all() and set(np.unique(kept)) == {0, 2}
 
 
-def test_random_bits_are_those_of_jax():
-    key = jax.random.key(3)
-    np.testing.assert_array_equal(random_bits(key, (5, 7)), jax.random.bits(key, (5, 7)))
-
-
-@pytest.mark.parametrize("keep_prob", [0.0, 0.3, 1.0])
-def test_a_mask_keeps_with_its_probability(keep_prob):
-    mask = draw_mask(jax.random.key(0), keep_prob, (100, 100))
-    assert abs(np.mean(mask) - keep_prob) < 0.02
-
-
-def test_a_dense_layer_has_the_gradients_of_flax():
-    x = jnp.asarray(INPUTS)
-    params = random_params(nn.Dense(D), x)
-
-    def gradients(layer):
-        def loss(params, x):
-            return jnp.sum(jnp.sin(layer.apply({"params": params}, x)))
-
-        return jax.grad(loss, argnums=(0, 1))(params, x)
-
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-        gradients(Dense(D)),
-        gradients(nn.Dense(D)),
-    )
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_dropout_of_flax_works_in_a_scan(kernels):
+    module, x = Dropping(nn.Dropout(0.5)), jnp.ones((50, 8))
+    with use_kernels(kernels):
+        kept = module.apply({}, x, rngs={"dropout": jax.random.key(0)})
+    assert len({tuple(row) for row in np.asarray(kept)}) > 40

@@ -1,4 +1,4 @@
-"""The likeliest words of a large vocabulary, against a plain sort."""
+"""The k largest logits of a large vocabulary, against the reference and a plain sort."""
 
 from functools import partial
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.ops.top_k import LARGE_VOCABULARY, blockwise_top_k
 from seq2seq_jax.search.beam_step import BeamState, beam_step
 from seq2seq_jax.search.search_config import SearchConfig, choose_top_k
@@ -15,14 +16,16 @@ from seq2seq_jax.search.types import DecodeContext
 
 @pytest.mark.parametrize("size", [7, LARGE_VOCABULARY, 1000])
 @pytest.mark.parametrize("k", [1, 6])
-def test_the_likeliest_words_are_found(size, k):
+@pytest.mark.parametrize("kernels", ["fast", "reference"])
+def test_the_k_largest_logits_are_found(size, k, kernels):
     logits = np.random.default_rng(size).permutation(3 * 2 * size).reshape(3, 2, size)
-    values, places = blockwise_top_k(jnp.asarray(logits, jnp.float32), k)
+    with use_kernels(kernels):
+        values, indices = blockwise_top_k(jnp.asarray(logits, jnp.float32), k)
     np.testing.assert_array_equal(values, -np.sort(-logits)[..., :k])
-    np.testing.assert_array_equal(places, np.argsort(-logits)[..., :k])
+    np.testing.assert_array_equal(indices, np.argsort(-logits)[..., :k])
 
 
-def test_words_that_are_impossible_are_found_too():
+def test_impossible_tokens_are_found_after_all_others():
     logits = jnp.full([1, LARGE_VOCABULARY], -jnp.inf).at[0, 9].set(1.0)
     values, places = blockwise_top_k(logits, 3)
     assert places[0, 0] == 9

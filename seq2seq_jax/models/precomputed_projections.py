@@ -1,0 +1,169 @@
+"""The decoder step of a search, with the projections of what does not change computed in advance.
+
+Reference: `model.step`. Fast, for models with attention: the context is an average of the memory's
+values, and it is only ever multiplied by two matrices, the input weights of the first cell and
+those of the layer `mix`. So the values are multiplied by both once for a source, and the average is
+taken of the products:
+
+  (sum_s weight_s value_s) W = sum_s weight_s (value_s W)
+
+In the same way, each token of a small vocabulary is multiplied by the input weights once; and with
+dot-product attention, each key is multiplied by the weights of the query:
+
+  key . (W query + b) = (key W^T) . query + key . b
+
+The model's own `step` runs on such a memory. Only its layers that would multiply by these matrices
+are replaced, by `nn.intercept_methods`. The results agree up to rounding.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeGuard
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from seq2seq_jax.models import cells
+from seq2seq_jax.models.attention import AttentionLayerDot, Memory
+from seq2seq_jax.models.decoders import AttentionDecoder
+from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
+from seq2seq_jax.ops.kernels import active_kernels
+
+Array = jax.Array
+StepFn = Callable[[Array, Any], tuple[Array, Any, Array]]
+"""(tokens [N], state) -> (logits [N, V], new state, attention weights [N, S])."""
+
+_CELLS = (
+    cells.BasicLSTMCell,
+    cells.BasicRNNCell,
+    cells.GRUCell,
+    cells.LSTMCell,
+    cells.LayerNormBasicLSTMCell,
+)
+_INPUT = ("decoder", "stack", "cell_0", "input")
+_MIX = ("decoder", "mix")
+_ATTENTION = ("decoder", "attention")
+_QUERY = (*_ATTENTION, "project_query")
+
+
+def make_step(
+    model: Any, params: Any, source: Array, source_len: Array, *, max_decoded_tokens: int
+) -> tuple[StepFn, Any]:
+    """Encode the sources and return the decoder's step function.
+
+    Args:
+      model: A model.
+      params: Its parameters.
+      source: [B, S], as in `model.encode`.
+      source_len: [B].
+      max_decoded_tokens: The maximum number of tokens, of all hypotheses and steps, that are fed to
+        the step function. A vocabulary much smaller than that is projected in advance.
+
+    Returns:
+      The step function and its initial state.
+    """
+    variables = {"params": params}
+    memory, state = model.apply(variables, source, source_len, method="encode_and_init")
+    if active_kernels() == "fast" and can_precompute(model, memory):
+        return _precomputed_step(model, params, memory, state, source_len, max_decoded_tokens)
+
+    def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
+        result: tuple[Array, Any, Array] = model.apply(
+            variables, tokens, state, memory, source_len, method="step"
+        )
+        return result
+
+    return step, state
+
+
+def can_precompute(model: nn.Module, memory: Memory | None) -> TypeGuard[AttentionSeq2Seq]:
+    """Return whether the projections can be precomputed, and whether that is faster.
+
+    The model must consist of built-in classes, without residual connections. In long sources the
+    average of the products, which are wider than the values, takes longer than what is saved.
+
+    Args:
+      model: A model.
+      memory: Its memory, from `encode_and_init`; None without attention.
+    """
+    if type(model) is not AttentionSeq2Seq or type(model.decoder) is not AttentionDecoder:
+        return False
+    config = model.decoder.rnn_cell
+    residual = config.residual_connections and config.num_layers > 1
+    if residual or config.cell_class not in _CELLS:
+        return False
+    assert memory is not None
+    return memory.values.shape[1] <= memory.values.shape[2]
+
+
+def _precomputed_step(
+    model: AttentionSeq2Seq,
+    params: Any,
+    memory: Memory,
+    state: Any,
+    source_len: Array,
+    max_decoded_tokens: int,
+) -> tuple[StepFn, Any]:
+    input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
+    embedding = "source_embedding" if model.share_embedding else "target_embedding"
+    table = params[embedding]["embedding"]
+    token_kernel, context_kernel = jnp.split(input_layer["kernel"], [table.shape[-1]])
+    units = mix["kernel"].shape[0] - memory.values.shape[-1]
+    output_kernel, context_mix = jnp.split(mix["kernel"], [units])
+    width = context_kernel.shape[-1]
+
+    # A context is now [G + D]: the first cell's projection of it, then that of `mix`.
+    memory = memory.replace(
+        values=memory.values @ jnp.concatenate([context_kernel, context_mix], axis=-1)
+    )
+    context_width = memory.values.shape[-1]
+    replaced: dict[tuple[str, ...], Callable[..., Array]] = {}
+
+    def project_tokens(embedded: Array) -> Array:
+        return embedded @ token_kernel + input_layer.get("bias", 0)
+
+    small_vocabulary = 4 * model.target_vocab_size <= max_decoded_tokens
+    if small_vocabulary:
+        table = project_tokens(table)
+        replaced[embedding, "__call__"] = lambda tokens: table[tokens]
+
+    def apply_input(x: Array) -> Array:
+        tokens, context = jnp.split(x, [x.shape[-1] - context_width], axis=-1)
+        return (tokens if small_vocabulary else project_tokens(tokens)) + context[:, :width]
+
+    def apply_mix(x: Array) -> Array:
+        output, context = jnp.split(x, [x.shape[-1] - context_width], axis=-1)
+        return output @ output_kernel + mix["bias"] + context[:, width:]
+
+    replaced[*_INPUT, "__call__"] = apply_input
+    replaced[*_MIX, "__call__"] = apply_mix
+
+    _, positions, key_width = memory.keys.shape
+    cheaper = positions * units <= (positions + units) * key_width
+    if type(model.decoder.attention) is AttentionLayerDot and cheaper:
+        bias = memory.keys @ query["bias"]
+        memory = memory.replace(keys=memory.keys @ query["kernel"].T)
+        replaced[*_QUERY, "__call__"] = lambda output: output
+        replaced[*_ATTENTION, "scores"] = lambda query, memory: (
+            jnp.einsum("bka,bsa->bks", query, memory.keys) + bias[:, None]
+        )
+
+    def intercept(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        replacement = replaced.get((*context.module.path, context.method_name))
+        return call(*args, **kwargs) if replacement is None else replacement(*args)
+
+    def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
+        with nn.intercept_methods(intercept):
+            result: Any = model.apply(
+                {"params": params}, tokens, state, memory, source_len, method="step"
+            )
+        return result
+
+    layers, _ = state
+    return step, (layers, jnp.zeros_like(memory.values[:, 0]))
+
+
+def _get(params: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        params = params[name]
+    return params
