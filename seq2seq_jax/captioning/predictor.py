@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
-from seq2seq_jax.captioning.data.images import MAX_PIXELS
+from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.models.image2seq import make_precompute
 from seq2seq_jax.config import resolve
 from seq2seq_jax.devices.parallel import Devices
@@ -132,8 +132,7 @@ class ImagePredictor:
         return DecodedImages(
             images,
             *self.image_size,
-            on_error=params.get("on_error", "fail"),
-            max_pixels=params.get("max_pixels", MAX_PIXELS),
+            **image_options(params),
         )
 
     def attention_map(self, weights: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from seq2seq_jax.captioning.data.image_batches import (
     image_batches,
 )
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
-from seq2seq_jax.captioning.data.images import MAX_PIXELS
+from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
 from seq2seq_jax.captioning.feature_extraction import extract_features
 from seq2seq_jax.captioning.head_initialization import initialize_head
@@ -156,8 +156,7 @@ def _check_images(config: ConfigDict, key: str) -> CheckedImages:
     pipeline = make_pipeline(config, key)
     return check_images(
         pipeline,
-        on_error=params.get("on_error", "fail"),
-        max_pixels=params.get("max_pixels", MAX_PIXELS),
+        **image_options(params),
         merge_same=key == "input_pipeline_dev" and getattr(pipeline, "images_repeat", False),
         key=f"{key}.params",
     )
@@ -197,8 +196,7 @@ def _load_images(
         checked.examples,
         encoder.resize_height,
         encoder.resize_width,
-        on_error=params.get("on_error", "fail"),
-        max_pixels=params.get("max_pixels", MAX_PIXELS),
+        **image_options(params),
     )
     images = ImageVariants(decoded, variants) if variants else decoded
     if encoder.trainable != "none" or not config.images.cache_features:

@@ -46,9 +46,9 @@ class CaptionRecord(NamedTuple):
 
 def read_caption_records(
     path: str | os.PathLike[str],
-    image_field: str = "image/data",
-    caption_ids_field: str = "image/caption_ids",
-    caption_tokens_field: str = "image/caption",
+    image_field: str,
+    caption_ids_field: str,
+    caption_tokens_field: str,
 ) -> Iterator[CaptionRecord]:
     """Yield the records of a file, TFRecord or array_record, in order.
 
@@ -68,9 +68,9 @@ def read_caption_records(
 
 def read_captioned_images(
     path: str | os.PathLike[str],
-    image_field: str = "image/data",
-    caption_ids_field: str = "image/caption_ids",
-    caption_tokens_field: str = "image/caption",
+    image_field: str,
+    caption_ids_field: str,
+    caption_tokens_field: str,
 ) -> Iterator[CaptionedImage]:
     """Yield the records of a file as captioned images, whose bytes are read again when needed.
 

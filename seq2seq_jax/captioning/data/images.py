@@ -16,6 +16,7 @@ before pixels are decompressed, and every failure of a decoder is one UserError 
 import io
 import os
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,18 @@ from seq2seq_jax.utils.errors import UserError
 
 MAX_PIXELS = 50_000_000
 """The default limit; so many pixels take 150 MB."""
+
+
+def image_options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a pipeline that say which images can be used.
+
+    Args:
+      params: All parameters of the pipeline; a pipeline of a user's own may lack these.
+
+    Returns:
+      Those of `on_error` and `max_pixels` that there are, as keywords.
+    """
+    return {name: params[name] for name in ("on_error", "max_pixels") if name in params}
 
 
 def load_image(

@@ -50,12 +50,12 @@ class InceptionV3Encoder(ImageEncoder):
     resize_height: Annotated[int, at_least(75)] = 299
     resize_width: Annotated[int, at_least(75)] = 299
     trainable: Annotated[str, one_of("none", "all", *BLOCKS)] = "none"
-    block: Annotated[str, one_of(*BLOCKS)] = "mixed10"
+    block: Annotated[str, one_of(*BLOCKS)] = InceptionV3.block
     weights: str = ""
     scaling: Annotated[str, one_of("", *SCALINGS)] = ""
-    pools_count_padding: bool = False
-    batch_norm_scale: bool = False
-    batch_norm_momentum: Annotated[float, FRACTION] = 0.99
+    pools_count_padding: bool = InceptionV3.pools_count_padding
+    batch_norm_scale: bool = InceptionV3.batch_norm_scale
+    batch_norm_momentum: Annotated[float, FRACTION] = InceptionV3.batch_norm_momentum
 
     def setup(self) -> None:
         """Create the network and the head."""
