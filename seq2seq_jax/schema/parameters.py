@@ -9,9 +9,10 @@
 
         num_units: Annotated[int, at_least(1)] = 128
 
-The constructor is the only place that states a parameter; its meaning is in the docstring. `collect_parameters` reads it into a
-table, from which flags are checked and the reference page and `--help` are written. A class without
-annotations works too: its parameters then have the types of their defaults, and no rules.
+The constructor is the only place that states a parameter; its meaning is in the docstring.
+`collect_parameters` reads both into a table, from which flags are checked and the page of
+hyperparameters and `--config.help` are written. A class without annotations works too: its
+parameters then have the types of their defaults, and no rules.
 
 A field can also be
 
