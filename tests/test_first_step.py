@@ -62,7 +62,7 @@ def first_step(config, workdir, overrides):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_recipe_takes_a_step(path, tmp_path, own_files):
+def test_every_recipe_trains_for_a_step(path, tmp_path, own_files):
     config = load_config(path)
     convolutional = config.encoder["class"] == "ConvEncoder"
     overrides = SMALL | own_files | (SMALL_CONVOLUTIONAL if convolutional else SMALL_RECURRENT)
@@ -111,7 +111,7 @@ class BagOfWords(nn.Module):
 """
 
 
-def test_an_encoder_of_the_users_own_by_its_dotted_path(tmp_path, monkeypatch, own_files):
+def test_a_user_defined_encoder_is_found_by_its_dotted_path(tmp_path, monkeypatch, own_files):
     (tmp_path / "own_encoders.py").write_text(OWN_CLASSES)
     monkeypatch.chdir(tmp_path)
     overrides = SMALL | own_files

@@ -75,7 +75,7 @@ class Devices:
     @property
     def num_processes(self) -> int:
         """Number of processes, one on each host."""
-        return jax.process_count()
+        return int(jax.process_count())
 
     @property
     def is_main(self) -> bool:
@@ -187,17 +187,20 @@ class Devices:
         Returns:
           A function of the replicated state, which it consumes, and of a batch from `shard_batch`.
         """
-        if self.kind != "pmap" or self.count == 1:
+        compiled: Callable[[Any, Any], Any]
+        if self.kind == "pmap" and self.count > 1:
+            compiled = jax.pmap(
+                lambda state, batch: step(state, batch, _PER_DEVICE),
+                _AXIS,
+                in_axes=(None, 0),
+                out_axes=None,
+                devices=available(),
+                donate_argnums=0,
+            )
+        else:
             context = _ONE_DEVICE if self.count == 1 else _COMPILER_SHARDED
-            return jax.jit(lambda state, batch: step(state, batch, context), donate_argnums=0)
-        return jax.pmap(
-            lambda state, batch: step(state, batch, _PER_DEVICE),
-            _AXIS,
-            in_axes=(None, 0),
-            out_axes=None,
-            devices=available(),
-            donate_argnums=0,
-        )
+            compiled = jax.jit(lambda state, batch: step(state, batch, context), donate_argnums=0)
+        return compiled
 
     @cached_property
     def _mesh(self) -> Mesh:

@@ -202,9 +202,8 @@ def _make_loss_sums(
 
     @jax.jit
     def sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        scores = score(
-            params, *models[0].encoder_inputs(batch), batch["target_ids"], batch["target_len"]
-        )
+        source, source_len = models[0].encoder_inputs(batch)
+        scores = score(params, source, source_len, batch["target_ids"], batch["target_len"])
         return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
 
     return sums

@@ -157,7 +157,7 @@ class Trainer:
           UserError: The loss is not finite, or there is no batch at all.
         """
         config = self.config
-        finished = self.step >= config.train_steps
+        finished: bool = self.step >= config.train_steps
         if finished:
             _log.info("All %d steps are done; increase train_steps to continue", config.train_steps)
         with (

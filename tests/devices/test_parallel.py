@@ -49,7 +49,7 @@ def alone(model, batches):
 
 
 @pytest.mark.parametrize(("kind", "count"), [("jit", 2), ("jit", 8), ("pmap", 4), ("pmap", 8)])
-def test_several_devices_give_the_losses_of_one(use_devices, model, batches, alone, kind, count):
+def test_several_devices_compute_the_same_losses_as_one(use_devices, model, batches, alone, kind, count):
     use_devices(count)
     seen, state = trained(model, batches, Devices(kind))
     np.testing.assert_allclose(seen, alone[0], rtol=1e-6)
@@ -61,7 +61,7 @@ def test_several_devices_give_the_losses_of_one(use_devices, model, batches, alo
 
 
 @pytest.mark.parametrize(("kind", "count"), [("jit", 1), ("jit", 2), ("pmap", 2)])
-def test_a_batch_worked_through_in_parts_has_the_gradient_of_the_whole(
+def test_gradient_accumulation_computes_the_gradient_of_the_whole_batch(
     use_devices, model, batches, alone, kind, count
 ):
     use_devices(count)
@@ -69,7 +69,7 @@ def test_a_batch_worked_through_in_parts_has_the_gradient_of_the_whole(
     np.testing.assert_allclose(seen, alone[0], rtol=1e-5)
 
 
-def test_the_average_moves_by_its_decay_and_faster_at_first(model, batches):
+def test_the_moving_average_follows_its_decay_and_moves_faster_at_the_start(model, batches):
     _, state = trained(model, batches, Devices(), ema_decay=0.15)
     followed = jax.device_get(model_params(model))
     for step in range(STEPS):
@@ -97,21 +97,21 @@ def test_evaluation_sums_rows_of_all_devices(use_devices, model, batches):
     np.testing.assert_allclose([float(x) for x in found], expected, rtol=1e-6)
 
 
-def test_rows_that_do_not_divide_are_worked_on_by_every_device(use_devices, batches):
+def test_a_batch_that_is_not_divisible_is_replicated(use_devices, batches):
     use_devices(3)
     batch = Devices().shard_global_batch(batches[0])
     assert batch["source_ids"].sharding.is_fully_replicated
     np.testing.assert_array_equal(batch["source_ids"], batches[0]["source_ids"])
 
 
-def test_the_state_is_whole_on_every_device(use_devices):
+def test_the_state_is_replicated_on_every_device(use_devices):
     use_devices(8)
     placed = Devices().replicate({"w": np.arange(3.0)})
     assert len(placed["w"].sharding.device_set) == 8
     assert placed["w"].is_fully_replicated
 
 
-def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model, batches):
+def test_gradients_are_summed_once_per_step_and_not_once_per_token(use_devices, model, batches):
     """One exchange of the number of tokens, one of all that is divided by it."""
     use_devices(8)
     devices = Devices("jit")
@@ -125,7 +125,7 @@ def test_gradients_are_summed_once_a_step_and_not_once_a_word(use_devices, model
     assert 1 <= len(found) <= 2
 
 
-def test_exchanges_in_a_program_are_found_in_loops_and_outside():
+def test_collective_operations_of_a_program_are_found_inside_and_outside_of_loops():
     program = """
 %sum (x: f32[], y: f32[]) -> f32[] {
   ROOT %add = f32[] add(%x, %y)
@@ -143,7 +143,7 @@ ENTRY %main (p: f32[3,2]) -> f32[3,2] {
     assert collectives(program) == [(24, True), (24, False)]
 
 
-def test_one_process_makes_the_whole_batch():
+def test_a_single_process_produces_the_whole_batch():
     assert Devices().shard == Shard(0, 1)
     assert Devices().is_main
 

@@ -24,25 +24,25 @@ def single(*texts):
     return [[text.split()] for text in texts]
 
 
-def test_bleu_is_papineni_s_formula():
+def test_bleu_follows_the_formula_of_papineni_et_al():
     # Matches of 1 to 4 words: 5 of 6, 4 of 5, 3 of 4, 2 of 3; both have six words: no brevity.
     results = BleuMetricSpec()(words("a b c d e x"), single("a b c d e f"))
     assert results["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
 
 
-def test_bleu_punishes_brevity():
+def test_bleu_has_a_brevity_penalty():
     results = BleuMetricSpec()(words("a b c d"), single("a b c d e f g h"))
     assert results["bleu"] == pytest.approx(100 * math.exp(1 - 8 / 4))
 
 
-def test_bleu_leaves_tokens_as_they_are_and_says_so():
+def test_bleu_does_not_tokenize_and_its_signature_says_so():
     results = BleuMetricSpec()(words("It 's , a-b . c"), single("it 's , a-b . c"))
     assert results["bleu"] == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
     signature = results["bleu_signature"]
     assert "tok:none" in signature and "nrefs:1" in signature and "case:mixed" in signature
 
 
-def test_bleu_takes_several_references_and_not_equally_many():
+def test_sentences_can_have_different_numbers_of_references():
     references = [words("a b c d", "e f g h"), words("i j k l")]
     results = BleuMetricSpec()(words("e f g h", "i j k l"), references)
     assert results["bleu"] == pytest.approx(100)
@@ -59,13 +59,13 @@ def test_bleu_takes_several_references_and_not_equally_many():
         ("rouge_l/r_score", 100 * 2 / 6),
     ],
 )
-def test_rouge_by_hand(rouge_type, expected):
+def test_rouge_equals_values_computed_by_hand(rouge_type, expected):
     # Shared: the, ., 笑 (counted once); pairs: "the .".
     results = RougeMetricSpec(rouge_type=rouge_type)(words("笑 the . x"), single("the . 笑 a b c"))
     assert results == {rouge_type: pytest.approx(expected)}
 
 
-def test_bleu_of_lower_orders_counts_short_n_grams_alone():
+def test_bleu_of_a_lower_order_counts_only_short_n_grams():
     hypotheses, references = words("a b c d e x"), single("a b c d e f")
     assert BleuMetricSpec(max_ngram_order=1)(hypotheses, references)["bleu_1"] == pytest.approx(
         100 * 5 / 6
@@ -75,7 +75,7 @@ def test_bleu_of_lower_orders_counts_short_n_grams_alone():
     )
 
 
-def test_chrf_gives_credit_for_nearly_right_words_and_takes_the_nearest_reference():
+def test_chrf_gives_partial_credit_and_uses_the_nearest_reference():
     spec = ChrfMetricSpec()
     score = {
         text: spec(words(text), [words("smiling face", "a face")])["chrf"]
@@ -91,13 +91,13 @@ def test_chrf_gives_credit_for_nearly_right_words_and_takes_the_nearest_referenc
     assert "nc:6" in spec(words("ab"), single("a"))["chrf_signature"]
 
 
-def test_rouge_is_a_mean_over_sentences_of_the_best_reference():
+def test_rouge_is_the_mean_over_sentences_of_the_best_reference():
     references = [words("x", "a b"), words("y")]
     results = RougeMetricSpec(rouge_type="rouge_1/f_score")(words("a b", "z"), references)
     assert results == {"rouge_1/f_score": pytest.approx(50)}
 
 
-def test_accuracy_counts_positions_and_whole_sentences():
+def test_accuracy_counts_correct_positions_and_correct_sentences():
     results = AccuracyMetricSpec()(words("a b c", "a b", "d"), single("a b c", "a x c", "d e"))
     assert results == {
         "token_accuracy": pytest.approx(100 * (3 + 1 + 1) / (3 + 3 + 2)),
@@ -114,12 +114,12 @@ def test_error_rates_count_edits_against_the_nearest_reference():
     }
 
 
-def test_of_equally_near_references_the_longest_counts():
+def test_the_longest_of_equally_near_references_counts():
     results = ErrorRateMetricSpec()(words("a b"), [words("a", "a b c")])
     assert results["token_error_rate"] == pytest.approx(100 / 3)
 
 
-def test_nothing_decoded_is_all_wrong():
+def test_an_empty_hypothesis_has_the_worst_score_of_every_metric():
     results = text_metrics(
         [BleuMetricSpec(), RougeMetricSpec(), AccuracyMetricSpec(), ErrorRateMetricSpec()],
         [[]],
@@ -136,7 +136,7 @@ def test_nothing_decoded_is_all_wrong():
     }
 
 
-def test_text_is_joined_and_processed_before_it_is_compared():
+def test_text_is_joined_and_post_processed_before_it_is_compared():
     def merge(text):
         return text.replace("@@ ", "")
 
@@ -148,18 +148,18 @@ def test_text_is_joined_and_processed_before_it_is_compared():
     assert ErrorRateMetricSpec()(hypotheses, references)["sequence_error_rate"] == 100
 
 
-def test_characters_joined_by_nothing_are_still_counted_one_by_one():
+def test_characters_with_an_empty_separator_are_counted_individually():
     results = ErrorRateMetricSpec(separator="")([list("abc")], [[list("abd")]])
     assert results["token_error_rate"] == pytest.approx(100 / 3)
 
 
-def test_log_perplexity_is_divided_once():
+def test_log_perplexity_is_the_loss_divided_by_the_number_of_tokens():
     results = LogPerplexityMetricSpec()(6.0, 4)
     assert results == {"log_perplexity": 1.5, "perplexity": pytest.approx(math.exp(1.5))}
     assert math.isfinite(LogPerplexityMetricSpec()(1e9, 1)["perplexity"])
 
 
-def test_all_metrics_come_in_one_dict_and_log_perplexity_is_left_to_the_model():
+def test_text_metrics_returns_all_results_and_skips_log_perplexity():
     def user_metric(hypotheses, references):
         return {"length": float(len(hypotheses[0]))}
 
@@ -168,7 +168,7 @@ def test_all_metrics_come_in_one_dict_and_log_perplexity_is_left_to_the_model():
     assert results == {"token_accuracy": 100, "sequence_accuracy": 100, "length": 2}
 
 
-def test_a_hypothesis_without_a_reference_is_refused():
+def test_a_hypothesis_without_a_reference_is_an_error():
     for hypotheses, references in (([], []), (words("a"), []), (words("a"), [[]])):
         with pytest.raises(ValueError, match="every hypothesis needs a reference"):
             text_metrics([AccuracyMetricSpec()], hypotheses, references)
@@ -200,7 +200,7 @@ sentences = st.lists(st.sampled_from("abc"), min_size=3, max_size=3)
 
 
 @given(sentences, st.lists(sentences, min_size=1, max_size=3))
-def test_several_references_give_the_rate_of_the_nearest(hypothesis, several):
+def test_the_error_rate_is_that_of_the_nearest_reference(hypothesis, several):
     def rate(references):
         return ErrorRateMetricSpec()([hypothesis], [references])["token_error_rate"]
 

@@ -20,7 +20,7 @@ def steps_of(workdir):
     return [entry["step"] for entry in read_metrics(workdir)]
 
 
-def test_each_call_is_one_line_of_json(tmp_path):
+def test_each_call_writes_one_line_of_json(tmp_path):
     writer = MetricWriter(tmp_path / "new" / "run", 0)
     writer.write_scalars(10, {"train/loss": jnp.float32(0.5), "tokens": np.int64(7)})
     writer.write_texts(10, {"sample": "笑\nzwei"})
@@ -46,19 +46,19 @@ def test_tensorboard_reads_the_same_values(tmp_path):
     assert read == {(1, "train/loss"): 1.0, (2, "train/loss"): 0.5}
 
 
-def test_resuming_drops_what_is_written_again(tmp_path):
+def test_resuming_removes_the_lines_of_later_steps(tmp_path):
     write(tmp_path, 0, [1, 2, 3, 4])
     write(tmp_path, 2, [3, 4])
     assert steps_of(tmp_path) == [1, 2, 3, 4]
 
 
-def test_starting_anew_drops_all(tmp_path):
+def test_starting_from_step_zero_removes_all_lines(tmp_path):
     write(tmp_path, 0, [1, 2])
     write(tmp_path, 0, [5])
     assert steps_of(tmp_path) == [5]
 
 
-def test_a_line_that_a_killed_run_left_unfinished_is_dropped(tmp_path):
+def test_an_incomplete_last_line_is_skipped(tmp_path):
     write(tmp_path, 0, [1, 2])
     with open(metrics_file(tmp_path), "a") as file:
         file.write('{"step": 3, "train/lo')
@@ -67,17 +67,17 @@ def test_a_line_that_a_killed_run_left_unfinished_is_dropped(tmp_path):
     assert steps_of(tmp_path) == [1, 2, 3]
 
 
-def test_any_other_broken_line_is_named(tmp_path):
+def test_the_error_for_a_malformed_line_names_it(tmp_path):
     metrics_file(tmp_path).write_text('{"step": 1}\n{"loss": 2}\n')
     with pytest.raises(UserError, match=r"metrics\.jsonl:2: not a JSON object with a step"):
         read_metrics(tmp_path)
 
 
-def test_no_file_is_no_metrics(tmp_path):
+def test_a_missing_file_has_no_metrics(tmp_path):
     assert read_metrics(tmp_path) == []
 
 
-def test_a_loss_that_is_not_a_number_is_written_and_read(tmp_path):
+def test_a_loss_of_nan_is_written_and_read(tmp_path):
     writer = MetricWriter(tmp_path, 0)
     writer.write_scalars(1, {"train/loss": float("nan")})
     writer.close()

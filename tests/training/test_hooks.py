@@ -49,7 +49,7 @@ def trained(tmp_path_factory):
     return workdir
 
 
-def test_the_parameters_by_module_are_in_a_file(trained):
+def test_the_table_of_parameters_is_written_to_a_file(trained):
     table = (trained / "model_analysis.txt").read_text()
     assert "source_embedding" in table
     total = int(table.splitlines()[-1].removeprefix("all parameters").replace(",", ""))
@@ -57,7 +57,7 @@ def test_the_parameters_by_module_are_in_a_file(trained):
     assert total == sum(x.size for name, x in arrays.items() if name.startswith("params."))
 
 
-def test_a_trace_has_the_chosen_steps_from_the_batch_to_the_device(trained):
+def test_a_trace_contains_the_chosen_steps_on_host_and_device(trained):
     (path,) = (trained / "profile").glob("plugins/profile/*/*.trace.json.gz")
     assert len(list(path.parent.glob("*.xplane.pb"))) == 1
     events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
@@ -69,7 +69,7 @@ def test_a_trace_has_the_chosen_steps_from_the_batch_to_the_device(trained):
     assert all(begin <= event["ts"] and event["ts"] + event["dur"] <= end for event in work)
 
 
-def test_samples_are_in_the_metrics(trained):
+def test_samples_are_written_to_the_metrics(trained):
     samples = {x["step"]: x["train/samples"] for x in read_metrics(trained) if len(x) == 2}
     assert list(samples) == [1, 3]
     source, prediction, target, _ = samples[1].split("\n")[:4]
@@ -97,7 +97,7 @@ class _Lines:
         self.texts[step] = texts["train/samples"]
 
 
-def test_a_sample_is_the_likeliest_word_at_each_place_of_the_target(tmp_path, use_devices):
+def test_a_sample_has_the_most_likely_token_at_each_position_of_the_target(tmp_path, use_devices):
     model, batch = tiny_model(), pair_batch([(3, 5), (2, 2), (0, 0), (4, 3)])
     params = model_params(model)
     use_devices(8)
@@ -150,7 +150,7 @@ class Recorder(Hook):
         self.calls.append(("end",))
 
 
-def test_a_hook_of_ones_own_is_told_of_every_step_and_of_the_end(tmp_path):
+def test_a_user_defined_hook_is_called_before_and_after_every_step_and_at_the_end(tmp_path):
     def run(**params):
         Recorder.calls.clear()
         config = short_run(hooks=f"{__name__}.Recorder", save_checkpoints_steps=2)
@@ -172,12 +172,12 @@ def test_a_hook_of_ones_own_is_told_of_every_step_and_of_the_end(tmp_path):
         ("TrainSample", "hooks: unknown hook TrainSample, did you mean TrainSampleHook?"),
     ],
 )
-def test_what_is_no_hook_is_refused(hook, error):
+def test_a_class_that_is_not_a_hook_is_an_error(hook, error):
     with pytest.raises(UserError) as raised:
         make_hooks(short_run(hooks=hook))
     assert str(raised.value).startswith(error)
 
 
-def test_a_step_that_never_comes_is_no_step_to_trace():
+def test_the_first_step_to_trace_must_be_at_least_one():
     with pytest.raises(UserError, match="at least 1; got 0"):
         resolve(short_run(hooks=HOOKS), [("hooks.MetadataCaptureHook.params.step", "0")])

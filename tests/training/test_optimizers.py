@@ -33,12 +33,12 @@ def test_gradients_are_clipped_to_their_global_norm():
     np.testing.assert_allclose(flat(clipped), -0.5 * flat(GRADS), rtol=1e-4)
 
 
-def test_smaller_gradients_are_left_alone():
+def test_gradients_below_the_norm_are_not_clipped():
     unclipped = updates(GRADS, clip_gradients=14.0, clip_embed_gradients=0)
     np.testing.assert_allclose(flat(unclipped), -flat(GRADS), rtol=1e-6)
 
 
-def test_embedding_tables_are_clipped_each_to_its_own_norm():
+def test_each_embedding_table_is_clipped_to_its_own_norm():
     clipped, _ = clip_embeddings(0.5).update(GRADS, None)
     np.testing.assert_allclose(
         clipped["source_embedding"]["embedding"], [[0.3, 0.0], [0.0, 0.4]], rtol=1e-6
@@ -47,7 +47,7 @@ def test_embedding_tables_are_clipped_each_to_its_own_norm():
     assert clipped["kernel"] == 12
 
 
-def test_embeddings_are_clipped_after_all_gradients():
+def test_embeddings_are_clipped_after_the_global_norm():
     """Globally to a tenth first: 0.5 of the source table are left to be clipped to 0.25."""
     total = float(np.linalg.norm(flat(GRADS)))
     clipped = updates(GRADS, clip_gradients=total / 10, clip_embed_gradients=0.25)
@@ -56,7 +56,7 @@ def test_embeddings_are_clipped_after_all_gradients():
     np.testing.assert_allclose(clipped["kernel"], [-1.2], rtol=1e-5)
 
 
-def test_the_encoder_has_a_rate_of_its_own():
+def test_the_multiplier_scales_the_updates_of_the_encoder_only():
     grads = {"encoder": {"kernel": jnp.array([2.0])}, "decoder": {"kernel": jnp.array([2.0])}}
     for factor in (0.0, 0.25):
         scaled = updates(grads, encoder_lr_multiplier=factor)
@@ -64,7 +64,7 @@ def test_the_encoder_has_a_rate_of_its_own():
         assert scaled["decoder"]["kernel"] == -2
 
 
-def test_a_limit_of_zero_is_no_limit():
+def test_a_norm_of_zero_disables_clipping():
     unclipped = updates(GRADS, clip_gradients=0, clip_embed_gradients=0)
     np.testing.assert_array_equal(flat(unclipped), -flat(GRADS))
 
@@ -74,7 +74,7 @@ def test_a_gradient_of_zero_stays_zero():
     assert not flat(updates(zeros)).any()
 
 
-def test_the_default_limits_are_those_of_the_configuration():
+def test_by_default_gradients_are_clipped_to_5_and_embeddings_to_a_tenth():
     """5 over all, then 0.1 for each table."""
     clipped = updates(GRADS)
     np.testing.assert_allclose(clipped["kernel"], [-12 * 5 / 13.0004], rtol=1e-4)
@@ -103,7 +103,7 @@ ONE_STEP = {  # from the gradient 2, at the rate 0.5
 
 
 @pytest.mark.parametrize("name", ONE_STEP)
-def test_the_first_step_of_each_optimizer_is_that_of_its_paper(name):
+def test_the_first_step_of_an_optimizer_follows_its_paper(name):
     optimizer = make_optimizer(settings(name=name, learning_rate="0.5"))
     params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
     moved, _ = optimizer.update(grads, optimizer.init(params), params)
@@ -111,14 +111,14 @@ def test_the_first_step_of_each_optimizer_is_that_of_its_paper(name):
 
 
 @pytest.mark.parametrize("name", ["Adadelta", "Adafactor"])
-def test_the_others_move_against_the_gradient(name):
+def test_an_optimizer_moves_against_the_gradient(name):
     optimizer = make_optimizer(settings(name=name, learning_rate="0.5"))
     params, grads = {"w": jnp.array([3.0])}, {"w": jnp.array([2.0])}
     moved, _ = optimizer.update(grads, optimizer.init(params), params)
     assert moved["w"][0] < 0
 
 
-def test_momentum_adds_up():
+def test_momentum_accumulates():
     optimizer = make_optimizer(settings(name="Momentum", learning_rate="1"))
     grads = {"w": jnp.array([1.0])}
     state = optimizer.init(grads)
@@ -129,7 +129,7 @@ def test_momentum_adds_up():
     np.testing.assert_allclose(steps, [-1, -1.9, -2.71], rtol=1e-6)
 
 
-def test_the_decayed_rate_is_the_one_in_use():
+def test_the_optimizer_uses_the_decayed_learning_rate():
     config = settings(
         name="SGD",
         learning_rate="1",

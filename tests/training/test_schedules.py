@@ -15,7 +15,7 @@ def rates(steps, **kwargs):
     return [float(schedule(step)) for step in steps]
 
 
-def test_without_decay_the_rate_is_constant():
+def test_without_decay_the_learning_rate_is_constant():
     np.testing.assert_allclose(rates([0, 10, 10**9]), [0.8, 0.8, 0.8], rtol=1e-6)
 
 
@@ -34,7 +34,7 @@ def test_each_decay_follows_its_formula(decay, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
 
 
-def test_a_quarter_of_the_way_tells_a_cosine_from_a_line():
+def test_linear_and_cosine_decay_differ_after_a_quarter_of_the_steps():
     line, cosine = (
         rates([5], lr_decay_type=decay, lr_decay_steps=20)[0]
         for decay in ("polynomial_decay", "cosine_decay")
@@ -45,23 +45,23 @@ def test_a_quarter_of_the_way_tells_a_cosine_from_a_line():
 EXPONENTIAL = {"lr_decay_type": "exponential_decay", "lr_decay_steps": 10, "lr_decay_rate": 0.5}
 
 
-def test_decay_counts_from_where_it_starts():
+def test_decay_counts_steps_from_lr_start_decay_at():
     found = rates([0, 100, 110, 120], **EXPONENTIAL, lr_start_decay_at=100)
     np.testing.assert_allclose(found, [0.8, 0.8, 0.4, 0.2], rtol=1e-5)
 
 
-def test_decay_stops_where_it_is_told_and_the_rate_stays():
+def test_the_learning_rate_is_constant_after_lr_stop_decay_at():
     found = rates([10, 20, 30, 1000], **EXPONENTIAL, lr_stop_decay_at=20)
     np.testing.assert_allclose(found, [0.4, 0.2, 0.2, 0.2], rtol=1e-5)
 
 
-def test_a_staircase_goes_down_in_whole_steps():
+def test_a_staircase_decays_in_discrete_intervals():
     found = rates([0, 9, 10, 19, 20], **EXPONENTIAL, lr_staircase=True)
     np.testing.assert_allclose(found, [0.8, 0.8, 0.4, 0.4, 0.2], rtol=1e-5)
 
 
 @pytest.mark.parametrize("decay", ["exponential_decay", "natural_exp_decay", "inverse_time_decay"])
-def test_no_decay_goes_below_the_floor(decay):
+def test_the_learning_rate_does_not_fall_below_its_minimum(decay):
     found = rates(
         [0, 10**6],
         lr_decay_type=decay,
@@ -72,7 +72,7 @@ def test_no_decay_goes_below_the_floor(decay):
     np.testing.assert_allclose(found, [0.8, 0.3], rtol=1e-5)
 
 
-def test_lines_and_cosines_end_at_the_floor():
+def test_linear_and_cosine_decay_end_at_the_minimum():
     for decay in ("polynomial_decay", "cosine_decay"):
         found = rates([5, 10, 11], lr_decay_type=decay, lr_decay_steps=10, lr_min_learning_rate=0.2)
         np.testing.assert_allclose(found, [0.5, 0.2, 0.2], rtol=1e-5)

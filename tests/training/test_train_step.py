@@ -38,7 +38,7 @@ def training():
     )
 
 
-def test_a_few_pairs_are_learnt_by_heart(training):
+def test_a_model_overfits_a_few_pairs(training):
     step, fresh = training
     state, batch, losses = fresh(), copies(4, 4), []
     for _ in range(150):
@@ -59,7 +59,7 @@ def test_metrics_are_sums_over_the_real_tokens(training):
     assert 0 < metrics["grad_norm"] < 10
 
 
-def test_rows_of_length_zero_count_for_nothing(training):
+def test_rows_of_length_zero_do_not_affect_the_update(training):
     step, fresh = training
     batch, other = copies(4, 4), copies(4, 4, seed=1)
     for each in (batch, other):
@@ -81,7 +81,7 @@ def test_the_same_shapes_are_compiled_once(training):
         step(state, copies(4, 5))
 
 
-def test_dropout_depends_on_the_seed_and_the_step_alone_and_all_seeds_share_one_program():
+def test_dropout_depends_only_on_seed_and_step_and_all_seeds_share_one_program():
     model = tiny_model("BasicSeq2Seq", encoder__params__rnn_cell__dropout_input_keep_prob=0.5)
     optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.0))  # nothing moves
     params, batch = jax.device_get(init_params(model, 0)), copies(2, 3)
