@@ -1,4 +1,4 @@
-"""The recipes in configs/, and classes of the user's own, from the configuration to a step."""
+"""Recipes and user-defined classes, from the configuration to a training step."""
 
 from pathlib import Path
 
@@ -35,8 +35,8 @@ SMALL_CONVOLUTIONAL = {
 
 
 @pytest.fixture(autouse=True)
-def _compiled_in_haste():
-    """What runs once need not run fast."""
+def _compile_quickly():
+    """Disable optimizations, because each program runs only a few times."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
@@ -44,7 +44,7 @@ def _compiled_in_haste():
 
 @pytest.fixture
 def own_files(tmp_path):
-    """Eight pairs of a word or two, as overrides."""
+    """Return overrides that name files with eight short pairs."""
     (tmp_path / "pairs.txt").write_text("a b\nb\nc a\na\n" * 2, encoding="utf-8")
     return {
         f"input_pipeline_{part}.params.{side}_files": tmp_path / "pairs.txt"
@@ -54,7 +54,7 @@ def own_files(tmp_path):
 
 
 def first_step(config, workdir, overrides):
-    """Trains for a step; the one line of metrics."""
+    """Train for a step; return the line of metrics."""
     flags = [f"--config.{key}={value}" for key, value in overrides.items()]
     assert main(["train", f"--config={config}", f"--workdir={workdir}", *flags]) == 0
     (line,) = read_metrics(workdir)

@@ -82,7 +82,8 @@ class Patience:
     @property
     def reason(self) -> str:
         """What happened when the patience is exhausted, for the log."""
-        return f"{self._metric} has not improved in {self._patience} evaluations"
+        count = f"{self._patience} evaluation{'s' * (self._patience > 1)}"
+        return f"{self._metric} has not improved in {count}"
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON can hold it."""

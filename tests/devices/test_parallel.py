@@ -1,4 +1,4 @@
-"""Data parallelism on pretended devices: one result, whatever their number."""
+"""Data parallelism on simulated devices: the results do not depend on their number."""
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ def batches():
 
 
 def trained(model, batches, devices: Devices, **how):
-    """The losses and gradient norms of a few steps, and the parameters after them."""
+    """Return losses and gradient norms of a few steps, and the state after them."""
     optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.1))
     step = devices.compile_step(make_train_step(model, optimizer, **how))
     state = create_train_state(model_params(model), optimizer, how.get("ema_decay", 0.0))
@@ -49,7 +49,9 @@ def alone(model, batches):
 
 
 @pytest.mark.parametrize(("kind", "count"), [("jit", 2), ("jit", 8), ("pmap", 4), ("pmap", 8)])
-def test_several_devices_compute_the_same_losses_as_one(use_devices, model, batches, alone, kind, count):
+def test_several_devices_compute_the_same_losses_as_one(
+    use_devices, model, batches, alone, kind, count
+):
     use_devices(count)
     seen, state = trained(model, batches, Devices(kind))
     np.testing.assert_allclose(seen, alone[0], rtol=1e-6)
@@ -112,7 +114,7 @@ def test_the_state_is_replicated_on_every_device(use_devices):
 
 
 def test_gradients_are_summed_once_per_step_and_not_once_per_token(use_devices, model, batches):
-    """One exchange of the number of tokens, one of all that is divided by it."""
+    """One sum is over the number of tokens, the other over everything that is divided by it."""
     use_devices(8)
     devices = Devices("jit")
     optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.1))

@@ -102,23 +102,3 @@ def test_texts_of_four_hundred_tokens_train_and_what_is_cut_is_told(tmp_path, ca
     assert "Truncated          1 sources, 1 targets" in caplog.text
     losses = [line["train/loss"] for line in read_metrics(tmp_path / "run") if "train/loss" in line]
     assert np.isfinite(losses).all() and losses
-
-
-def test_training_ends_early_where_nothing_gets_better(tmp_path):
-    config = config_of(
-        Squares,
-        input_pipeline_dev__class=f"{__name__}.Squares",
-        optimizer__name="SGD",
-        optimizer__learning_rate=1e-12,  # too small to move anything
-        optimizer__lr_plateau_patience=1,
-        eval_every_n_steps=1,
-        early_stopping_patience=2,
-        train_steps=50,
-        best_metric="log_perplexity",
-        log_every_n_steps=1,
-    )
-    assert train(config, tmp_path / "run")
-    lines = read_metrics(tmp_path / "run")
-    rates = [line["train/learning_rate"] for line in lines if "train/learning_rate" in line]
-    assert 3 <= len(rates) < 50
-    assert rates[-1] < rates[0]

@@ -25,7 +25,7 @@ class State:
 
 
 def restore(checkpoints, template, step=None):
-    """Reads a checkpoint into the structure of a template, as training does."""
+    """Read a checkpoint into the structure of a template, as training does."""
     step, arrays, data = checkpoints.read(step)
     return step, into_template(template, arrays, str(checkpoints.directory / str(step))), data
 

@@ -1,4 +1,4 @@
-"""What hooks see and leave behind, and that training is the same with them."""
+"""Hooks: what they write, when they are called, and that they do not change training."""
 
 import gzip
 import json
@@ -23,22 +23,22 @@ HOOKS = "PrintModelAnalysisHook,MetadataCaptureHook,TrainSampleHook"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compiled_in_haste():
-    """What runs once need not run fast."""
+def _compile_quickly():
+    """Disable optimizations, because each program runs only a few times."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 
 def short_run(**overrides):
-    """A configuration of four steps without a dev set."""
+    """Return a configuration of four steps without a dev set."""
     settings = {"train_steps": 4, "batch_size": 4, "buckets": "25", "eval_every_n_steps": 0}
     return tiny_config(**settings | overrides)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The workdir of a run with all hooks."""
+    """Return the workdir of a run with all hooks."""
     workdir = tmp_path_factory.mktemp("runs") / "with_hooks"
     config = short_run(hooks=HOOKS)
     config.hooks.MetadataCaptureHook.params.update(step=2, num_steps=2)
@@ -88,7 +88,7 @@ def test_hooks_do_not_change_training(trained, tmp_path):
 
 
 class _Lines:
-    """A writer that keeps what it gets."""
+    """A metric writer that stores the texts in memory."""
 
     def __init__(self):
         self.texts = {}
@@ -127,7 +127,7 @@ def test_a_sample_has_the_most_likely_token_at_each_position_of_the_target(tmp_p
 
 
 class Recorder(Hook):
-    """A hook of one's own, with a parameter."""
+    """A user-defined hook with a parameter."""
 
     calls: list = []  # noqa: RUF012
 

@@ -1,8 +1,9 @@
-"""Clipping and updates against numbers worked out by hand."""
+"""Clipping and updates, compared with values computed by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
@@ -18,7 +19,7 @@ GRADS = {
 
 
 def updates(grads, params=None, **kwargs):
-    """What one step of SGD at rate 1 adds."""
+    """Return the updates of one step of SGD with a learning rate of 1."""
     optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=1.0, **kwargs))
     return optimizer.update(grads, optimizer.init(grads), params)[0]
 
@@ -48,7 +49,7 @@ def test_each_embedding_table_is_clipped_to_its_own_norm():
 
 
 def test_embeddings_are_clipped_after_the_global_norm():
-    """Globally to a tenth first: 0.5 of the source table are left to be clipped to 0.25."""
+    """The global norm leaves 0.5 of the source table, which is then clipped to 0.25."""
     total = float(np.linalg.norm(flat(GRADS)))
     clipped = updates(GRADS, clip_gradients=total / 10, clip_embed_gradients=0.25)
     table = -clipped["source_embedding"]["embedding"]
@@ -75,7 +76,6 @@ def test_a_gradient_of_zero_stays_zero():
 
 
 def test_by_default_gradients_are_clipped_to_5_and_embeddings_to_a_tenth():
-    """5 over all, then 0.1 for each table."""
     clipped = updates(GRADS)
     np.testing.assert_allclose(clipped["kernel"], [-12 * 5 / 13.0004], rtol=1e-4)
     for name in ("source_embedding", "target_embedding"):
@@ -143,3 +143,25 @@ def test_the_optimizer_uses_the_decayed_learning_rate():
     for step in range(3):
         moved, state = optimizer.update(grads, state)
         assert -moved["w"][0] == schedule(step) == 0.5**step
+
+
+def half_sgd(learning_rate, factor: float = 0.5):
+    """A user-defined optimizer."""
+    return optax.chain(optax.sgd(learning_rate), optax.scale(factor))
+
+
+def test_a_user_defined_optimizer_is_found_by_its_dotted_path():
+    grads = {"w": jnp.array([2.0])}
+    for params, expected in (({}, -1.0), ({"params__factor": "0.25"}, -0.5)):
+        config = settings(name=f"{__name__}.half_sgd", learning_rate="1", **params)
+        optimizer = make_optimizer(config)
+        moved, _ = optimizer.update(grads, optimizer.init(grads))
+        assert moved["w"] == expected
+
+
+def test_an_optimizer_of_optax_is_found_by_its_dotted_path():
+    config = settings(name="optax.contrib.muon", learning_rate="0.5", params__beta="0.9")
+    optimizer = make_optimizer(config)
+    params, grads = {"w": jnp.ones((2, 3))}, {"w": jnp.full((2, 3), 2.0)}
+    moved, _ = optimizer.update(grads, optimizer.init(params), params)
+    assert (moved["w"] < 0).all()

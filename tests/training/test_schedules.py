@@ -1,4 +1,4 @@
-"""Learning rates against numbers worked out by hand."""
+"""Learning rates, compared with values computed by hand."""
 
 import math
 

@@ -19,7 +19,7 @@ UNITS = {
 
 
 def copies(count, length, seed=0):
-    """Pairs whose target is their source."""
+    """Return pairs whose target is their source."""
     batch = pair_batch([(length, length + 1)] * count, seed=seed)
     batch["target_ids"][:, 1:] = batch["source_ids"]
     return batch
@@ -27,7 +27,7 @@ def copies(count, length, seed=0):
 
 @pytest.fixture(scope="module")
 def training():
-    """A model to train without dropout: its step, which may be compiled once, and a fresh state."""
+    """Return a training step, which may be compiled once, and a function that returns a state."""
     model = tiny_model(encoder__class="UnidirectionalRNNEncoder", **UNITS)
     optimizer = make_optimizer(OptimizerConfig(learning_rate=0.02, clip_embed_gradients=0))
     params = jax.device_get(init_params(model, 0))
