@@ -136,6 +136,31 @@ class TargetScore:
         return float(np.sum(self.token_log_probs, dtype=np.float64))
 
 
+def to_prediction(
+    source: str,
+    source_tokens: list[str],
+    result: SearchResult,
+    row: int,
+    vocabulary: Vocabulary,
+    tokenizer: Tokenizer,
+) -> Prediction:
+    """Convert one row of a search result to a prediction.
+
+    Args:
+      source: The text.
+      source_tokens: What the model saw of it.
+      result: The result, on the host.
+      row: The row.
+      vocabulary: The target vocabulary.
+      tokenizer: The target tokenizer.
+
+    Returns:
+      The prediction.
+    """
+    n_best = to_hypotheses(result, row, vocabulary, tokenizer, len(source_tokens))
+    return Prediction(source, source_tokens, n_best, _to_beam_trace(result, row))
+
+
 def to_hypotheses(
     result: SearchResult,
     row: int,
@@ -172,16 +197,8 @@ def to_hypotheses(
     return hypotheses
 
 
-def to_beam_trace(result: SearchResult, row: int) -> BeamTrace | None:
-    """Return how the beam search of one row of a search result proceeded.
-
-    Args:
-      result: The result, on the host.
-      row: The row.
-
-    Returns:
-      The trace up to the last step of that row; None if the result has none.
-    """
+def _to_beam_trace(result: SearchResult, row: int) -> BeamTrace | None:
+    """Return the trace of one row up to its last step; None if the result has none."""
     trace = result.beam_trace
     if trace is None:
         return None

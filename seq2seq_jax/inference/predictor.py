@@ -19,12 +19,7 @@ from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
-from seq2seq_jax.inference.predictions import (
-    Prediction,
-    TargetScore,
-    to_beam_trace,
-    to_hypotheses,
-)
+from seq2seq_jax.inference.predictions import Prediction, TargetScore, to_prediction
 from seq2seq_jax.inference.scoring import Score, make_score, pair_batches
 from seq2seq_jax.inference.search_overrides import override_search
 from seq2seq_jax.search.decode_loop import per_example_seeds
@@ -168,15 +163,14 @@ class Predictor:
         for indices, result in _one_ahead(start_batches()):
             result = self._devices.to_host(result)
             for row, index in enumerate(indices):
-                n_best = to_hypotheses(
+                predictions[index] = to_prediction(
+                    texts[index],
+                    source_tokens[index],
                     result,
                     row,
                     self.vocabularies.target,
                     self.tokenizers.target,
-                    len(source_tokens[index]),
                 )
-                trace = to_beam_trace(result, row)
-                predictions[index] = Prediction(texts[index], source_tokens[index], n_best, trace)
         return predictions
 
     def score(

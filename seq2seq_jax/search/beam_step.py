@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
@@ -150,7 +151,10 @@ def diverse_step(
         extended &= ~jnp.isneginf(new.log_probs)
         counts = counts.at[rows, tokens].add(extended.astype(jnp.float32))
         results.append((new, tokens, backpointers + first))
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), *results)
+    joined: tuple[BeamState, Array, Array] = jax.tree.map(
+        lambda *leaves: jnp.concatenate(leaves, axis=1), *results
+    )
+    return joined
 
 
 def initial_beam_state(batch_size: int, beam_width: int, groups: int = 1) -> BeamState:
@@ -214,6 +218,6 @@ def coverage_penalty(
     Returns:
       [B, K]
     """
-    logs = jnp.log(jnp.clip(coverage, jnp.finfo(jnp.float32).tiny, 1.0))
+    logs = jnp.log(jnp.clip(coverage, float(np.finfo(np.float32).tiny), 1.0))
     real = jnp.arange(coverage.shape[-1]) < jnp.asarray(source_len)[:, None, None]
     return jnp.sum(jnp.where(real, logs, 0.0), axis=-1)
