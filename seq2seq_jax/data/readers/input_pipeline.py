@@ -19,12 +19,14 @@ the tokenized-corpus cache finds them without reading them again.
 import dataclasses
 import inspect
 import os
-from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Annotated, NamedTuple, TypeVar
 
 from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.parameters import collect_parameters
 from seq2seq_jax.schema.rules import at_least
+
+Pipeline = TypeVar("Pipeline")
 
 
 class TextPair(NamedTuple):
@@ -62,7 +64,7 @@ class TextInputPipelineConfig(InputPipelineConfig):
     source_delimiter: str = " "
 
 
-def pipeline_parameters(pipeline: Any) -> Table:
+def pipeline_parameters(pipeline: Callable[..., object]) -> Table:
     """Return the parameters of a pipeline: those of its constructor and the common ones.
 
     Args:
@@ -76,7 +78,9 @@ def pipeline_parameters(pipeline: Any) -> Table:
     return {**own, **collect_parameters(_common_parameters(pipeline))}
 
 
-def build_pipeline(pipeline: Any, params: Mapping[str, Any], key: str) -> Any:
+def build_pipeline(
+    pipeline: Callable[..., Pipeline], params: Mapping[str, object], key: str
+) -> Pipeline:
     """Construct a pipeline from the resolved values of its parameters.
 
     Args:
@@ -113,5 +117,8 @@ def split_file_names(names: str) -> list[str]:
     return [os.path.expanduser(name.strip()) for name in names.split(",") if name.strip()]
 
 
-def _common_parameters(pipeline: Any) -> type[InputPipelineConfig]:
-    return getattr(pipeline, "common_parameters", TextInputPipelineConfig)
+def _common_parameters(pipeline: Callable[..., object]) -> type[InputPipelineConfig]:
+    common: type[InputPipelineConfig] = getattr(
+        pipeline, "common_parameters", TextInputPipelineConfig
+    )
+    return common

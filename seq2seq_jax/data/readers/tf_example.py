@@ -169,7 +169,9 @@ def _message_classes() -> tuple[Any, Any]:
     )
 
 
-def _add_field(message: Any, number: int, label: str, kind: str, name: str) -> None:
+def _add_field(
+    message: descriptor_pb2.DescriptorProto, number: int, label: str, kind: str, name: str
+) -> None:
     field_type = descriptor_pb2.FieldDescriptorProto
     field = message.field.add(name=name, number=number)
     field.label = field_type.LABEL_REPEATED if label == "repeated" else field_type.LABEL_OPTIONAL

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.tfds_prepared import import_tfds
@@ -78,20 +78,21 @@ def _check_names(name: str, version: str, splits: Iterable[str]) -> None:
         raise UserError(name, f"the version must be three numbers such as 1.0.0; got {version!r}")
 
 
-def _info(tfds: Any, name: str, version: str, description: str, directory: Path) -> Any:
+def _info(tfds: ModuleType, name: str, version: str, description: str, directory: Path) -> object:
     identity = tfds.core.DatasetIdentity(
         name=name, version=tfds.core.Version(version), data_dir=str(directory), module_name=__name__
     )
     text = tfds.features.Text
-    return tfds.core.DatasetInfo(
+    info: object = tfds.core.DatasetInfo(
         builder=identity,
         description=description,
         features=tfds.features.FeaturesDict({"source": text(), "target": text()}),
         supervised_keys=("source", "target"),
     )
+    return info
 
 
-def _write(tfds: Any, splits: Mapping[str, Iterable[TextPair]], info: Any) -> None:
+def _write(tfds: ModuleType, splits: Mapping[str, Iterable[TextPair]], info: object) -> None:
     writer = tfds.core.SequentialWriter(info, _SHARD, file_format="array_record")
     writer.initialize_splits(list(splits))
     for split, pairs in splits.items():

@@ -10,8 +10,8 @@ import numpy as np
 from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
-from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
 from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file_instructions
+from seq2seq_jax.data.readers.tfrecord_pipeline import read_pair
 from seq2seq_jax.schema.rules import NON_EMPTY
 from seq2seq_jax.utils.errors import UserError
 
@@ -69,12 +69,7 @@ class TFDSInputPipeline:
             number = 0
             for record in islice(read_records(file.filename), file.skip, end):
                 number = record.number
-                features = parse_example(record.data, record.where)
-                source, target = (
-                    _line(feature_texts(features, feature, record.where))
-                    for feature in self._features
-                )
-                yield TextPair(source, target)
+                yield read_pair(record, self._features)
             if number < end:
                 what = f"ends before record {end}, which dataset_info.json announces"
                 raise UserError(file.filename, f"{what}; prepare the dataset again")
@@ -86,11 +81,6 @@ class TFDSInputPipeline:
             for file in self._files
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _line(texts: list[str]) -> str:
-    """Return the text of a feature; a feature that an example lacks is the empty text."""
-    return "".join(texts).replace("\r\n", " ").replace("\n", " ")
 
 
 def _find_features(info: Any, features: Mapping[str, str], key: str) -> tuple[str, ...]:

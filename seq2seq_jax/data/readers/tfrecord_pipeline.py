@@ -1,11 +1,11 @@
 """Pairs of texts in record files: two features of each `tf.train.Example`."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
-from seq2seq_jax.data.readers.records import read_records
+from seq2seq_jax.data.readers.records import Record, read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
 from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
 from seq2seq_jax.schema.rules import FILES, NON_EMPTY
@@ -66,13 +66,27 @@ class TFRecordInputPipeline:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _pairs(self, file: str) -> Iterator[TextPair]:
-        for record in read_records(file):
-            features = parse_example(record.data, record.where)
-            source, target = (
-                _text(feature_texts(features, field, record.where), field, record.where)
-                for field in self._fields
-            )
-            yield TextPair(source, target)
+        return (read_pair(record, self._fields) for record in read_records(file))
+
+
+def read_pair(record: Record, fields: Sequence[str]) -> TextPair:
+    """Parse a record into a pair of texts, without line feeds.
+
+    Args:
+      record: An Example.
+      fields: The features that hold the source and the target.
+
+    Returns:
+      The pair.
+
+    Raises:
+      UserError: The record is not an Example, or lacks a text.
+    """
+    features = parse_example(record.data, record.where)
+    texts = (
+        _text(feature_texts(features, field, record.where), field, record.where) for field in fields
+    )
+    return TextPair(*texts)
 
 
 def _text(values: list[str], field: str, where: str) -> str:
