@@ -19,6 +19,7 @@ from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, 
 from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.problems.protocol import DevData, problem_of
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
@@ -97,7 +98,7 @@ class DevEvaluator:
         self._metrics = make_metrics(config.metrics)
         self._first = models if isinstance(models, nn.Module) else models[0]
         self._precompute = problem_of(config).make_precompute(self._first)
-        self._loss_sums = _make_loss_sums(models, inference.ensemble_mean)
+        self._loss_sums = _make_loss_sums(models, inference.ensemble_mean, config.kernels)
         self._decode = make_decode(
             models, vocabulary, make_search_config(inference), kernels=config.kernels
         )
@@ -192,18 +193,24 @@ def describe_samples(samples: Sequence[Sample]) -> str:
 
 
 def _make_loss_sums(
-    models: Models, ensemble_mean: str
+    models: Models, ensemble_mean: str, kernels: str
 ) -> Callable[[Any, Batch], tuple[jax.Array, jax.Array]]:
     """Return a compiled `losses.loss_sums` of one model or of an ensemble."""
     if isinstance(models, nn.Module):
         model = models
-        return jax.jit(lambda params, batch: loss_sums(model, params, batch))
-    score = make_score(models, ensemble_mean=ensemble_mean)
+
+        @jax.jit
+        def model_sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+            with use_kernels(kernels):
+                return loss_sums(model, params, batch)
+
+        return model_sums
+    score = make_score(models, ensemble_mean=ensemble_mean, kernels=kernels)
 
     @jax.jit
-    def sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    def ensemble_sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
         source, source_len = models[0].encoder_inputs(batch)
         scores = score(params, source, source_len, batch["target_ids"], batch["target_len"])
         return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
 
-    return sums
+    return ensemble_sums

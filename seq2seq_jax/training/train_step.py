@@ -14,6 +14,7 @@ from flax import struct
 from seq2seq_jax.devices.parallel import ParallelContext
 from seq2seq_jax.models.batch_inputs import Batch
 from seq2seq_jax.models.losses import training_loss_sums
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.training.gradient_transforms import global_norm
 
 Params = Any
@@ -111,6 +112,7 @@ def make_train_step(
     dtype: str = "float32",
     accumulation_steps: int = 1,
     ema_decay: float = 0.0,
+    kernels: str = "fast",
 ) -> Callable[[TrainState, Batch, ParallelContext], tuple[TrainState, Metrics]]:
     """Return the update of the state by one batch, to be compiled by `Devices.compile_step`.
 
@@ -127,6 +129,7 @@ def make_train_step(
         after the other, so that only one of them has to fit into memory.
       ema_decay: Decay d of the moving average of the parameters, a <- d' a + (1 - d') params, where
         d' = min(d, (1 + step) / (10 + step)) lets it start quickly; 0: no average.
+      kernels: "fast" or "reference"; see `use_kernels`.
 
     Returns:
       A function of the state, the batch and the parallel context that returns the new state and
@@ -149,7 +152,8 @@ def make_train_step(
                 skip_padding=is_local,
             )
 
-        (loss, (tokens, stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
+        with use_kernels(kernels):
+            (loss, (tokens, stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
         metrics = {
             "loss": loss,
             "target_tokens": tokens,

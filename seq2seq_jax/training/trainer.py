@@ -133,6 +133,7 @@ class Trainer:
                 dtype=config.dtype,
                 accumulation_steps=config.gradient_accumulation_steps,
                 ema_decay=config.ema_decay,
+                kernels=config.kernels,
             )
         )
         self._evaluator = None

@@ -134,3 +134,17 @@ def test_a_finished_run_is_not_trained_further(tmp_path, caplog):
         assert train(short_config(), tmp_path)
     assert "All 4 steps are done; increase train_steps to continue" in caplog.messages
     assert read_metrics(tmp_path) == lines
+
+
+def test_reference_kernels_train_and_evaluate_as_the_fast_ones_do(tmp_path):
+    states, results = [], []
+    for kernels in ("fast", "reference"):
+        config = short_config(
+            kernels=kernels, encoder__params__rnn_cell__dropout_input_keep_prob=0.5
+        )
+        trainer = Trainer(config, Workdir(tmp_path / kernels))
+        trainer.fit()
+        states.append(jax.device_get(trainer.state.params))
+        results.append(trainer.evaluate()["log_perplexity"])
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5), *states)
+    assert results[0] == pytest.approx(results[1], rel=1e-5)
