@@ -14,6 +14,7 @@ from jaxtyping import Array
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.sampler import length_sorted_batches
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.search.ensembles import mean_attention, mean_log_probs
 
 
@@ -78,6 +79,7 @@ def make_score(
     members = [models] if isinstance(models, nn.Module) else list(models)
 
     @jax.jit
+    @use_kernels(kernels)
     def score(
         params: Any, source_ids: Array, source_len: Array, target_ids: Array, target_len: Array
     ) -> TargetScores:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Int
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.precomputed_projections import make_step
+from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.search.beam_search import beam_search
 from seq2seq_jax.search.constraints import (
     Constraint,
@@ -82,6 +83,7 @@ def make_decode(
     common_constraints = _common_constraints(search, target_vocabulary)
 
     @jax.jit
+    @use_kernels(kernels)
     def decode(
         params: Any,
         source_ids: Array,
