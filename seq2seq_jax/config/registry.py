@@ -35,7 +35,7 @@ SLOTS: dict[str, Slot] = {
         ("remat",),
     ),
     "bridge": Slot(("seq2seq_jax.models.bridges",), r"\w+Bridge"),
-    "attention": Slot(("seq2seq_jax.models.attention",), r"AttentionLayer\w+"),
+    "attention": Slot(("seq2seq_jax.models.attention",), r"AttentionLayer(?!Base)\w+"),
     "decoder": Slot(
         ("seq2seq_jax.models.decoders",), r"\w+Decoder", ("vocab_size", "attention", "remat")
     ),

@@ -39,9 +39,12 @@ class AttentionLayerBase(nn.Module):
 
     A user's own layer can derive from this class and define `scores`; or it is any module with
     `memory` and `__call__`.
+
+    Attributes:
+      num_units: Width of the projected keys and queries.
     """
 
-    num_units: Annotated[int, at_least(1), "Width of the projected keys and queries."] = 128
+    num_units: Annotated[int, at_least(1)] = 128
 
     def setup(self) -> None:
         self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)

@@ -50,12 +50,14 @@ class InitialStateBridge(nn.Module):
     """One dense layer from the encoder's state, its parts joined, to the decoder's, split again.
 
     Parts go in the order of the pytree: c before h, forward before backward, layer by layer.
+
+    Attributes:
+      bridge_input: Field of the encoder's output that is the input of the dense layer.
+      activation_fn: Activation of the dense layer.
     """
 
-    bridge_input: Annotated[
-        str, NON_EMPTY, "Field of the encoder's output that is the input of the dense layer."
-    ] = "final_state"
-    activation_fn: Annotated[str, ACTIVATION, "Activation of the dense layer."] = "identity"
+    bridge_input: Annotated[str, NON_EMPTY] = "final_state"
+    activation_fn: Annotated[str, ACTIVATION] = "identity"
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:

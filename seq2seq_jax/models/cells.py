@@ -39,6 +39,10 @@ class RNNCellBase(nn.Module):
     It works with both kinds of kernels. The fast ones speed up those layers that are
     `ops.layers.Dense` (for example, made by the method `dense`).
 
+    Attributes:
+      num_units: Number of units: the width of state and output.
+      activation: Activation of the candidate and of the output.
+
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from flax import linen as nn
@@ -56,10 +60,8 @@ class RNNCellBase(nn.Module):
       (2, 4)
     """
 
-    num_units: Annotated[int, at_least(1), "Number of units: the width of state and output."] = 128
-    activation: Annotated[str, ACTIVATION, "Activation of the candidate and of the output."] = (
-        "tanh"
-    )
+    num_units: Annotated[int, at_least(1)] = 128
+    activation: Annotated[str, ACTIVATION] = "tanh"
     init_scale: float = 0.04
 
     @property
@@ -181,20 +183,18 @@ class LSTMCell(RNNCellBase):
 
     Each extension is off by default: `use_peepholes` for the w, `num_proj` for P (its width),
     `cell_clip` and `proj_clip` for the largest absolute value of c' and h'.
+
+    Attributes:
+      use_peepholes: The gates also depend on the cell state c, through diagonal weights.
+      cell_clip: Clip the cell state c to this absolute value; 0: no clipping.
+      num_proj: Width of a projection of the output; 0: no projection.
+      proj_clip: Clip the projected output to this absolute value; 0: no clipping.
     """
 
-    use_peepholes: Annotated[
-        bool, "The gates also depend on the cell state c, through diagonal weights."
-    ] = False
-    cell_clip: Annotated[
-        float, at_least(0), "Clip the cell state c to this absolute value; 0: no clipping."
-    ] = 0.0
-    num_proj: Annotated[
-        int, at_least(0), "Width of a projection of the output; 0: no projection."
-    ] = 0
-    proj_clip: Annotated[
-        float, at_least(0), "Clip the projected output to this absolute value; 0: no clipping."
-    ] = 0.0
+    use_peepholes: bool = False
+    cell_clip: Annotated[float, at_least(0)] = 0.0
+    num_proj: Annotated[int, at_least(0)] = 0
+    proj_clip: Annotated[float, at_least(0)] = 0.0
     forget_bias: ForgetBias = 1.0
 
     @property
@@ -243,15 +243,19 @@ class LayerNormBasicLSTMCell(RNNCellBase):
       i, j, f, o = norm(x W + h U), each with its own gain and shift in the place of a bias
       c' = norm(c * sigmoid(f + forget_bias) + sigmoid(i) * dropout(tanh(j)))
       h' = tanh(c') * sigmoid(o)
+
+    Attributes:
+      layer_norm: Normalize the gates and the cell state (arXiv:1607.06450).
+      norm_gain: Initial gain of the normalization.
+      norm_shift: Initial shift of the normalization.
+      dropout_keep_prob: Keep probability of recurrent dropout (arXiv:1603.05118).
     """
 
     forget_bias: ForgetBias = 1.0
-    layer_norm: Annotated[bool, "Normalize the gates and the cell state (arXiv:1607.06450)."] = True
-    norm_gain: Annotated[float, "Initial gain of the normalization."] = 1.0
-    norm_shift: Annotated[float, "Initial shift of the normalization."] = 0.0
-    dropout_keep_prob: Annotated[
-        float, PROBABILITY, "Keep probability of recurrent dropout (arXiv:1603.05118)."
-    ] = 1.0
+    layer_norm: bool = True
+    norm_gain: float = 1.0
+    norm_shift: float = 0.0
+    dropout_keep_prob: Annotated[float, PROBABILITY] = 1.0
 
     def initial_state(self, batch_size: int) -> LSTMState:
         """Return c and h before the first step, zeros [B, D]."""

@@ -21,15 +21,17 @@ Layers = Annotated[int, at_least(1), "Number of convolutions."]
 
 @dataclass(frozen=True)
 class PositionEmbeddingsConfig:
-    """The parameters `position_embeddings.*` of an encoder."""
+    """The parameters `position_embeddings.*` of an encoder.
 
-    enable: Annotated[bool, "Combine each token's embedding with its position's."] = True
-    combiner_fn: Annotated[
-        str,
-        function_name("multiply", "add"),
-        "How the embeddings of a token and of its position are combined.",
-    ] = "multiply"
-    num_positions: Annotated[int, at_least(1), "Number of positions that have an embedding."] = 100
+    Attributes:
+      enable: Combine each token's embedding with its position's.
+      combiner_fn: How the embeddings of a token and of its position are combined.
+      num_positions: Number of positions that have an embedding.
+    """
+
+    enable: bool = True
+    combiner_fn: Annotated[str, function_name("multiply", "add")] = "multiply"
+    num_positions: Annotated[int, at_least(1)] = 100
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,20 @@ class PoolingEncoder(nn.Module):
     Attention takes its keys from the pooled embeddings and its values from the unpooled ones
     (section 3.1 of the paper). The final state is the mean of the outputs, [B, E]. Windows end
     where a row ends, so the result of a row does not depend on its padding.
+
+    Attributes:
+      pooling_fn: How the embeddings of a window become one output.
+      pool_size: Number of positions in a window.
+      strides: Number of positions from one window to the next.
     """
 
     modality: ClassVar[str] = "text"
 
-    pooling_fn: Annotated[
-        str,
-        function_name("average_pooling1d", "max_pooling1d"),
-        "How the embeddings of a window become one output.",
-    ] = "average_pooling1d"
-    pool_size: Annotated[int, at_least(1), "Number of positions in a window."] = 5
-    strides: Annotated[int, at_least(1), "Number of positions from one window to the next."] = 1
+    pooling_fn: Annotated[str, function_name("average_pooling1d", "max_pooling1d")] = (
+        "average_pooling1d"
+    )
+    pool_size: Annotated[int, at_least(1)] = 5
+    strides: Annotated[int, at_least(1)] = 1
     position_embeddings: PositionEmbeddingsConfig = PositionEmbeddingsConfig()
     dropout_keep_prob: KeepProb = 0.8
 

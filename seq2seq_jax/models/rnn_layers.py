@@ -26,33 +26,31 @@ State = Any  # the state of one cell, a pytree of [B, D]
 
 @dataclass(frozen=True)
 class RNNCellConfig:
-    """The parameters `rnn_cell.*` of an encoder or decoder."""
+    """The parameters `rnn_cell.*` of an encoder or decoder.
 
-    cell_class: Annotated[type[nn.Module], ClassOf("cell"), "Class of the cell of every layer."] = (
-        BasicLSTMCell
-    )
+    Attributes:
+      cell_class: Class of the cell of every layer.
+      dropout_input_keep_prob: Keep probability of dropout on the input of each layer.
+      dropout_output_keep_prob: Keep probability of dropout on the output of each layer.
+      variational_dropout: Use the same dropout mask at all time steps of a sequence
+        (arXiv:1512.05287); otherwise each step has its own.
+      num_layers: Number of layers.
+      residual_connections: Use residual connections between all layers.
+      residual_combiner: How the input of a layer joins its output.
+      residual_dense: The output of each layer is joined with the inputs of all layers up to it.
+    """
+
+    cell_class: Annotated[type[nn.Module], ClassOf("cell")] = BasicLSTMCell
     cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")] = field(
         default_factory=FrozenMapping
     )
-    dropout_input_keep_prob: Annotated[
-        float, PROBABILITY, "Keep probability of dropout on the input of each layer."
-    ] = 1.0
-    dropout_output_keep_prob: Annotated[
-        float, PROBABILITY, "Keep probability of dropout on the output of each layer."
-    ] = 1.0
-    variational_dropout: Annotated[
-        bool,
-        "Use the same dropout mask at all time steps of a sequence (arXiv:1512.05287); otherwise"
-        " each step has its own.",
-    ] = False
-    num_layers: Annotated[int, at_least(1), "Number of layers."] = 1
-    residual_connections: Annotated[bool, "Use residual connections between all layers."] = False
-    residual_combiner: Annotated[
-        str, one_of("add", "concat", "mean"), "How the input of a layer joins its output."
-    ] = "add"
-    residual_dense: Annotated[
-        bool, "The output of each layer is joined with the inputs of all layers up to it."
-    ] = False
+    dropout_input_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    dropout_output_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    variational_dropout: bool = False
+    num_layers: Annotated[int, at_least(1)] = 1
+    residual_connections: bool = False
+    residual_combiner: Annotated[str, one_of("add", "concat", "mean")] = "add"
+    residual_dense: bool = False
 
 
 class RNNStack(nn.Module):

@@ -26,13 +26,17 @@ State = Any
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """The parameters `embedding.*` of a model."""
+    """The parameters `embedding.*` of a model.
 
-    dim: Annotated[int, at_least(1), "Width of the token embeddings."] = 100
-    share: Annotated[bool, "Use one embedding table for source and target."] = False
-    init_scale: Annotated[
-        float, at_least(0), "Embeddings are initialized uniformly in [-scale, scale]."
-    ] = 0.04
+    Attributes:
+      dim: Width of the token embeddings.
+      share: Use one embedding table for source and target.
+      init_scale: Embeddings are initialized uniformly in [-scale, scale].
+    """
+
+    dim: Annotated[int, at_least(1)] = 100
+    share: bool = False
+    init_scale: Annotated[float, at_least(0)] = 0.04
 
 
 EncoderChoice = Annotated[Choice, ClassOf("encoder", modality="text"), "The encoder."]
@@ -46,12 +50,14 @@ AttentionDecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=Tru
 
 @dataclass(frozen=True)
 class TextSourceConfig:
-    """The keys of every model whose source is a text."""
+    """The keys of every model whose source is a text.
+
+    Attributes:
+      vocab_source: Vocabulary file of the sources; empty: built from the training data.
+    """
 
     source: SourceConfig = SourceConfig()
-    vocab_source: Annotated[
-        str, "Vocabulary file of the sources; empty: built from the training data."
-    ] = ""
+    vocab_source: str = ""
     subwords: SubwordConfig = SubwordConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
 
