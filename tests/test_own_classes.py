@@ -56,9 +56,6 @@ class LeakyCell(nn.Module):
     def initial_state(self, batch_size):
         return jnp.zeros((batch_size, self.num_units))
 
-    def project(self, x):
-        return x
-
     def __call__(self, h, x):
         h = (1 - self.leak) * h + self.leak * jnp.tanh(self.input(x) + self.recurrent(h))
         return h, h

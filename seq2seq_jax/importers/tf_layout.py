@@ -58,7 +58,7 @@ def variable_layout(module: nn.Module, params: Params) -> Layout:
 
 @variable_layout.register
 def _model(model: seq2seq.BasicSeq2Seq, params: Params) -> Layout:
-    if model.share_embedding:
+    if model.embedding.share:
         raise UserError(
             "embedding.share",
             "google/seq2seq has two embedding tables even with this option; use"

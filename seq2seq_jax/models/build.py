@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.models.seq2seq import EmbeddingConfig
 from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.utils.errors import UserError
 
@@ -50,8 +51,7 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
         bridge=_build(config, "bridge"),
         decoder=_build(config, "decoder", vocab_size=target_vocab_size, **attention),
         target_vocab_size=target_vocab_size,
-        embedding_dim=config.embedding.dim,
-        embedding_init_scale=config.embedding.init_scale,
+        embedding=EmbeddingConfig(**config.embedding),
         remat=config.remat,
         **model_class.source_options(config, source_vocab_size),
     )

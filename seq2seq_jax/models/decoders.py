@@ -8,6 +8,7 @@ from flax import linen as nn
 from flax import struct
 
 from seq2seq_jax.models.attention import Memory
+from seq2seq_jax.models.cells import RNNCellBase
 from seq2seq_jax.models.encoders import InitScale
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
@@ -48,7 +49,7 @@ class DecoderBase(nn.Module, kw_only=True):
 
     vocab_size: int
     rnn_cell: RNNCellConfig = RNNCellConfig()
-    init_scale: InitScale = 0.04
+    init_scale: InitScale = RNNCellBase.init_scale
     max_decode_length: MaxDecodeLength = 0
 
     def setup(self) -> None:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from seq2seq_jax.models.cells import RNNCellBase
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
 from seq2seq_jax.schema.rules import at_least
 
@@ -44,7 +45,7 @@ class UnidirectionalRNNEncoder(nn.Module):
     modality: ClassVar[str] = "text"
 
     rnn_cell: RNNCellConfig = RNNCellConfig()
-    init_scale: InitScale = 0.04
+    init_scale: InitScale = RNNCellBase.init_scale
     remat: bool = False
 
     @nn.compact
@@ -74,7 +75,7 @@ class BidirectionalRNNEncoder(nn.Module):
     modality: ClassVar[str] = "text"
 
     rnn_cell: RNNCellConfig = RNNCellConfig()
-    init_scale: InitScale = 0.04
+    init_scale: InitScale = RNNCellBase.init_scale
     remat: bool = False
 
     @nn.compact
@@ -101,7 +102,7 @@ class StackBidirectionalRNNEncoder(nn.Module):
     modality: ClassVar[str] = "text"
 
     rnn_cell: RNNCellConfig = RNNCellConfig()
-    init_scale: InitScale = 0.04
+    init_scale: InitScale = RNNCellBase.init_scale
     remat: bool = False
 
     @nn.compact

@@ -105,7 +105,7 @@ def _precomputed_step(
     max_decoded_tokens: int,
 ) -> tuple[StepFn, Any]:
     input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
-    embedding = "source_embedding" if model.share_embedding else "target_embedding"
+    embedding = "source_embedding" if model.embedding.share else "target_embedding"
     table = params[embedding]["embedding"]
     token_kernel, context_kernel = jnp.split(input_layer["kernel"], [table.shape[-1]])
     units = mix["kernel"].shape[0] - memory.values.shape[-1]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.cells import BasicLSTMCell
+from seq2seq_jax.models.cells import BasicLSTMCell, RNNCellBase
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import rnn_scan
@@ -64,7 +64,7 @@ class RNNStack(nn.Module):
     """
 
     config: RNNCellConfig
-    init_scale: float = 0.04
+    init_scale: float = RNNCellBase.init_scale
     remat: bool = False
 
     def setup(self):

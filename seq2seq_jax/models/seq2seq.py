@@ -102,10 +102,8 @@ class BasicSeq2Seq(nn.Module):
       bridge: Maps that to the initial state of the decoder's RNN.
       decoder: Maps embedded target tokens to logits, step by step.
       target_vocab_size: V.
-      embedding_dim: E.
-      embedding_init_scale: Embeddings are initialized uniformly in [-scale, scale].
+      embedding: The parameters of the embedding tables.
       source_vocab_size: Number of source tokens.
-      share_embedding: Whether source and target share one embedding table.
       reverse_source: Whether to reverse each source within its own length, which counts the
         SEQUENCE_END at its end (Sutskever et al. 2014, arXiv:1409.3215).
       remat: Argument of `ops.rnn_scan.rnn_scan` for the decoder; encoders have their own.
@@ -121,11 +119,9 @@ class BasicSeq2Seq(nn.Module):
     bridge: nn.Module
     decoder: nn.Module
     target_vocab_size: int
-    embedding_dim: int = 100
-    embedding_init_scale: float = 0.04
+    embedding: EmbeddingConfig = EmbeddingConfig()
     source_vocab_size: int = 0
-    share_embedding: bool = False
-    reverse_source: bool = True
+    reverse_source: bool = SourceConfig.reverse
     remat: bool = False
 
     @classmethod
@@ -141,7 +137,6 @@ class BasicSeq2Seq(nn.Module):
         """
         return {
             "source_vocab_size": source_vocab_size,
-            "share_embedding": config.embedding.share,
             "reverse_source": config.source.reverse,
         }
 
@@ -155,13 +150,13 @@ class BasicSeq2Seq(nn.Module):
         return batch["source_ids"], batch["source_len"]
 
     def setup(self) -> None:
-        init = symmetric_uniform(self.embedding_init_scale)
+        init = symmetric_uniform(self.embedding.init_scale)
         self.source_embedding = nn.Embed(
-            self.source_vocab_size, self.embedding_dim, embedding_init=init
+            self.source_vocab_size, self.embedding.dim, embedding_init=init
         )
-        if not self.share_embedding:
+        if not self.embedding.share:
             self.target_embedding = nn.Embed(
-                self.target_vocab_size, self.embedding_dim, embedding_init=init
+                self.target_vocab_size, self.embedding.dim, embedding_init=init
             )
 
     def __call__(
@@ -296,7 +291,7 @@ class BasicSeq2Seq(nn.Module):
         return None
 
     def _embed_target(self, ids: Array) -> Array:
-        table = self.source_embedding if self.share_embedding else self.target_embedding
+        table = self.source_embedding if self.embedding.share else self.target_embedding
         return table(ids)
 
     def _unreverse(self, scores: Array, source_len: Array) -> Array:

@@ -208,6 +208,7 @@ def test_every_default_obeys_its_own_rule_and_has_a_meaning(slot):
                 assert check_value(name, entry, entry.default) == entry.default
             if isinstance(entry, Key | ClassName | ClassList):
                 assert entry.meaning.endswith("."), name
+                assert not entry.meaning.startswith("Keyword "), f"{name} is not documented"
 
 
 def test_every_default_class_exists():

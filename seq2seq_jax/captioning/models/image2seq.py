@@ -80,9 +80,9 @@ class Image2Seq(AttentionSeq2Seq):
 
     def setup(self) -> None:
         """Create the embedding of the target; there is none of the source."""
-        init = symmetric_uniform(self.embedding_init_scale)
+        init = symmetric_uniform(self.embedding.init_scale)
         self.target_embedding = nn.Embed(
-            self.target_vocab_size, self.embedding_dim, embedding_init=init
+            self.target_vocab_size, self.embedding.dim, embedding_init=init
         )
 
     @classmethod
