@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 from flax import linen as nn
 from jax.typing import ArrayLike
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.precomputed_projections import make_step
@@ -101,14 +101,6 @@ def make_decode(
         if prefix_ids is not None and prefix_ids.shape[1]:
             assert prefix_len is not None
             constraints.append(forced_prefix(prefix_ids, prefix_len))
-        step_fn, state = start_decoding(
-            members,
-            [params] if isinstance(models, nn.Module) else params,
-            source_ids,
-            source_len,
-            ensemble_mean=search.ensemble_mean,
-            max_decoded_tokens=batch_size * search.num_hypotheses * search.max_length,
-        )
         context = DecodeContext(
             config=search,
             batch_size=batch_size,
@@ -119,51 +111,37 @@ def make_decode(
             source_len=source_len,
             seeds=seeds,
         )
-        if search.sampling:
-            return sample(step_fn, state, context)
-        if search.beam_width <= 1 and not search.return_beam_trace:
-            return greedy_search(step_fn, state, context)
-        if search.beam_width <= 1:  # A beam of one hypothesis is a greedy search with a trace.
-            greedy = dataclasses.replace(search, beam_width=1, length_penalty_weight=0.0)
-            context = dataclasses.replace(context, config=greedy)
-        result = beam_search(step_fn, state, context)
-        best: SearchResult = jax.tree.map(
-            lambda leaf: leaf[:, : search.n_best], result.replace(beam_trace=None)
-        )
-        return best.replace(beam_trace=result.beam_trace)
+        max_decoded_tokens = batch_size * search.num_hypotheses * search.max_length
+        with use_kernels(kernels):
+            started = [
+                make_step(model, own, source_ids, source_len, max_decoded_tokens=max_decoded_tokens)
+                for model, own in zip(
+                    members, [params] if isinstance(models, nn.Module) else params, strict=True
+                )
+            ]
+            steps, states = zip(*started, strict=True)
+            if len(members) == 1:
+                return _search(steps[0], states[0], context)
+            return _search(ensemble_step(steps, search.ensemble_mean), states, context)
 
     return decode
 
 
-def start_decoding(
-    models: Sequence[nn.Module],
-    params: Sequence[Any],
-    source_ids: Int[Array, "B S"],
-    source_len: Int[Array, " B"],
-    *,
-    ensemble_mean: str = "log",
-    max_decoded_tokens: int,
-) -> tuple[StepFn, Any]:
-    """Encode the sources and return the first step.
-
-    Args:
-      models: The members of the ensemble.
-      params: The parameters of each.
-      source_ids: [B, S], padded sources.
-      source_len: [B], their lengths.
-      ensemble_mean: See `mean_log_probs`.
-      max_decoded_tokens: Maximum number of tokens that the search feeds, in all hypotheses and
-        steps.
-
-    Returns:
-      The step function of all models together, and its initial state.
-    """
-    started = [
-        make_step(model, own, source_ids, source_len, max_decoded_tokens=max_decoded_tokens)
-        for model, own in zip(models, params, strict=True)
-    ]
-    steps, states = zip(*started, strict=True)
-    return ensemble_step(steps, ensemble_mean), states
+def _search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+    """Run the search that the options select; of a beam, return the n best."""
+    config = context.config
+    if config.sampling:
+        return sample(step_fn, initial_state, context)
+    if config.beam_width <= 1 and not config.return_beam_trace:
+        return greedy_search(step_fn, initial_state, context)
+    if config.beam_width <= 1:  # A beam of one hypothesis is a greedy search with a trace.
+        beam_of_one = dataclasses.replace(config, beam_width=1, length_penalty_weight=0.0)
+        context = dataclasses.replace(context, config=beam_of_one)
+    result = beam_search(step_fn, initial_state, context)
+    best: SearchResult = jax.tree.map(
+        lambda leaf: leaf[:, : config.n_best], result.replace(beam_trace=None)
+    )
+    return best.replace(beam_trace=result.beam_trace)
 
 
 def _common_constraints(config: SearchConfig, vocabulary: Vocabulary) -> list[Constraint]:

@@ -16,20 +16,12 @@ def ensemble_step(steps: Sequence[StepFn], mean: str) -> StepFn:
     """Combine the step functions of models that have the same vocabularies.
 
     Args:
-      steps: The step functions of the members.
+      steps: The step functions of the members, at least one.
       mean: How to average, see `mean_log_probs`.
 
     Returns:
       A step function whose state is the tuple of the members' states.
     """
-    if len(steps) == 1:
-        single = steps[0]
-
-        def step_single(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
-            logits, state, attention = single(tokens, states[0])
-            return logits, (state,), attention
-
-        return step_single
 
     def step(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
         outputs = [member(tokens, state) for member, state in zip(steps, states, strict=True)]

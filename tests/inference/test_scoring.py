@@ -74,3 +74,10 @@ def test_an_ensemble_averages_its_members(members, scores, log_probs, mean):
         joint.token_log_probs, np.where(real, expected, 0), rtol=1e-4, atol=1e-6
     )
     np.testing.assert_allclose(joint.attention, scores.attention, atol=1e-5)  # the only one's
+
+
+def test_reference_kernels_give_the_same_scores(members, scores):
+    (model, _), (params, _) = members
+    reference = make_score(model, return_attention=True, kernels="reference")(params, *ARRAYS)
+    np.testing.assert_allclose(reference.token_log_probs, scores.token_log_probs, rtol=1e-5)
+    np.testing.assert_allclose(reference.attention, scores.attention, atol=1e-6)

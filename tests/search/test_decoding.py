@@ -158,6 +158,16 @@ def test_the_beam_trace_leads_to_the_result(decoded):
             np.testing.assert_array_equal(tokens[::-1], expected)
 
 
+@pytest.mark.parametrize("decoded", ["greedy", "penalties"], indirect=True)
+def test_reference_kernels_find_the_same_hypotheses(decoded, members):
+    options, _, result = decoded
+    decode = make_decode(members[0][0], VOCABULARY, SearchConfig(**options), kernels="reference")
+    reference = decode(members[1][0], SOURCE_IDS, SOURCE_LEN)
+    np.testing.assert_array_equal(reference.ids, result.ids)
+    np.testing.assert_allclose(reference.scores, result.scores, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(reference.attention, result.attention, atol=1e-5)
+
+
 def test_outputs_satisfy_per_example_constraints(members):
     search = SearchConfig(beam_width=2, n_best=2, max_length=MAX_LENGTH)
     decode = make_decode(members[0][0], VOCABULARY, search)
