@@ -1,4 +1,4 @@
-"""Describes photographs: attention over the map of an InceptionV3 that was trained on ImageNet.
+"""Captions photographs: attention over the features of an InceptionV3 that was trained on ImageNet.
 
     weights=$(seq2seq-jax fetch-weights keras)
     python main.py --config=configs/image_captioning.py \\
@@ -8,12 +8,12 @@
       --config.input_pipeline_dev.params.captions=annotations/captions_val2014.json \\
       --config.input_pipeline_dev.params.image_dir=val2014
 
-It has no data of its own: a folder of pictures and a file of their captions, TFRecord files
-(`files`), or a data set of tensorflow-datasets (`name=coco_captions`); see docs/captioning.md.
+The recipe has no data: give it a directory of images and a file of captions, TFRecord files
+(`files`), or a dataset of TensorFlow Datasets (`name=coco_captions`); see docs/captioning.md.
 
-The network is not trained, so its features are computed once: 64 cells of 2,048 numbers for a
-picture, 262 kB in halves. Without weights it is drawn from the seed; `encoder.params.trainable=all`
-then trains it too, which needs many more pictures.
+The network is frozen, so its features are computed once: 64 positions of 2,048 numbers per image,
+262 kB in float16. Without weights, the network is initialized at random;
+`encoder.params.trainable=all` then trains it as well, which needs many more images.
 """
 
 from ml_collections import ConfigDict

@@ -19,7 +19,7 @@ def model_analysis(params: Mapping[str, Any]) -> str:
 
     Example:
       >>> print(model_analysis({"dense": {"bias": np.zeros(2), "kernel": np.zeros((3, 2))}}))
-      module or parameter  shape  count  share
+      module or parameter  shape  count    share
       dense                           8  100.0 %
         bias               2          2
         kernel             3 x 2      6

@@ -201,8 +201,8 @@ function move(event) {
   const steps = {
     ArrowLeft: () => parentOf(focused),
     ArrowRight: () => focused.children[0],
-    ArrowUp: () => beside(-1),
-    ArrowDown: () => beside(1),
+    ArrowUp: () => moveRow(-1),
+    ArrowDown: () => moveRow(1),
   };
   if (event.key in steps) {
     event.preventDefault();
@@ -214,7 +214,7 @@ function move(event) {
 }
 
 // The visible token of the same step, or the nearest one, in the next row that has tokens.
-function beside(direction) {
+function moveRow(direction) {
   const [placed] = layOut();
   const others = placed.filter((node) => (node.row - focused.row) * direction > 0);
   const row = direction * Math.min(...others.map((node) => node.row * direction));
