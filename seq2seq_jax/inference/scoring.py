@@ -83,13 +83,12 @@ def make_score(
     def score(
         params: Any, source_ids: Array, source_len: Array, target_ids: Array, target_len: Array
     ) -> TargetScores:
-        with use_kernels(kernels):
-            outputs: list[Any] = [
-                model.apply({"params": own}, source_ids, source_len, target_ids[:, :-1])
-                for model, own in zip(
-                    members, [params] if isinstance(models, nn.Module) else params, strict=True
-                )
-            ]
+        outputs: list[Any] = [
+            model.apply({"params": own}, source_ids, source_len, target_ids[:, :-1])
+            for model, own in zip(
+                members, [params] if isinstance(models, nn.Module) else params, strict=True
+            )
+        ]
         targets = target_ids[:, 1:, None]
         if len(members) == 1:
             logits = outputs[0].logits

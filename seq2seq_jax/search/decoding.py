@@ -112,17 +112,16 @@ def make_decode(
             seeds=seeds,
         )
         max_decoded_tokens = batch_size * search.num_hypotheses * search.max_length
-        with use_kernels(kernels):
-            started = [
-                make_step(model, own, source_ids, source_len, max_decoded_tokens=max_decoded_tokens)
-                for model, own in zip(
-                    members, [params] if isinstance(models, nn.Module) else params, strict=True
-                )
-            ]
-            steps, states = zip(*started, strict=True)
-            if len(members) == 1:
-                return _search(steps[0], states[0], context)
-            return _search(ensemble_step(steps, search.ensemble_mean), states, context)
+        started = [
+            make_step(model, own, source_ids, source_len, max_decoded_tokens=max_decoded_tokens)
+            for model, own in zip(
+                members, [params] if isinstance(models, nn.Module) else params, strict=True
+            )
+        ]
+        steps, states = zip(*started, strict=True)
+        if len(members) == 1:
+            return _search(steps[0], states[0], context)
+        return _search(ensemble_step(steps, search.ensemble_mean), states, context)
 
     return decode
 
