@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from seq2seq_jax.cli import main
@@ -25,13 +26,16 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "questions.txt").write_text("1+2\n\n30+4\n", encoding="utf-8")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
+    jax.config.update("jax_disable_most_optimizations", True)  # each program runs a few times only
     yield tmp_path
+    jax.config.update("jax_disable_most_optimizations", False)
     sys.modules.pop("my_parts", None)
 
 
 def test_the_classes_of_the_page_train_and_infer_together(folder, capsys):
     commands = [shlex.split(block.replace("\\\n", " ")) for block in blocks("bash")]
     assert [command[:2] for command in commands] == [
+        ["seq2seq-jax", "train"],
         ["seq2seq-jax", "train"],
         ["seq2seq-jax", "infer"],
     ]
@@ -40,7 +44,10 @@ def test_the_classes_of_the_page_train_and_infer_together(folder, capsys):
     assert "step 4/4" in err and "8,571 read" in err
     norms = [line for line in read_metrics("runs/sums") if "norm/encoder" in line]
     assert [line["step"] for line in norms] == [2, 4]
-    assert main(commands[1][1:]) == 0
+    assert main([*commands[1][1:], "--config.buckets=22"]) == 0  # one shape to compile
+    assert any("dev/length_ratio" in line for line in read_metrics("runs/parts"))
+    capsys.readouterr()
+    assert main(commands[2][1:]) == 0
     written = capsys.readouterr().out.split("\n")
     assert written[1] == written[3] == ""
     confident = (folder / "confident.tsv").read_text(encoding="utf-8").splitlines()
