@@ -4,9 +4,9 @@ A text metric is called with the hypotheses and the references and returns its r
 of its results are percentages. Tokens are joined by `separator`, passed through `postproc_fn` and,
 where a metric needs tokens again, split at white space; no library's tokenizer is involved.
 
-A metric class of your own has the same form: `__call__(hypotheses, references)`. It should also say
-what `TextMetric` lists: `result_names`, so that `best_metric` is checked before training, and
-`lower_is_better`, without which higher values count as better.
+A user-defined metric class has the same `__call__`. It should also have `result_names`, so that
+`best_metric` is checked before training, and `lower_is_better`, without which higher values count
+as better.
 """
 
 import dataclasses
@@ -18,6 +18,12 @@ from seq2seq_jax.data.tokenizers import POSTPROCESSING, find_postprocessing
 from seq2seq_jax.schema.rules import between, one_of
 
 Tokens = Sequence[str]
+Sentences = Sequence[Tokens]
+"""The tokens of each sentence."""
+
+References = Sequence[Sequence[Tokens]]
+"""For each sentence, the tokens of each of its references."""
+
 Results = dict[str, float | str]
 
 ROUGE_TYPES = tuple(
@@ -29,11 +35,7 @@ _ROUGE_KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 _ROUGE_SCORES = {"f_score": "fmeasure", "r_score": "recall", "p_score": "precision"}
 
 
-def text_metrics(
-    metrics: Iterable[Any],
-    hypotheses: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-) -> Results:
+def text_metrics(metrics: Iterable[Any], hypotheses: Sentences, references: References) -> Results:
     """Compute all text metrics among `metrics`.
 
     Args:
@@ -127,9 +129,7 @@ class TextMetric:
         """The names of the numeric results."""
         return self._names()
 
-    def __call__(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def __call__(self, hypotheses: Sentences, references: References) -> Results:
         """Compute the metric.
 
         Args:
@@ -144,9 +144,7 @@ class TextMetric:
     def _names(self) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         raise NotImplementedError
 
     def _to_text(self, tokens: Tokens) -> str:
@@ -156,7 +154,7 @@ class TextMetric:
         return self.postproc_fn(text)
 
     def _to_texts(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+        self, hypotheses: Sentences, references: References
     ) -> tuple[list[str], list[list[str | None]]]:
         """Return the texts as sacreBLEU expects them.
 
@@ -170,9 +168,9 @@ class TextMetric:
         return [self._to_text(tokens) for tokens in hypotheses], streams
 
     def _to_tokens(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+        self, hypotheses: Sentences, references: References
     ) -> Iterator[tuple[list[str], list[list[str]]]]:
-        """Yield each hypothesis and its references as tokens, split anew after post-processing."""
+        """Yield each hypothesis and its references as tokens, split again after post-processing."""
 
         def split(tokens: Tokens) -> list[str]:
             return self._to_text(tokens).split() if self.postproc_fn else list(tokens)
@@ -197,9 +195,7 @@ class BleuMetricSpec(TextMetric):
     def _names(self) -> tuple[str, ...]:
         return ("bleu" if self.max_ngram_order == 4 else f"bleu_{self.max_ngram_order}",)
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         from sacrebleu.metrics.bleu import BLEU
 
         texts, streams = self._to_texts(hypotheses, references)
@@ -221,9 +217,7 @@ class ChrfMetricSpec(TextMetric):
     def _names(self) -> tuple[str, ...]:
         return ("chrf",)
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         from sacrebleu.metrics.chrf import CHRF
 
         texts, streams = self._to_texts(hypotheses, references)
@@ -245,9 +239,7 @@ class RougeMetricSpec(TextMetric):
     def _names(self) -> tuple[str, ...]:
         return (self.rouge_type,)
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         # rouge-score imports nltk and scipy, which takes more than a second.
         from rouge_score.rouge_scorer import RougeScorer
 
@@ -272,9 +264,7 @@ class AccuracyMetricSpec(TextMetric):
     def _names(self) -> tuple[str, ...]:
         return ("token_accuracy", "sequence_accuracy")
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         correct = positions = sentences = 0
         for hypothesis, several in self._to_tokens(hypotheses, references):
             matches, length = max(
@@ -305,9 +295,7 @@ class ErrorRateMetricSpec(TextMetric):
     def _names(self) -> tuple[str, ...]:
         return ("token_error_rate", "sequence_error_rate")
 
-    def _compute(
-        self, hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> Results:
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
         from rapidfuzz.distance import Levenshtein
 
         errors = tokens = wrong = 0

@@ -23,16 +23,11 @@ from seq2seq_jax.training.gradient_transforms import (
 from seq2seq_jax.training.schedules import Schedule, ScheduleConfig, make_schedule
 
 _LearningRate = float | Schedule
-_Momentum = Annotated[float, FRACTION, "Decay of the accumulated gradient."]
-_FirstMoment = Annotated[float, FRACTION, Aliases(("beta1",)), "Decay of the mean of gradients."]
-_SecondMoment = Annotated[
-    float, FRACTION, Aliases(("beta2",)), "Decay of the mean of squared gradients."
-]
-_Epsilon = Annotated[
-    float, at_least(0), Aliases(("epsilon",)), "Small constant that keeps the division finite."
-]
-_Nesterov = Annotated[bool, Aliases(("use_nesterov",)), "Use Nesterov's momentum."]
-_WeightDecay = Annotated[float, at_least(0), "Decoupled weight decay."]
+_FirstMoment = Annotated[float, FRACTION, Aliases(("beta1",))]
+_SecondMoment = Annotated[float, FRACTION, Aliases(("beta2",))]
+_Epsilon = Annotated[float, at_least(0), Aliases(("epsilon",))]
+_Nesterov = Annotated[bool, Aliases(("use_nesterov",))]
+_WeightDecay = Annotated[float, at_least(0)]
 
 
 def Adam(
@@ -44,6 +39,12 @@ def Adam(
     """Return Adam (Kingma and Ba 2015, arXiv:1412.6980).
 
     Unlike TensorFlow, optax adds epsilon to the bias-corrected root.
+
+    Args:
+      learning_rate: A number or a schedule.
+      b1: Decay of the mean of gradients.
+      b2: Decay of the mean of squared gradients.
+      eps: Small constant that keeps the division finite.
     """
     return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
 
@@ -55,21 +56,40 @@ def AdamW(
     eps: _Epsilon = 1e-8,
     weight_decay: _WeightDecay = 1e-4,
 ) -> optax.GradientTransformation:
-    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101)."""
+    """Return Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+
+    Args:
+      learning_rate: A number or a schedule.
+      b1: Decay of the mean of gradients.
+      b2: Decay of the mean of squared gradients.
+      eps: Small constant that keeps the division finite.
+      weight_decay: Decoupled weight decay.
+    """
     return optax.adamw(learning_rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
 
 
 def SGD(learning_rate: _LearningRate) -> optax.GradientTransformation:
-    """Return stochastic gradient descent without momentum."""
+    """Return stochastic gradient descent without momentum.
+
+    Args:
+      learning_rate: A number or a schedule.
+    """
     return optax.sgd(learning_rate)
 
 
 def Momentum(
-    learning_rate: _LearningRate, momentum: _Momentum = 0.9, nesterov: _Nesterov = False
+    learning_rate: _LearningRate,
+    momentum: Annotated[float, FRACTION] = 0.9,
+    nesterov: _Nesterov = False,
 ) -> optax.GradientTransformation:
     """Return stochastic gradient descent with momentum.
 
     Unlike TensorFlow, optax decays all rows of an embedding table, not only those in the batch.
+
+    Args:
+      learning_rate: A number or a schedule.
+      momentum: Decay of the accumulated gradient.
+      nesterov: Use Nesterov's momentum.
     """
     return optax.sgd(learning_rate, momentum=momentum, nesterov=nesterov)
 
@@ -88,10 +108,13 @@ def RMSProp(
     Unlike TensorFlow, optax decays all rows of an embedding table, not only those in the batch.
 
     Args:
+      learning_rate: A number or a schedule.
       decay: Decay of the mean of squared gradients.
+      eps: Small constant that keeps the division finite.
       initial_scale: Initial mean of squared gradients.
       centered: Divide by the standard deviation instead of the root mean square.
       momentum: Momentum on the scaled gradients.
+      nesterov: Use Nesterov's momentum.
     """
     return optax.rmsprop(
         learning_rate,
@@ -112,7 +135,9 @@ def Adagrad(
     """Return Adagrad (Duchi, Hazan and Singer 2011).
 
     Args:
+      learning_rate: A number or a schedule.
       initial_accumulator_value: Initial sum of squared gradients.
+      eps: Small constant that keeps the division finite.
     """
     return optax.adagrad(learning_rate, initial_accumulator_value, eps)
 
@@ -126,7 +151,10 @@ def Adadelta(
     """Return Adadelta (Zeiler 2012, arXiv:1212.5701).
 
     Args:
+      learning_rate: A number or a schedule.
       rho: Decay of both means of squares.
+      eps: Small constant that keeps the division finite.
+      weight_decay: Decoupled weight decay.
     """
     return optax.adadelta(learning_rate, rho=rho, eps=eps, weight_decay=weight_decay)
 
@@ -144,11 +172,13 @@ def Adafactor(
     """Return Adafactor (Shazeer and Stern 2018, arXiv:1804.04235).
 
     Args:
+      learning_rate: A number or a schedule.
       min_dim_size_to_factor: Smaller matrices are not factored.
       decay_rate: Exponent of the decay of second moments.
       decay_offset: Steps by which that decay starts later.
       multiply_by_parameter_scale: Scale the updates by the root mean square of the parameters.
       clipping_threshold: Largest root mean square of an update.
+      eps: Small constant that keeps the division finite.
       factored: Store row and column sums instead of the full second moments.
     """
     return optax.adafactor(
@@ -168,7 +198,8 @@ class OptimizerConfig(ScheduleConfig):
     """The keys `optimizer.*`.
 
     Attributes:
-      name: A built-in optimizer, any optimizer of optax by its name, or the path of your own.
+      name: A built-in optimizer, any optimizer of optax by its name, or the dotted path of a
+        user-defined one.
       encoder_lr_multiplier: Factor of the encoder's learning rate, for example below 1 for a
         pretrained encoder; 0: the encoder is not trained.
       clip_gradients: Largest global norm of the gradients; 0: no clipping.
