@@ -43,8 +43,8 @@ class Checkpoints:
     def __init__(
         self,
         directory: str | Path,
-        keep_max: int = 5,
-        keep_every_n_hours: float = 4,
+        keep_max: int = 0,
+        keep_every_n_hours: float = 0,
         best_metric: str = "log_perplexity",
         lower_is_better: bool = True,
     ):

@@ -190,7 +190,8 @@ def check_beam(golden: GoldenFile, decoding: Decoding, theirs: Outputs, weight: 
             history.append({f"beam_search_output.{n}": array for n, array in outputs.items()})
         outputs = _stacked(history)
         tree = (outputs[f"beam_search_output.{n}"] for n in ("predicted_ids", "beam_parent_ids"))
-        outputs["predicted_ids"] = np.asarray(gather_tree(*(jnp.asarray(a)[:, None] for a in tree)))[:, 0]
+        tokens = gather_tree(*(jnp.asarray(a)[:, None] for a in tree))
+        outputs["predicted_ids"] = np.asarray(tokens)[:, 0]
         outputs |= _final("grid", jax.tree.leaves(_cells_of(state, decoding)))
         return outputs | _final("beams", [beams.finished[0], beams.lengths[0], beams.log_probs[0]])
 
