@@ -1,9 +1,9 @@
-"""How a class declares its parameters: typed keywords with a default, a rule and a meaning.
+'''How a class declares its parameters: typed keywords with a default, a rule and a meaning.
 
     class GRUCell(nn.Module):
         \"""A gated recurrent unit.
 
-        Attributes:
+Attributes:
           num_units: Width of the state and of the output.
         \"""
 
@@ -22,7 +22,7 @@ A field can also be
   a slot         `encoder: Annotated[Choice, ClassOf("encoder")] = Choice("MyEncoder")`,
                  which is the pair of keys `encoder.class` and `encoder.params`
   several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric")] = ("MyMetric",)`
-"""
+'''
 
 import dataclasses
 import inspect
