@@ -37,14 +37,13 @@ def get_config() -> ConfigDict:
     ):
         pipeline.params = {"captions": f"{emoji}/{split}.tsv", "image_dir": emoji}
     config.images.variants = 8
-    config.images.projection = "discriminants"
     config.images.features_dtype = "float16"
     config.target.max_seq_len = 15
     config.embedding.dim = 128
     # Large initial embeddings, which separate the tokens from the first step.
     config.embedding.init_scale = 1.0
 
-    config.encoder["class"] = "InceptionV3Encoder"
+    config.encoder["class"] = "experiments.emoji.prototype_encoder.PrototypeEncoder"
     config.encoder.params = {
         "weights": str(weights_file(cache_dir("weights"))),
         "scaling": SCALING,

@@ -13,6 +13,7 @@ from seq2seq_jax.captioning.weights.inception_weights import (
     inception_variables,
     read_inception_weights,
 )
+from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.models.build import COLLECTIONS
 from seq2seq_jax.storage.workdir import Workdir
 
@@ -36,7 +37,8 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
     Raises:
       UserError: The file cannot be read.
     """
-    if config.encoder["class"] != "InceptionV3Encoder" or not config.encoder.params.weights:
+    encoder_class = resolve_class("encoder", config.encoder["class"], "encoder.class")
+    if not (issubclass(encoder_class, InceptionV3Encoder) and config.encoder.params.weights):
         return config
     params = config.encoder.params.to_dict()
     settings: dict[str, Any] = {}

@@ -23,7 +23,6 @@ from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
 from seq2seq_jax.captioning.feature_extraction import extract_features
-from seq2seq_jax.captioning.head_initialization import initialize_head
 from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
 from seq2seq_jax.data.report import report_line
 from seq2seq_jax.data.tokenizers import Tokenizers
@@ -64,7 +63,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     images = _load_images(config, "input_pipeline_train", checked, encoder, variables, variants)
 
     def initial_params() -> Params:
-        head = initialize_head(config, encoder, images)
+        head = encoder.initialize_head(images, 1 + variants)
         return {
             "encoder": {"feature_head": head} if head else variables.get("params", {}),
             **initial_vocab_bias(config, lambda: corpus.id_counts(vocabularies.target)),

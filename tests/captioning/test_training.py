@@ -14,7 +14,6 @@ from seq2seq_jax.inference.loading import load_model
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.trainer import train
-from seq2seq_jax.utils.cache_dir import cache_dir
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_images import write_images
 
@@ -123,104 +122,6 @@ def test_features_are_kept_whatever_reads_them(directory, tmp_path, caplog):
     reading = {"encoder__params__head__num_units": 3, "encoder__params__head__normalize": True}
     train(config_of(directory, train_steps=1, eval_every_n_steps=0, **reading), tmp_path)
     assert "computed the features" not in caplog.text
-
-
-DISCRIMINANTS = {"images__projection": "discriminants", "images__variants": 3}
-
-
-def test_the_layer_over_features_begins_with_what_tells_images_apart(directory, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__head__num_units": 2}
-    begun = final_state(directory, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
-    kernel, bias = (
-        begun[f"params.encoder.feature_head.project.{leaf}"] for leaf in ("kernel", "bias")
-    )
-    assert kernel.shape == (5, 2)
-    (features,) = (
-        array
-        for array in map(np.load, cache_dir("features").glob("*.npy"))
-        if array.shape == (16 * 4, 4, 5)
-    )
-    projected = (features @ kernel + bias).reshape(16, 4, 4, 2)
-    within = projected - projected.mean(1, keepdims=True)
-    assert 0.2 < np.square(within).mean() < 1.5
-    assert np.square(projected).mean() > 3 * np.square(within).mean()
-
-
-@pytest.mark.parametrize(
-    ("overrides", "told"),
-    [
-        ({"images__cache_features": False}, "images.cache_features=true"),
-        ({"images__variants": 0}, "needs images.variants"),
-        (
-            {"encoder__params__head__num_units": 6},
-            "from 1 to the 5 features of a position; it is 6",
-        ),
-        (
-            {"encoder__params__head__final_units": 9},
-            "from 1 to the 8 features of an image; it is 9",
-        ),
-        ({"encoder__params__head__num_units": 0}, "needs encoder.params.head.num_units"),
-    ],
-)
-def test_discriminants_that_cannot_be_had_are_one_line(directory, tmp_path, overrides, told):
-    overrides = {"encoder__params__head__num_units": 2, **DISCRIMINANTS, **overrides}
-    with pytest.raises(UserError, match=rf"^images\.projection: is discriminants, .*{told}"):
-        train(config_of(directory, train_steps=1, eval_every_n_steps=0, **overrides), tmp_path)
-
-
-def test_the_layer_over_whole_images_begins_likewise(directory, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "encoder__params__head__final_units": 6}
-    begun = final_state(directory, tmp_path / "run", 1, **DISCRIMINANTS, **rate)
-    kernel, bias = (
-        begun[f"params.encoder.feature_head.project_final.{leaf}"] for leaf in ("kernel", "bias")
-    )
-    assert kernel.shape == (20, 6)
-    (features,) = (
-        array
-        for array in map(np.load, cache_dir("features").glob("*.npy"))
-        if array.shape == (16 * 4, 4, 5)
-    )
-    projected = (features.reshape(16, 4, 20) @ kernel + bias).reshape(16, 4, 6)
-    within = projected - projected.mean(1, keepdims=True)
-    assert np.square(projected).mean() > 3 * np.square(within).mean()
-
-
-PROTOTYPES = {"encoder__params__head__num_prototypes": 16}
-
-
-def test_prototypes_begin_as_what_is_read_of_each_image(directory, tmp_path):
-    rate = {"optimizer__learning_rate": 1e-9, "images__variants": 3}
-    begun = final_state(directory, tmp_path / "run", 1, **PROTOTYPES, **rate)
-    (features,) = (
-        array
-        for array in map(np.load, cache_dir("features").glob("*.npy"))
-        if array.shape == (16 * 4, 4, 5)
-    )
-    means = features.reshape(16, 4, 20).mean(1)
-    np.testing.assert_allclose(
-        begun["params.encoder.feature_head.prototypes.vectors"], means, rtol=1e-5
-    )
-
-
-def test_a_model_with_prototypes_names_the_images_it_has_seen(directory, tmp_path):
-    assert train(
-        config_of(directory, train_steps=150, eval_every_n_steps=150, **PROTOTYPES), tmp_path
-    )
-    (line,) = (line for line in read_metrics(tmp_path) if "dev/sequence_accuracy" in line)
-    assert line["dev/sequence_accuracy"] == 100
-
-
-@pytest.mark.parametrize(
-    ("overrides", "told"),
-    [
-        ({"images__cache_features": False}, r"is 16, .* images\.cache_features=true"),
-        ({"encoder__params__head__num_units": 2}, r"is 16, .*projection=discriminants"),
-        ({"encoder__params__head__num_prototypes": 17}, r"is 17, but there are 16 training images"),
-    ],
-)
-def test_prototypes_that_cannot_be_had_are_one_line(directory, tmp_path, overrides, told):
-    with pytest.raises(UserError, match=rf"^encoder\.params\.head\.num_prototypes: {told}"):
-        train(config_of(directory, train_steps=1, **{**PROTOTYPES, **overrides}), tmp_path)
 
 
 def test_the_weights_that_are_not_trained_are_in_the_workdir_once(run):

@@ -8,7 +8,6 @@
   decoded_images   images as pixels, decoded when they are needed
   image_variants   augmented variants of images
   feature_cache    features of a frozen network, computed once
-  discriminants    directions in which features of different images differ
   image_batches    epochs of batches
 
 Nothing in here depends on the configuration or on JAX.

@@ -10,7 +10,7 @@ from jax import lax
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
-from seq2seq_jax.schema.rules import PROBABILITY, above, at_least, one_of
+from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
 
 Array = jax.Array
 
@@ -28,9 +28,6 @@ class FeatureHeadConfig:
       final_state: Input of the bridge: the mean of the features over the spatial positions, or
         grid: the features of all positions side by side.
       final_units: Width of a dense layer over the final state; 0: no layer.
-      num_prototypes: If positive, the bridge receives the similarities to this many prototype
-        vectors instead. They are initialized with evenly spaced training images, and trained.
-      sharpness: Initial factor of the cosine similarities before the softmax; trained.
     """
 
     num_units: Annotated[int, at_least(0)] = 0
@@ -39,8 +36,6 @@ class FeatureHeadConfig:
     attention_keep_prob: Annotated[float, PROBABILITY] = 1.0
     final_state: Annotated[str, one_of("mean", "grid")] = "mean"
     final_units: Annotated[int, at_least(0)] = 0
-    num_prototypes: Annotated[int, at_least(0)] = 0
-    sharpness: Annotated[float, above(0)] = 20.0
 
 
 class FeatureHead(nn.Module):
@@ -61,7 +56,7 @@ class FeatureHead(nn.Module):
 
         Returns:
           The outputs, [B, S, D], which are also the attention values; and the final state: [B, D]
-          for the mean, [B, S D] for the grid, or the width of the last layer over it.
+          for the mean, [B, S D] for the grid, or the width of the layer over it.
         """
         config = self.config
         if config.num_units:
@@ -78,49 +73,7 @@ class FeatureHead(nn.Module):
         if config.final_units:
             dense = nn.Dense(config.final_units, kernel_init=xavier_uniform, name="project_final")
             final_state = dense(final_state)
-        if config.num_prototypes:
-            prototypes = Prototypes(config.num_prototypes, config.sharpness, name="prototypes")
-            final_state = prototypes(final_state)
         lengths = jnp.full(len(features), features.shape[1], jnp.int32)
         whole_image_dropout = nn.Dropout(1 - config.attention_keep_prob, broadcast_dims=(1, 2))
         attended = whole_image_dropout(features, deterministic=not train)
         return EncoderOutput(attended, final_state, attended, lengths)
-
-
-class Prototypes(nn.Module):
-    """Similarities to trained prototype vectors.
-
-      s_k = beta cos(x, p_k)
-      a = softmax(s)
-
-    A softmax over similarities to examples is a nearest-neighbour classifier that can be trained
-    (Vinyals et al. 2016, "Matching Networks for One Shot Learning", arXiv:1606.04080). There the
-    examples are fixed and the features are trained; here the p_k, which are initialized with
-    examples, are trained too.
-
-    Attributes:
-      number: The number K of prototypes.
-      sharpness: The initial value of beta.
-    """
-
-    number: int
-    sharpness: float
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Compute the similarities.
-
-        Args:
-          x: [B, D].
-
-        Returns:
-          a, [B, K]; each row sums to one.
-        """
-        shape = (self.number, x.shape[-1])
-        vectors = self.param("vectors", nn.initializers.normal(1.0), shape)
-        sharpness = self.param("sharpness", nn.initializers.constant(self.sharpness), ())
-        return jax.nn.softmax(sharpness * (_normalize(x) @ _normalize(vectors).T))
-
-
-def _normalize(x: Array) -> Array:
-    return x * lax.rsqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True) + 1e-12)

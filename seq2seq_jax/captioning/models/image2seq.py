@@ -30,14 +30,11 @@ class ImagesConfig:
 
     Attributes:
       variants: Number of augmented variants of each training image: moved, recoloured, blurred.
-      projection: Initial weights of the dense layers of encoder.params.head; discriminants:
-        directions in which images differ and the variants of an image do not.
       cache_features: Compute the features of an encoder that is not trained once, and cache them.
       features_dtype: Type of the cached features; float16 takes half the space.
     """
 
     variants: Annotated[int, at_least(0)] = 0
-    projection: Annotated[str, one_of("random", "discriminants")] = "random"
     cache_features: bool = True
     features_dtype: Annotated[str, one_of("float32", "float16")] = "float32"
 

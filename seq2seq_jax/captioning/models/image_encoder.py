@@ -1,10 +1,11 @@
 """The base class of image encoders."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 from flax import linen as nn
 
+from seq2seq_jax.captioning.data.image_batches import Images
 from seq2seq_jax.captioning.models.feature_head import FeatureHead, FeatureHeadConfig
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.schema.rules import at_least
@@ -15,9 +16,9 @@ Array = jax.Array
 class ImageEncoder(nn.Module):
     """An encoder in two parts: a network that computes grid features, and a head over them.
 
-    A subclass defines `grid_features`. If it has a `setup` of its own, that calls
-    `super().setup()`. Where `trainable` is "none", the features of each image are computed once
-    and cached, so they must not depend on `params` or on the other images of a batch.
+    A subclass defines `grid_features`, and can have another head. If it has a `setup` of its own,
+    that calls `super().setup()`. Where `trainable` is "none", the features of each image are
+    computed once and cached, so they must not depend on `params` or on other images of the batch.
 
         class MeanColour(ImageEncoder):
             trainable: str = "none"
@@ -40,7 +41,25 @@ class ImageEncoder(nn.Module):
 
     def setup(self) -> None:
         """Create the head."""
-        self.feature_head = FeatureHead(self.head)
+        self.feature_head = self.make_head()
+
+    def make_head(self) -> nn.Module:
+        """Return the module that computes the encoder's output from grid features."""
+        return FeatureHead(self.head)
+
+    def initialize_head(self, images: Images, copies_per_image: int) -> dict[str, Any]:
+        """Compute initial parameters of the head from the training images.
+
+        Args:
+          images: The training images; the variants of each follow it. They are `CachedFeatures` if
+            the network is not trained and `images.cache_features` is true.
+          copies_per_image: One more than the number of variants.
+
+        Returns:
+          Parameters by their names in the head. Those that are missing are drawn from the seed, as
+          all of them are by default.
+        """
+        return {}
 
     def __call__(self, images: Array, *, train: bool = False) -> EncoderOutput:
         """Encode images.

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seq2seq_jax.captioning.data.discriminants import discriminants
+from experiments.emoji.discriminants import discriminants
 from seq2seq_jax.captioning.data.feature_cache import CachedFeatures
 
 
