@@ -111,7 +111,8 @@ def _overlays(caption: Caption) -> np.ndarray:
     if attention.ndim != 3 or len(attention) != len(caption.tokens):
         raise ValueError(f"attention has shape {attention.shape} for {len(caption.tokens)} tokens")
     largest = attention.max(axis=(1, 2), keepdims=True, initial=1e-9)
-    return _MAX_OPACITY * (1 - attention / largest)
+    overlays: np.ndarray = _MAX_OPACITY * (1 - attention / largest)
+    return overlays
 
 
 def _darken(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
@@ -121,13 +122,14 @@ def _darken(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
         _interpolation(n, size) for n, size in zip(overlay.shape, (height, width), strict=True)
     )
     opacity = rows @ overlay @ columns.T
-    return (image * (1 - opacity[..., None])).astype(np.uint8)
+    return np.asarray(image * (1 - opacity[..., None]), np.uint8)
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:
     """Return [new, old], the weights of linear interpolation between the centres of pixels."""
     positions = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old))).astype(np.float32)
+    weights = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old)))
+    return np.asarray(weights, np.float32)
 
 
 def _data_uri(image: np.ndarray) -> str:

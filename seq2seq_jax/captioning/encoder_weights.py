@@ -83,4 +83,5 @@ def encoder_variables(
         return {name: tree["encoder"] for name, tree in stored.items()}
     if isinstance(encoder, InceptionV3Encoder) and encoder.weights:
         return inception_variables(encoder, read_inception_weights(encoder.weights))
-    return jax.jit(init)()
+    drawn: dict[str, Mapping[str, Any]] = jax.jit(init)()
+    return drawn

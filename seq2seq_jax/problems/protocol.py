@@ -216,7 +216,8 @@ def problem_of(config: ConfigDict | Mapping[str, Any]) -> Problem:
       UserError: The class of the model is unknown.
     """
     model = resolve_class("model", config["model"], "model")
-    return import_dotted(model.problem, "model")()
+    problem: Problem = import_dotted(model.problem, "model")()
+    return problem
 
 
 def all_problems() -> list[Problem]:

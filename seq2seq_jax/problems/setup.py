@@ -89,4 +89,4 @@ def log_frequencies(counts: np.ndarray) -> np.ndarray:
     Returns:
       [V] float32.
     """
-    return np.log((counts + 1) / np.sum(counts + 1)).astype(np.float32)
+    return np.asarray(np.log((counts + 1) / np.sum(counts + 1)), np.float32)

@@ -55,7 +55,8 @@ class TextProblem:
         """Build the input pipeline."""
         from seq2seq_jax.problems.setup import make_pipeline
 
-        return make_pipeline(config, key)
+        pairs: Iterable[TextPair] = make_pipeline(config, key)
+        return pairs
 
     def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
         """Accept every model."""

@@ -162,7 +162,7 @@ def _make_vocabularies(config: ConfigDict, text: TokenizedText) -> Vocabularies:
 
 def _content_digest(pairs: Iterable[TextPair]) -> str:
     if hasattr(pairs, "content_digest"):
-        return pairs.content_digest()
+        return str(pairs.content_digest())
     digest = hashlib.sha256()  # A user-defined pipeline is known by what it yields.
     for pair in pairs:
         for text in pair:

@@ -26,15 +26,11 @@ class CheckedImages:
 
     Attributes:
       examples: The images; each has at least one caption, and no caption is empty.
-      read: The number of images that were read.
-      broken: An error line for each of them that cannot be used and is skipped.
-      without_caption: The number of those that are left out because they have no caption.
+      without_caption: The number of images that are left out because they have no caption.
       images_digest: Identifies the bytes of the examples' images, in order.
     """
 
     examples: list[CaptionedImage]
-    read: int
-    broken: list[str]
     without_caption: int
     images_digest: str
 
@@ -146,7 +142,7 @@ def check_images(
             f"{read:,}",
             broken[0],
         )
-    return CheckedImages(kept, read, broken, without_caption, digest.hexdigest())
+    return CheckedImages(kept, without_caption, digest.hexdigest())
 
 
 def make_caption_corpus(

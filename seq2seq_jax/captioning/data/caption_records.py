@@ -8,15 +8,9 @@ COCO: the image in the context, the ids and tokens of the caption in the feature
 import os
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
 
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
-from seq2seq_jax.data.readers.records import (
-    Record,
-    check_random_access,
-    read_record_at,
-    read_records,
-)
+from seq2seq_jax.data.readers.records import check_random_access, read_record_at, read_records
 from seq2seq_jax.data.readers.tf_example import (
     Feature,
     feature_texts,
@@ -26,44 +20,6 @@ from seq2seq_jax.data.readers.tf_example import (
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-
-
-class CaptionRecord(NamedTuple):
-    """An image and its caption.
-
-    Attributes:
-      where: `FILE record N`, for errors.
-      image: The encoded image; it has not been checked.
-      caption_ids: Ids of the vocabulary that the file was written with; empty if there are none.
-      caption_tokens: The tokens, without the start and end tokens of google/seq2seq and im2txt.
-    """
-
-    where: str
-    image: bytes
-    caption_ids: list[int]
-    caption_tokens: list[str]
-
-
-def read_caption_records(
-    path: str | os.PathLike[str],
-    image_field: str,
-    caption_ids_field: str,
-    caption_tokens_field: str,
-) -> Iterator[CaptionRecord]:
-    """Yield the records of a file, TFRecord or array_record, in order.
-
-    Args:
-      path: The file.
-      image_field: The feature with the encoded image.
-      caption_ids_field: The feature with the ids of the caption; it may be missing.
-      caption_tokens_field: The feature with the tokens of the caption.
-
-    Raises:
-      UserError: The file cannot be read; or (FILE record N) it is damaged, or a feature is missing
-        or has the wrong type.
-    """
-    for record in read_records(path):
-        yield _parse(record, image_field, caption_ids_field, caption_tokens_field)
 
 
 def read_captioned_images(
@@ -76,18 +32,28 @@ def read_captioned_images(
 
     Args:
       path: The file; it must not be compressed.
-      image_field: As in `read_caption_records`.
-      caption_ids_field: As in `read_caption_records`.
-      caption_tokens_field: As in `read_caption_records`; the tokens are joined by spaces.
+      image_field: The feature with the encoded image.
+      caption_ids_field: The feature with the ids of the caption; it may be missing.
+      caption_tokens_field: The feature with the tokens of the caption, which are joined by spaces.
+        The start and end tokens of google/seq2seq and im2txt are removed.
 
     Raises:
-      UserError: As in `read_caption_records`.
+      UserError: The file cannot be read; or (FILE record N) it is damaged, or a feature is missing
+        or has the wrong type.
     """
     check_random_access(path)
     for record in read_records(path):
-        parsed = _parse(record, image_field, caption_ids_field, caption_tokens_field)
+        where = record.where
+        features = _all_features(record.data, where)
+        if "image/format" in features:
+            for name in feature_texts(features, "image/format", where):
+                check_image_format(name, where)
+        if caption_ids_field in features:
+            feature_values(features, caption_ids_field, int, where)
+        _image(features, image_field, where)
+        tokens = _strip_marks(feature_texts(features, caption_tokens_field, where))
         read = partial(_image_at, record.file, record.position, record.number, image_field)
-        yield CaptionedImage(parsed.where, read, [" ".join(parsed.caption_tokens)])
+        yield CaptionedImage(where, read, [" ".join(tokens)])
 
 
 def check_image_format(name: str, where: str) -> None:
@@ -110,23 +76,6 @@ _BEGIN = ("SEQUENCE_START", "<S>")
 _END = ("SEQUENCE_END", "</S>")
 
 
-def _parse(
-    record: Record, image_field: str, caption_ids_field: str, caption_tokens_field: str
-) -> CaptionRecord:
-    where = record.where
-    features = _all_features(record.data, where)
-    if "image/format" in features:
-        for name in feature_texts(features, "image/format", where):
-            check_image_format(name, where)
-    ids = caption_ids_field in features
-    return CaptionRecord(
-        where,
-        _image(features, image_field, where),
-        feature_values(features, caption_ids_field, int, where) if ids else [],
-        _words(feature_texts(features, caption_tokens_field, where)),
-    )
-
-
 def _all_features(data: bytes, where: str) -> dict[str, Feature]:
     context, feature_lists = parse_sequence_example(data, where)
     merged: dict[str, Feature] = dict(context)
@@ -147,7 +96,7 @@ def _image_at(path: str, position: int, number: int, field: str) -> bytes:
     return _image(_all_features(read_record_at(path, position, number), where), field, where)
 
 
-def _words(tokens: list[str]) -> list[str]:
+def _strip_marks(tokens: list[str]) -> list[str]:
     begin = tokens[:1] and tokens[0] in _BEGIN
     end = tokens[-1:] and tokens[-1] in _END
     return tokens[1 if begin else 0 : -1 if end else None]

@@ -80,7 +80,7 @@ class InceptionV3Encoder(ImageEncoder):
           [B, S, C], row by row from the top left.
         """
         images = self._resize(scale_images(images, self.scaling or "inception"))
-        feature_map = self.network(images, train=train)
+        feature_map: Array = self.network(images, train=train)
         return feature_map.reshape(feature_map.shape[0], -1, feature_map.shape[-1])
 
     def _resize(self, images: Array) -> Array:

@@ -117,7 +117,9 @@ def inception_variables(
     if weights.found.ignored:
         parts = {re.split("[./]", name)[0] for name in weights.found.ignored}
         _log.info("%s: %s", weights.path, _list("ignored", sorted(parts))[0])
-    return unflatten_dict({path: arrays[path[-3:]].value.astype(np.float32) for path in shapes})
+    values = {path: arrays[path[-3:]].value.astype(np.float32) for path in shapes}
+    found: dict[str, Mapping[str, Any]] = unflatten_dict(values)
+    return found
 
 
 def _list(what: str, names: list[str], most: int = 8) -> list[str]:

@@ -6,7 +6,6 @@ import pytest
 
 from seq2seq_jax.captioning.data.caption_records import (
     check_image_format,
-    read_caption_records,
     read_captioned_images,
 )
 from seq2seq_jax.data.readers.tfrecord import read_tfrecords
@@ -37,46 +36,42 @@ def write(path, *written: bytes) -> str:
 
 def message(path, *fields) -> str:
     with pytest.raises(UserError) as error:
-        list(read_caption_records(path, *(fields or FIELDS)))
+        list(read_captioned_images(path, *(fields or FIELDS)))
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_a_record_that_tensorflow_wrote_is_an_image_with_its_caption(tmp_path):
     name = write(tmp_path / "a", list(read_tfrecords(RECORDS / "tensorflow.tfrecord"))[2])
-    assert list(read_caption_records(name, *FIELDS)) == [
-        (f"{name} record 1", b"\xff\xd8\xff not quite", [1, 4, 9, 2], ["a", "cat"])
-    ]
+    (found,) = read_captioned_images(name, *FIELDS)
+    assert (found.name, found.read()) == (f"{name} record 1", b"\xff\xd8\xff not quite")
+    assert found.captions == ["a cat"]
 
 
 @pytest.mark.parametrize(
     ("tokens", "words"),
     [
-        ([b"SEQUENCE_START", b"a", b"cat", b"SEQUENCE_END"], ["a", "cat"]),
-        ([b"a", b"<S>", b"cat"], ["a", "<S>", "cat"]),
-        ([b"<S>", b"</S>"], []),
-        ([], []),
+        ([b"SEQUENCE_START", b"a", b"cat", b"SEQUENCE_END"], "a cat"),
+        ([b"a", b"<S>", b"cat"], "a <S> cat"),
+        ([b"<S>", b"</S>"], ""),
+        ([], ""),
     ],
 )
-def test_marks_of_begin_and_end_are_no_words_of_a_caption(tmp_path, tokens, words):
+def test_start_and_end_tokens_are_removed_from_a_caption(tmp_path, tokens, words):
     name = write(tmp_path / "a", record(tokens=tokens))
-    assert [found.caption_tokens for found in read_caption_records(name, *FIELDS)] == [words]
+    assert [found.captions for found in read_captioned_images(name, *FIELDS)] == [[words]]
 
 
-def test_captions_in_the_context_or_in_an_example_are_found_and_ids_may_be_missing(tmp_path):
+def test_captions_in_the_context_or_in_an_example_are_found(tmp_path):
     features = {"pic": [b"x"], "text": [b"a", b"dog"], "ids": [4, 8]}
     name = write(
-        tmp_path / "a.gz",
+        tmp_path / "a",
         serialize_sequence_example(features, {}),
         serialize_example(features),
         serialize_sequence_example({"text": [b"a dog"]}, {"pic": [[b"x"]]}),
     )
-    found = read_caption_records(name, "pic", "ids", "text")
-    assert [row[1:] for row in found] == [
-        (b"x", [4, 8], ["a", "dog"]),
-        (b"x", [4, 8], ["a", "dog"]),
-        (b"x", [], ["a dog"]),
-    ]
+    found = list(read_captioned_images(name, "pic", "ids", "text"))
+    assert [(image.read(), image.captions) for image in found] == [(b"x", ["a dog"])] * 3
 
 
 @pytest.mark.parametrize(
@@ -122,7 +117,8 @@ def test_the_format_of_the_configuration_is_checked_under_its_key():
 
 @pytest.mark.parametrize("kind", ["tfrecord", "array_record"])
 def test_images_are_read_again_in_any_order_from_any_thread(tmp_path, kind):
-    written = [record(os.urandom(3000), tokens=[b"number", b"%d" % i]) for i in range(60)]
+    encoded = [os.urandom(3000) for _ in range(60)]
+    written = [record(data, tokens=[b"number", b"%d" % i]) for i, data in enumerate(encoded)]
     name = str(tmp_path / "a")
     if kind == "tfrecord":
         write(name, *written)
@@ -132,13 +128,12 @@ def test_images_are_read_again_in_any_order_from_any_thread(tmp_path, kind):
         for data in written:
             writer.write(data)
         writer.close()
-    wanted = list(read_caption_records(name, *FIELDS))
     found = list(read_captioned_images(name, *FIELDS))
-    assert [example.name for example in found] == [row.where for row in wanted]
+    assert [example.name for example in found] == [f"{name} record {i + 1}" for i in range(60)]
     assert found[7].captions == ["number 7"]
     with ThreadPoolExecutor(4) as pool:
         images = list(pool.map(lambda example: example.read(), reversed(found)))
-    assert images == [row.image for row in reversed(wanted)]
+    assert images == encoded[::-1]
 
 
 def test_images_of_a_packed_file_are_refused(tmp_path):
