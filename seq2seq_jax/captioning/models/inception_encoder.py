@@ -80,8 +80,9 @@ class InceptionV3Encoder(ImageEncoder):
           [B, S, C], row by row from the top left.
         """
         images = self._resize(scale_images(images, self.scaling or "inception"))
-        feature_map: Array = self.network(images, train=train)
-        return feature_map.reshape(feature_map.shape[0], -1, feature_map.shape[-1])
+        feature_map = self.network(images, train=train)
+        features: Array = feature_map.reshape(len(feature_map), -1, feature_map.shape[-1])
+        return features
 
     def _resize(self, images: Array) -> Array:
         """Interpolate bilinearly, with antialiasing where the image shrinks."""
@@ -89,7 +90,8 @@ class InceptionV3Encoder(ImageEncoder):
         if images.shape[1:3] == size:
             return images
         shape = (images.shape[0], *size, images.shape[3])
-        return jax.image.resize(images, shape, "bilinear", antialias=True)
+        resized: Array = jax.image.resize(images, shape, "bilinear", antialias=True)
+        return resized
 
 
 def scale_images(images: Array, scaling: str) -> Array:
