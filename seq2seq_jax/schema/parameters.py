@@ -1,15 +1,11 @@
-'''How a class declares its parameters: typed keywords with a default, a rule and a meaning.
+"""How a class declares its parameters: typed keywords with a default, a rule and a meaning.
 
     class GRUCell(nn.Module):
-        \"""A gated recurrent unit.
-
-Attributes:
-          num_units: Width of the state and of the output.
-        \"""
-
         num_units: Annotated[int, at_least(1)] = 128
 
-The constructor is the only place that states a parameter; its meaning is in the docstring.
+The constructor states default and rule; the entry of `num_units` in the section Attributes of the
+class's docstring (of a function, in the section Args) states its meaning.
+No other place states a parameter.
 `collect_parameters` reads both into a table, from which flags are checked and the page of
 hyperparameters and `--config.help` are written. A class without annotations works too: its
 parameters then have the types of their defaults, and no rules.
@@ -22,7 +18,7 @@ A field can also be
   a slot         `encoder: Annotated[Choice, ClassOf("encoder")] = Choice("MyEncoder")`,
                  which is the pair of keys `encoder.class` and `encoder.params`
   several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric")] = ("MyMetric",)`
-'''
+"""
 
 import dataclasses
 import inspect
