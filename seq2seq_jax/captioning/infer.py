@@ -64,7 +64,7 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
 class _Gallery:
     """The output of `--page` and `--plots`."""
 
-    def __init__(self, arguments: argparse.Namespace, predictor: ImagePredictor):
+    def __init__(self, arguments: argparse.Namespace, predictor: ImagePredictor) -> None:
         self.wanted = bool(arguments.page or arguments.plots)
         self._page, self._plots, self._predictor = arguments.page, arguments.plots, predictor
         self._captions: list[Caption] = []

@@ -32,7 +32,7 @@ class ImagePredictor:
     The caption of an image does not depend on the other images.
     """
 
-    def __init__(self, loaded: LoadedModel, config: ConfigDict):
+    def __init__(self, loaded: LoadedModel, config: ConfigDict) -> None:
         """Create a predictor; it compiles when it is first used.
 
         Args:

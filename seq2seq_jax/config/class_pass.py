@@ -26,7 +26,7 @@ class KeyGroup(dict[str, Any]):
       is_readable: False for a former class that cannot be found any more.
     """
 
-    def __init__(self, owner: str, is_readable: bool = True):
+    def __init__(self, owner: str, is_readable: bool = True) -> None:
         """Create an empty group."""
         super().__init__()
         self.owner, self.is_readable = owner, is_readable
@@ -114,7 +114,7 @@ def label_classes(model: str, values: dict[str, Any], flags: Flags) -> set[str]:
 
 
 class _Chooser:
-    def __init__(self, flags: Flags | None):
+    def __init__(self, flags: Flags | None) -> None:
         """Choose with flags; None stands for the classes before the flags, which may be missing."""
         self._flags = flags
 

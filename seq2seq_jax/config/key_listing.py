@@ -10,7 +10,7 @@ from seq2seq_jax.schema.names import describe_unknown, format_choices
 from seq2seq_jax.utils.errors import UserError
 
 
-class KeyListing(Exception):
+class KeyListing(Exception):  # noqa: N818  # it is no error
     """Raised by `resolve` with the list of keys, if a flag asks for it."""
 
 

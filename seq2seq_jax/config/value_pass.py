@@ -66,7 +66,7 @@ def fill_values(
 
 
 class _Filler:
-    def __init__(self, old: KeyGroup, flags: Flags):
+    def __init__(self, old: KeyGroup, flags: Flags) -> None:
         self.written: set[str] = set()
         self.flags = flags  # Those that no key has used so far.
         self._old = old

@@ -23,7 +23,7 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
         initial_dictionary: Mapping[str, Any] | None = None,
         type_safe: bool = True,
         **options: Any,
-    ):
+    ) -> None:
         """Create a configuration whose keys all count as written.
 
         Args:

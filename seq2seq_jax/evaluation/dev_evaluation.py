@@ -77,7 +77,7 @@ class DevEvaluator:
         dev: DevData,
         devices: Devices,
         num_samples: int | None = 5,
-    ):
+    ) -> None:
         """Prepare an evaluation; the model is compiled once per bucket when it is first used.
 
         Args:

@@ -100,7 +100,7 @@ class ConstraintFiles:
     An empty line leaves its output unconstrained.
     """
 
-    def __init__(self, inference: InferenceConfig, tokenizer: Tokenizer):
+    def __init__(self, inference: InferenceConfig, tokenizer: Tokenizer) -> None:
         """Open the files.
 
         Args:

@@ -58,7 +58,7 @@ class Predictor:
           print(hypothesis.score, hypothesis.text)
     """
 
-    def __init__(self, models: Sequence[LoadedModel], config: ConfigDict):
+    def __init__(self, models: Sequence[LoadedModel], config: ConfigDict) -> None:
         """Initialize a predictor from loaded models.
 
         Args:

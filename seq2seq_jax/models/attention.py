@@ -47,6 +47,7 @@ class AttentionLayerBase(nn.Module):
     num_units: Annotated[int, at_least(1)] = 128
 
     def setup(self) -> None:
+        """Create the submodules."""
         self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)
         self.project_query = Dense(self.num_units, kernel_init=xavier_uniform)
 
@@ -110,6 +111,7 @@ class AttentionLayerBahdanau(AttentionLayerBase):
     """
 
     def setup(self) -> None:
+        """Create the submodules."""
         super().setup()
         unit_variance = symmetric_uniform(math.sqrt(3 / self.num_units))
         self.v = self.param("v", unit_variance, (self.num_units,))

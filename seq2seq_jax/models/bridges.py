@@ -22,6 +22,7 @@ class ZeroBridge(nn.Module):
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        """Return the zeros."""
         return zero_state
 
 
@@ -33,6 +34,7 @@ class PassThroughBridge(nn.Module):
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        """Return the leaves of the encoder's state in the structure of the decoder's."""
         has, needs = _shapes(encoded.final_state), _shapes(zero_state)
         if has != needs:
             raise UserError(
@@ -61,6 +63,7 @@ class InitialStateBridge(nn.Module):
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
+        """Return the projected state, split into the parts of the decoder's."""
         fields = [field.name for field in dataclasses.fields(encoded)]
         if self.bridge_input not in fields:
             raise UserError(

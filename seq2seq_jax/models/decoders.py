@@ -53,6 +53,7 @@ class DecoderBase(nn.Module, kw_only=True):
     max_decode_length: MaxDecodeLength = 0
 
     def setup(self) -> None:
+        """Create the submodules."""
         self.stack = RNNStack(self.rnn_cell, self.init_scale)
         self.project_logits = Dense(self.vocab_size, kernel_init=xavier_uniform)
 
@@ -148,6 +149,7 @@ class AttentionDecoder(DecoderBase, kw_only=True):
     attention: nn.Module
 
     def setup(self) -> None:
+        """Create the submodules."""
         super().setup()
         self.mix = Dense(self.stack.units, kernel_init=xavier_uniform)
 

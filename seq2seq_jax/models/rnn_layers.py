@@ -1,8 +1,7 @@
-"""Several recurrent layers, one above the other, with dropout and residual connections.
+"""Multi-layer RNNs with dropout and residual connections.
 
-The same stack runs over a whole sequence, layer by layer (each layer's inputs are known, so they
-are projected in one matrix product), or one step of time through all layers (the decoder, whose
-next input depends on its last output).
+An encoder runs the layers over a whole sequence, one layer after the other. A decoder runs one time
+step through all layers, because its next input depends on its last output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -56,18 +55,23 @@ class RNNCellConfig:
 class RNNStack(nn.Module):
     """A multi-layer RNN with dropout and residual connections.
 
-    Dropout draws a new mask for each time step and keeps the scale (Zaremba et al. 2014,
-    arXiv:1409.2329): on the input of each layer, and on its output; `variational_dropout` draws one
-    mask for all steps of a sequence. Residual connections exist from
-    two layers on, and join every layer's output with its input, the first and the last included
-    (`combine_residual`). `remat` is that of `ops.rnn_scan.rnn_scan`.
+    Dropout is applied to the input and to the output of each layer (Zaremba et al. 2014,
+    arXiv:1409.2329), with a new mask for each time step, or with `variational_dropout` one mask for
+    all time steps. With two layers or more, residual connections combine the output of every layer
+    with its input (`combine_residual`).
+
+    Attributes:
+      config: The parameters `rnn_cell.*`.
+      init_scale: Weights are initialized uniformly in [-init_scale, init_scale].
+      remat: As in `ops.rnn_scan.rnn_scan`.
     """
 
     config: RNNCellConfig
     init_scale: float = RNNCellBase.init_scale
     remat: bool = False
 
-    def setup(self):
+    def setup(self) -> None:
+        """Create the submodules."""
         self.cells = self._make_cells("cell")
         self.input_transform = Dense(self.units, kernel_init=xavier_uniform)
         layers = range(self.config.num_layers)
@@ -81,21 +85,32 @@ class RNNStack(nn.Module):
 
     @property
     def units(self) -> int:
-        """Width of each layer's output, residual connections apart."""
+        """Width of each layer's output, without residual connections."""
         return self.cells[0].output_size
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
-        """Zeros: one state a layer."""
+        """Return zeros, one state for each layer.
+
+        Args:
+          batch_size: B.
+        """
         return tuple(cell.initial_state(batch_size) for cell in self.cells)
 
     def __call__(
         self, inputs: Array, lengths: Array, *, reverse: bool = False, train: bool = False
     ) -> tuple[Array, tuple[State, ...]]:
-        """Over a sequence: inputs [B, S, E], lengths [B] -> outputs [B, S, D], final states.
+        """Run over a sequence.
 
-        Outputs past a row's length are zero, its states stay as they were at its end. `reverse`
-        runs from each row's last position to its first, and leaves the outputs where their inputs
-        are.
+        Args:
+          inputs: [B, S, E].
+          lengths: Number of positions of each row that are not padding, [B].
+          reverse: Whether to run from the last position of each row to its first. Each output stays
+            at the position of its input.
+          train: Whether dropout is active.
+
+        Returns:
+          The outputs [B, S, D], zero at padding positions, and the state of each layer after the
+          last position of each row.
         """
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
@@ -108,7 +123,16 @@ class RNNStack(nn.Module):
     def step(
         self, states: Sequence[State], inputs: Array, *, train: bool = False
     ) -> tuple[tuple[State, ...], Array]:
-        """One step of time through all layers: inputs [N, E] -> new states, output [N, D]."""
+        """Run one time step through all layers.
+
+        Args:
+          states: The state of each layer.
+          inputs: [N, E].
+          train: Whether dropout is active.
+
+        Returns:
+          The new states, and the output [N, D].
+        """
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
             x = self.dropout_input[i](x, deterministic=not train)
@@ -151,28 +175,42 @@ class RNNStack(nn.Module):
 
 
 class BidirectionalRNNStack(RNNStack):
-    """As `RNNStack`, but each layer runs in both directions, and the next one sees both: D is twice
-    the cell's width. States are (forward states of all layers, backward states of all layers)."""
+    """An `RNNStack` whose layers run in both directions; the next layer sees both outputs.
 
-    def setup(self):
+    D is twice the width of the cell. States are the pair (forward states of all layers, backward
+    states of all layers).
+    """
+
+    def setup(self) -> None:
+        """Create the submodules."""
         super().setup()
         self.backward_cells = self._make_cells("backward_cell")
 
     @property
     def units(self) -> int:
+        """Width of each layer's output: both directions, without residual connections."""
         return 2 * self.cells[0].output_size
 
     def __call__(  # type: ignore[override]  # it has both directions
         self, inputs: Array, lengths: Array, *, train: bool = False
     ) -> tuple[Array, tuple[tuple[State, ...], tuple[State, ...]]]:
-        """inputs [B, S, E], lengths [B] -> outputs [B, S, D], final states"""
+        """Run over a sequence in both directions.
+
+        Args:
+          inputs: [B, S, E].
+          lengths: Number of positions of each row that are not padding, [B].
+          train: Whether dropout is active.
+
+        Returns:
+          The outputs [B, S, D], and the final states of both directions.
+        """
 
         def run_layer(i: int, x: Array) -> tuple[Array, State]:
-            there = self.dropout_input[i](x, deterministic=not train)
-            back = self.dropout_input[i](x, deterministic=not train)
-            forward, forward_state = scan_cell(self.cells[i], there, lengths, remat=self.remat)
+            forward_x = self.dropout_input[i](x, deterministic=not train)
+            backward_x = self.dropout_input[i](x, deterministic=not train)
+            forward, forward_state = scan_cell(self.cells[i], forward_x, lengths, remat=self.remat)
             backward, backward_state = scan_cell(
-                self.backward_cells[i], back, lengths, reverse=True, remat=self.remat
+                self.backward_cells[i], backward_x, lengths, reverse=True, remat=self.remat
             )
             joined = jnp.concatenate([forward, backward], axis=-1)
             return joined, (forward_state, backward_state)
@@ -186,15 +224,24 @@ class BidirectionalRNNStack(RNNStack):
 def scan_cell(
     cell: nn.Module, inputs: Array, lengths: Array, *, reverse: bool = False, remat: bool = False
 ) -> tuple[Array, State]:
-    """Runs one cell over time: inputs [S, B, E], lengths [B] -> outputs [S, B, D], final state.
+    """Run one cell over time.
 
-    Padding copies the state through, so that a reversed run first crosses the padding with its
-    initial state untouched, and no row has to be turned round. Outputs past the length mean
-    nothing.
+    At padding positions the state is copied. A reversed run therefore crosses the padding with its
+    initial state, and no row has to be reversed. Outputs at padding positions are arbitrary.
+
+    Args:
+      cell: The cell.
+      inputs: [S, B, E].
+      lengths: Number of positions of each row that are not padding, [B].
+      reverse: Whether to run from the last position to the first.
+      remat: As in `rnn_scan`.
+
+    Returns:
+      The outputs [S, B, D], and the final state.
     """
     real = jnp.arange(inputs.shape[0])[:, None, None] < lengths[None, :, None]
 
-    def step(cell, state, time_step, _):
+    def step(cell: Any, state: State, time_step: tuple[Array, Array], _: None) -> Any:
         x_t, real_t = time_step
         new_state, output = cell(state, x_t)
         state = jax.tree.map(lambda new, old: jnp.where(real_t, new, old), new_state, state)
@@ -208,18 +255,29 @@ def scan_cell(
 
 
 def _without_padding(outputs: Array, lengths: Array) -> Array:
-    """Zeros past each row's length: outputs [B, S, D], lengths [B]."""
+    """Replace the outputs [B, S, D] at padding positions by zeros; lengths [B]."""
     real = jnp.arange(outputs.shape[1])[:, None] < lengths[:, None, None]
     return jnp.where(real, outputs, 0)
 
 
 def combine_residual(output: Array, below: Sequence[Array], combiner: str, *, dense: bool) -> Array:
-    """Joins a layer's output with its input (He et al. 2015, arXiv:1512.03385), or, if `dense`,
-    with the inputs of all layers up to it (Huang et al. 2016, arXiv:1608.06993).
+    """Combine the output of a layer with its input: a residual connection.
+
+    With the input of the layer alone (He et al. 2015, arXiv:1512.03385), or, if `dense`, with the
+    inputs of all layers up to it (Huang et al. 2016, arXiv:1608.06993):
 
       add     output + sum(inputs)
       mean    output + mean(inputs)
-      concat  [output; inputs]: the width grows
+      concat  [output; inputs]
+
+    Args:
+      output: [..., D].
+      below: The input of the first layer and the outputs of the layers below, each [..., E].
+      combiner: "add", "mean" or "concat".
+      dense: Whether to combine with the inputs of all layers up to this one.
+
+    Returns:
+      [..., D], or wider for "concat".
     """
     inputs = list(below) if dense else [below[-1]]
     if combiner == "add":

@@ -150,6 +150,7 @@ class BasicSeq2Seq(nn.Module):
         return batch["source_ids"], batch["source_len"]
 
     def setup(self) -> None:
+        """Create the submodules."""
         init = symmetric_uniform(self.embedding.init_scale)
         self.source_embedding = nn.Embed(
             self.source_vocab_size, self.embedding.dim, embedding_init=init

@@ -153,8 +153,13 @@ def split_gates(preactivation: Array, number: int) -> list[Array]:
 
 
 class _DenseCall(NamedTuple):
-    """A call of a dense layer: the input's shape, the product's type, and, if the input is one of
-    the leaves of x_t, which one."""
+    """A call of a dense layer.
+
+    Attributes:
+      shape: The shape of the input.
+      dtype: The type of the product.
+      leaf: If the input is one of the leaves of x_t, which one.
+    """
 
     shape: tuple[int, ...]
     dtype: Any

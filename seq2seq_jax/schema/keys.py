@@ -15,7 +15,7 @@ Table = dict[str, Any]
 
 
 class _NoDefault:
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def __repr__(self) -> str:

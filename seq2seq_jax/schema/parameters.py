@@ -43,7 +43,7 @@ class ClassOf:
         have the attribute is accepted: `ClassOf("decoder", uses_attention=True)`.
     """
 
-    def __init__(self, slot: str, **requires: Any):
+    def __init__(self, slot: str, **requires: Any) -> None:
         self.slot, self.requires = slot, requires
 
 
@@ -61,7 +61,7 @@ class Aliases(tuple[str, ...]):
 class Choice:
     """The default of a slot: a class, and values that replace its own defaults in this place."""
 
-    def __init__(self, name: str, **defaults: Any):
+    def __init__(self, name: str, **defaults: Any) -> None:
         self.name, self.defaults = name, defaults
 
 

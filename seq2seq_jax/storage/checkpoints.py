@@ -47,7 +47,7 @@ class Checkpoints:
         keep_every_n_hours: float = 0,
         best_metric: str = "log_perplexity",
         lower_is_better: bool = True,
-    ):
+    ) -> None:
         """Describe where the checkpoints are and which of them are kept.
 
         Args:

@@ -18,7 +18,7 @@ class MetricWriter:
     returns. The methods are named as in `clu.metric_writers`.
     """
 
-    def __init__(self, workdir: str | Path, resume_step: int):
+    def __init__(self, workdir: str | Path, resume_step: int) -> None:
         """Open the files, which are created if necessary.
 
         Args:

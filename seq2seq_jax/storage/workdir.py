@@ -52,7 +52,7 @@ EMPTY_VOCABULARY = Vocabulary(())
 class Workdir:
     """The paths in a workdir, and what is read from them and written to them."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         """Name the paths; nothing is read or written.
 
         Args:

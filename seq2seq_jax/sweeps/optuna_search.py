@@ -52,7 +52,7 @@ class OptunaScheduler:
         metric: str,
         lower_is_better: bool,
         seed: int = 0,
-    ):
+    ) -> None:
         self._optuna = _import_optuna()
         self._file, self._count, self._metric = file, count, metric
         self._sampler, self._seed = sampler, seed

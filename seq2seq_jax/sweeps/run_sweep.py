@@ -116,7 +116,7 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
 class _Progress:
     """Logs which trials start and end, and the estimated time left."""
 
-    def __init__(self, total: int, jobs: int):
+    def __init__(self, total: int, jobs: int) -> None:
         self._total, self._jobs = total, jobs
         self._done = 0
         self._seconds = 0.0

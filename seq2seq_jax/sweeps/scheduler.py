@@ -40,7 +40,7 @@ class GridScheduler:
       trainings: The trainings, in their order.
     """
 
-    def __init__(self, trainings: Sequence[Training]):
+    def __init__(self, trainings: Sequence[Training]) -> None:
         self._waiting = deque(trainings)
         self.total = sum(len(training.trials) for training in trainings)
 

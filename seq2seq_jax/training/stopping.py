@@ -18,7 +18,7 @@ class Every:
       [10, 20, 30]
     """
 
-    def __init__(self, steps: int = 0, seconds: float = 0):
+    def __init__(self, steps: int = 0, seconds: float = 0) -> None:
         """Set the period; the action is never due if both are 0.
 
         Args:
@@ -46,7 +46,7 @@ class Every:
 class Patience:
     """Counts evaluations in a row in which a metric has not improved."""
 
-    def __init__(self, metric: str, patience: int, lower_is_better: bool):
+    def __init__(self, metric: str, patience: int, lower_is_better: bool) -> None:
         """Start counting.
 
         Args:

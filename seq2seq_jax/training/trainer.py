@@ -67,7 +67,7 @@ def train(config: ConfigDict, workdir: str | Path) -> bool:
 class Trainer:
     """A training run: its state, its position in the data, and what is counted along the way."""
 
-    def __init__(self, config: ConfigDict, workdir: Workdir):
+    def __init__(self, config: ConfigDict, workdir: Workdir) -> None:
         """Prepare the data, the model and the optimizer, and restore the last checkpoint if any.
 
         Args:

@@ -29,7 +29,7 @@ class MetricAccumulator:
     speed.
     """
 
-    def __init__(self, saved: Mapping[str, float] | None = None):
+    def __init__(self, saved: Mapping[str, float] | None = None) -> None:
         """Start with the sums of a checkpoint, or with nothing.
 
         Args:
@@ -111,7 +111,7 @@ class MetricAccumulator:
 class CompilationLog:
     """Logs the shape of a batch when it is the first one of its shape, which is then compiled."""
 
-    def __init__(self, num_shapes: int):
+    def __init__(self, num_shapes: int) -> None:
         """Start without any compiled shape.
 
         Args:

@@ -13,7 +13,7 @@ class UserError(Exception):
       batch_size: must be at least 1; got 0
     """
 
-    def __init__(self, where: str, what: str):
+    def __init__(self, where: str, what: str) -> None:
         super().__init__(f"{where}: {what}")
         self.where = where
         self.what = what

@@ -35,7 +35,7 @@ class DecodedImages:
         on_error: str = "fail",
         max_pixels: int = MAX_PIXELS,
         keep_bytes: int = 1 << 30,
-    ):
+    ) -> None:
         """Decode nothing yet.
 
         Args:

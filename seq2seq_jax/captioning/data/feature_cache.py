@@ -46,7 +46,7 @@ class CachedFeatures:
 
     batch_key = "image_features"
 
-    def __init__(self, features: np.ndarray, broken: set[int], digest: str):
+    def __init__(self, features: np.ndarray, broken: set[int], digest: str) -> None:
         self.features, self.broken, self.digest = features, broken, digest
         self.shape: tuple[int, ...] = features.shape[1:]
         self.dtype = features.dtype

@@ -80,7 +80,7 @@ class ImageTrainBatches(EpochBatches[CaptionRows]):
         variants: int = 0,
         shard: Shard = WHOLE_BATCH,
         num_threads: int = 0,
-    ):
+    ) -> None:
         """Start before the first batch.
 
         Args:

@@ -49,7 +49,7 @@ class ImageCaptioningInputPipeline:
         max_pixels: Annotated[int, at_least(1)] = MAX_PIXELS,
         *,
         key: str,
-    ):
+    ) -> None:
         """Check the files; the images are read later.
 
         Args:

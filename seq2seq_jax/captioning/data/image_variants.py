@@ -30,7 +30,7 @@ class ImageVariants:
     batch_key = "image"
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, images: DecodedImages, number: int):
+    def __init__(self, images: DecodedImages, number: int) -> None:
         """Compute nothing yet.
 
         Args:
@@ -86,7 +86,7 @@ def vary(image: np.ndarray, *seed: int) -> np.ndarray:
 class _Draws:
     """Uniform random numbers that do not depend on the version of NumPy."""
 
-    def __init__(self, seed: tuple[int, ...]):
+    def __init__(self, seed: tuple[int, ...]) -> None:
         self._random = np.random.PCG64(np.random.SeedSequence(seed))
 
     def between(self, least: float, most: float) -> float:

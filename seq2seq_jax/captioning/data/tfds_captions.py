@@ -21,7 +21,7 @@ CAPTION_FEATURES = ("captions/text", "captions", "caption")
 class TFDSCaptions:
     """A function that yields the examples of one split in the order of their files."""
 
-    def __init__(self, name: str, split: str, data_dir: str, key: str):
+    def __init__(self, name: str, split: str, data_dir: str, key: str) -> None:
         """Find the files of the split.
 
         Args:

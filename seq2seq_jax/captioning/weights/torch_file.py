@@ -109,7 +109,7 @@ def _read_old(file: Any) -> Any:
 class _Unpickler(pickle.Unpickler):
     """An unpickler that only rebuilds tensors."""
 
-    def __init__(self, file: Any):
+    def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
 

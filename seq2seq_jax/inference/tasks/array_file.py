@@ -16,7 +16,7 @@ class ArrayFile:
     The file gets its name when it is closed; until then it is `NAME.partial`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         """Create the file, and its directory.
 
         Args:

@@ -16,7 +16,7 @@ class BeamTrees(InferenceTask):
 
     needs_beam_trace = True
 
-    def __init__(self, output_dir: str):
+    def __init__(self, output_dir: str) -> None:
         """Initialize the task.
 
         Args:

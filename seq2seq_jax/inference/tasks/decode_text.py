@@ -33,7 +33,7 @@ class DecodeText(InferenceTask):
         unk_mapping: str = "",
         *,
         key: str = "DecodeText",
-    ):
+    ) -> None:
         """Initialize the task.
 
         Args:

@@ -32,7 +32,7 @@ class DumpAttention(InferenceTask):
         plot_format: Annotated[str, one_of("png", "svg")] = "png",
         *,
         key: str = "DumpAttention",
-    ):
+    ) -> None:
         """Initialize the task.
 
         Args:

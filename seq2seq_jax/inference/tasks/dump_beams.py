@@ -30,7 +30,7 @@ class DumpBeams(InferenceTask):
         file: str = "",
         *,
         key: str = "DumpBeams",
-    ):
+    ) -> None:
         """Initialize the task.
 
         Args:

@@ -30,7 +30,7 @@ class MetadataCaptureHook(Hook):
         self,
         step: Annotated[int, at_least(1)] = 10,
         num_steps: Annotated[int, at_least(1)] = 1,
-    ):
+    ) -> None:
         self._steps = range(step, step + num_steps)
         self._tracing = False
         self._annotation: jax.profiler.StepTraceAnnotation | None = None

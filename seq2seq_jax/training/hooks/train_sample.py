@@ -39,7 +39,7 @@ class TrainSampleHook(Hook):
         every_n_steps: Annotated[int, at_least(1)] = 1000,
         source_delimiter: str = " ",
         target_delimiter: str = " ",
-    ):
+    ) -> None:
         self._every = Every(steps=0 if every_n_secs else every_n_steps, seconds=every_n_secs)
         self._source_delimiter, self._target_delimiter = source_delimiter, target_delimiter
 
