@@ -214,6 +214,10 @@ def problem_of(config: ConfigDict | Mapping[str, Any]) -> Problem:
 
     Raises:
       UserError: The class of the model is unknown.
+
+    Example:
+      >>> problem_of({"model": "Image2Seq"}).title
+      'image models'
     """
     model = resolve_class("model", config["model"], "model")
     problem: Problem = import_dotted(model.problem, "model")()

@@ -39,6 +39,9 @@ def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> 
 
     Raises:
       UserError: `batch_size` is not divisible by the product of the other two.
+
+    Example:
+      >>> check_batch_size(16, devices=2, accumulation_steps=4)  # 2 rows in each step
     """
     unit = devices * accumulation_steps
     if batch_size % unit:
@@ -88,5 +91,9 @@ def log_frequencies(counts: np.ndarray) -> np.ndarray:
 
     Returns:
       [V] float32.
+
+    Example:
+      >>> np.exp(log_frequencies(np.array([3, 0]))).round(2)
+      array([0.8, 0.2], dtype=float32)
     """
     return np.asarray(np.log((counts + 1) / np.sum(counts + 1)), np.float32)

@@ -30,5 +30,9 @@ def captioned_file(
       path: The file; it is read later.
       captions: Its captions.
       max_pixels: The largest image that is accepted.
+
+    Example:
+      >>> captioned_file("cat.png", ["a cat"]).captions
+      ['a cat']
     """
     return CaptionedImage(path, partial(read_image_file, path, max_pixels=max_pixels), [*captions])

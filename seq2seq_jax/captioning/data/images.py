@@ -115,6 +115,10 @@ def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Returns:
       [height, width, 3] uint8.
+
+    Example:
+      >>> resize_image(np.zeros((40, 60, 3), np.uint8), 20, 20).shape
+      (20, 20, 3)
     """
     if image.shape[:2] == (height, width):
         return image

@@ -20,11 +20,16 @@ class ImageEncoder(nn.Module):
     that calls `super().setup()`. Where `trainable` is "none", the features of each image are
     computed once and cached, so they must not depend on `params` or on other images of the batch.
 
-        class MeanColour(ImageEncoder):
-            trainable: str = "none"
-
-            def grid_features(self, images, *, train=False):
-                return images.mean((1, 2), keepdims=True)[:, 0] / 255
+    Example:
+      >>> class MeanColour(ImageEncoder):
+      ...     trainable: str = "none"
+      ...
+      ...     def grid_features(self, images, *, train=False):
+      ...         return images.mean((1, 2))[:, None] / 255
+      >>> images = jax.numpy.ones((2, 4, 6, 3))
+      >>> encoded, _ = MeanColour().init_with_output(jax.random.key(0), images)
+      >>> encoded.outputs.shape
+      (2, 1, 3)
 
     Attributes:
       resize_height: Images are resized to this height, in pixels.

@@ -75,6 +75,10 @@ def convolutions(block: str) -> dict[tuple[str, str], Conv]:
     Returns:
       A mapping from the names of the two modules that hold the weights, such as
       `("mixed0", "branch1_conv0")`, to the convolution.
+
+    Example:
+      >>> convolutions("stem")["stem", "branch0_conv0"]
+      Conv(features=32, height=3, width=3, stride=2, padding='VALID')
     """
     return {
         (name, conv_name): conv

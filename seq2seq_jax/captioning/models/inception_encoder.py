@@ -106,6 +106,10 @@ def scale_images(images: Array, scaling: str) -> Array:
 
     Raises:
       UserError: The images have another type.
+
+    Example:
+      >>> scale_images(jnp.array([0, 255, 0], jnp.uint8), "inception")
+      Array([-1.,  1., -1.], dtype=float32)
     """
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
