@@ -102,7 +102,7 @@ def import_part(
     Raises:
       UserError: As `import_model`.
     """
-    expected: dict[Path, Any] = flatten_dict(shapes)  # type: ignore[no-untyped-call]
+    expected: dict[Path, Any] = flatten_dict(shapes)  # type: ignore[no-untyped-call, unused-ignore]
     blocks = variable_layout(module, shapes)
     needed = {block.variable for path in expected for block in blocks[path]}
     problems = [
@@ -121,7 +121,7 @@ def import_part(
     if wrong:
         problems = _format_names("with a shape that does not fit the configuration", wrong)
         raise UserError(where, f"variables do not fit the model; {'; '.join(problems)}")
-    tree: Params = unflatten_dict(params)  # type: ignore[no-untyped-call]
+    tree: Params = unflatten_dict(params)  # type: ignore[no-untyped-call, unused-ignore]
     return tree
 
 
