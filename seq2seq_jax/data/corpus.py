@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated
 
@@ -202,42 +201,6 @@ def make_corpus(
         target_oov_rate=_oov_rate(text.target, target.ids, target_vocabulary),
     )
     return Corpus(source, target, counts, _digest(text.digest, source, target))
-
-
-def encode_source(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -> list[int]:
-    """Encode a source as its tokens and END.
-
-    Args:
-      tokens: The tokens of the source.
-      vocabulary: Vocabulary of the sources.
-      max_len: Length to which the row is truncated.
-
-    Returns:
-      The ids.
-
-    Example:
-      >>> encode_source(["b", "a"], Vocabulary(["a", "b"]), max_len=10)
-      [1, 0, 4]
-    """
-    ids = vocabulary.encode(tokens[:max_len])
-    ids.append(vocabulary.sequence_end_id)
-    return ids[:max_len]
-
-
-def encode_target(tokens: Sequence[str], vocabulary: Vocabulary, max_len: int) -> list[int]:
-    """Encode a target as START, its tokens and END.
-
-    Args:
-      tokens: The tokens of the target.
-      vocabulary: Vocabulary of the targets.
-      max_len: Length to which the row is truncated.
-
-    Returns:
-      The ids.
-    """
-    ids = [vocabulary.sequence_start_id, *vocabulary.encode(tokens[:max_len])]
-    ids.append(vocabulary.sequence_end_id)
-    return ids[:max_len]
 
 
 def count_ids(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:

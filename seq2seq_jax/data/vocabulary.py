@@ -90,6 +90,35 @@ class Vocabulary:
         get, unk = self._ids.get, self.unk_id
         return [get(token, unk) for token in tokens]
 
+    def encode_source(self, tokens: Sequence[str], max_len: int) -> list[int]:
+        """Encode a source as its tokens and SEQUENCE_END.
+
+        Args:
+          tokens: The tokens of the source.
+          max_len: Length to which the row is truncated.
+
+        Returns:
+          The ids.
+
+        Example:
+          >>> Vocabulary(["a", "b"]).encode_source(["b", "a"], max_len=10)
+          [1, 0, 4]
+        """
+        return [*self.encode(tokens[:max_len]), self.sequence_end_id][:max_len]
+
+    def encode_target(self, tokens: Sequence[str], max_len: int) -> list[int]:
+        """Encode a target as SEQUENCE_START, its tokens and SEQUENCE_END.
+
+        Args:
+          tokens: The tokens of the target.
+          max_len: Length to which the row is truncated.
+
+        Returns:
+          The ids.
+        """
+        ids = [self.sequence_start_id, *self.encode(tokens[:max_len]), self.sequence_end_id]
+        return ids[:max_len]
+
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Return the tokens of ids.
 

@@ -11,10 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
-from seq2seq_jax.data.batches import source_batches
-from seq2seq_jax.data.corpus import encode_source, encode_target
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.sampler import padded_length
+from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
@@ -154,8 +152,10 @@ class Predictor:
         constraints = self._encode_constraints(texts, prefixes, allowed_tokens)
 
         def start_batches() -> Iterator[tuple[np.ndarray, SearchResult]]:
-            for batch, places in source_batches(encoded, batch_size, non_empty):
-                indices = non_empty[places[places >= 0]]
+            for places, width in length_sorted_batches(encoded.lengths[non_empty], batch_size):
+                indices = non_empty[places]
+                source_ids, source_len = encoded.padded(indices, width, batch_size)
+                batch = {"source_ids": source_ids, "source_len": source_len}
                 batch |= constraints.arrays(indices, batch_size)
                 yield indices, search(self.params, **self._devices.shard_global_batch(batch))
 
@@ -197,7 +197,7 @@ class Predictor:
         )
         tokens = [self.tokenizers.target.split(text) for text in targets]
         encoded_targets = Ragged.from_rows(
-            encode_target(target, vocabulary, len(target) + 2) for target in tokens
+            vocabulary.encode_target(target, len(target) + 2) for target in tokens
         )
         score = self._compile_score(return_attention)
         batch_size = 1 if len(sources) == 1 else self.batch_size
@@ -311,7 +311,7 @@ class Predictor:
                 " token",
                 truncated, len(sources), max_len,
             )  # fmt: skip
-        encoded = Ragged.from_rows(encode_source(source, vocabulary, max_len) for source in sources)
+        encoded = Ragged.from_rows(vocabulary.encode_source(source, max_len) for source in sources)
         return encoded, [[*source, SEQUENCE_END][:max_len] for source in sources]
 
     def _encode_constraints(

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from seq2seq_jax.data.corpus import encode_source
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model
 from seq2seq_jax.models.build import build_model
@@ -26,7 +25,7 @@ def compare_trained(golden: GoldenFile) -> None:
     model = build_model(config, source.size, target.size)
     params = import_model(model, golden.arrays)
     sources = [
-        encode_source(line.split(" "), source, config.source.max_seq_len)
+        source.encode_source(line.split(" "), config.source.max_seq_len)
         for line in golden["in/source_lines"]
     ]
     source_ids, source_len = _padded(sources)
