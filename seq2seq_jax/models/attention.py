@@ -142,7 +142,7 @@ def attend(scores: Array, memory: Memory) -> tuple[Array, Array]:
     positions = scores.shape[-1]
     real = jnp.arange(positions) < memory.lengths[:, None, None]
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-    scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
+    scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)  # type: ignore[no-untyped-call]
     weights = jax.nn.softmax(scores, axis=-1)
     context = jnp.einsum("bks,bsh->bkh", weights, memory.values)
     return weights.reshape(-1, positions), context.reshape(-1, context.shape[-1])

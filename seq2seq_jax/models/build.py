@@ -46,7 +46,7 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
     model_class = resolve_class("model", config.model, "model")
     slots = {field.name for field in dataclasses.fields(model_class.config_class)}
     attention = {"attention": _build(config, "attention")} if "attention" in slots else {}
-    model = model_class(
+    model: nn.Module = model_class(
         encoder=build_encoder(config),
         bridge=_build(config, "bridge"),
         decoder=_build(config, "decoder", vocab_size=target_vocab_size, **attention),
@@ -89,9 +89,11 @@ def init_params(model: nn.Module, seed: int) -> Params:
 
     @jax.jit  # Compiling only the draws is faster than running the whole model op by op.
     def init(key: jax.Array) -> Params:
-        return _init(model, key)["params"]
+        params: Params = _init(model, key)["params"]
+        return params
 
-    return init(jax.random.key(seed))
+    params: Params = init(jax.random.key(seed))
+    return params
 
 
 def variable_shapes(model: nn.Module) -> dict[str, Any]:
@@ -103,7 +105,8 @@ def variable_shapes(model: nn.Module) -> dict[str, Any]:
     Returns:
       The shapes, nested by collection and module.
     """
-    return jax.eval_shape(lambda: _init(model, jax.random.key(0)))
+    shapes: dict[str, Any] = jax.eval_shape(lambda: _init(model, jax.random.key(0)))
+    return shapes
 
 
 def updated(params: Params, given: Params) -> Params:
@@ -116,7 +119,8 @@ def updated(params: Params, given: Params) -> Params:
     Returns:
       New nested parameters.
     """
-    return unflatten_dict({**flatten_dict(params), **flatten_dict(given)})
+    merged: Params = unflatten_dict({**flatten_dict(params), **flatten_dict(given)})
+    return merged
 
 
 def _build(config: ConfigDict, slot: str, **supplied: Any) -> nn.Module:

@@ -282,13 +282,15 @@ class LayerNormBasicLSTMCell(RNNCellBase):
     def _norm(self, name: str, x: Array) -> Array:
         if not self.layer_norm:
             return x
-        return nn.LayerNorm(
+        norm = nn.LayerNorm(
             epsilon=1e-12,
             use_fast_variance=False,
             scale_init=nn.initializers.constant(self.norm_gain),
             bias_init=nn.initializers.constant(self.norm_shift),
             name=f"norm_{name}",
-        )(x)
+        )
+        normalized: Array = norm(x)
+        return normalized
 
 
 def _zero_lstm_state(batch_size: int, cell_width: int, output_width: int) -> LSTMState:

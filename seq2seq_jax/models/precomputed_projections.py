@@ -71,7 +71,8 @@ def make_step(
         result: tuple[Array, Any, Array] = model.apply(
             variables, tokens, state, memory, source_len, method="step"
         )
-        return result
+        logits, state, attention = result
+        return logits, state, attention
 
     return step, state
 
@@ -120,7 +121,8 @@ def _precomputed_step(
     replaced: dict[tuple[str, ...], Callable[..., Array]] = {}
 
     def project_tokens(embedded: Array) -> Array:
-        return embedded @ token_kernel + input_layer.get("bias", 0)
+        projected: Array = embedded @ token_kernel + input_layer.get("bias", 0)
+        return projected
 
     small_vocabulary = 4 * model.target_vocab_size <= max_decoded_tokens
     if small_vocabulary:
@@ -133,7 +135,8 @@ def _precomputed_step(
 
     def apply_mix(x: Array) -> Array:
         output, context = jnp.split(x, [x.shape[-1] - context_width], axis=-1)
-        return output @ output_kernel + mix["bias"] + context[:, width:]
+        mixed: Array = output @ output_kernel + mix["bias"] + context[:, width:]
+        return mixed
 
     replaced[*_INPUT, "__call__"] = apply_input
     replaced[*_MIX, "__call__"] = apply_mix
@@ -157,7 +160,8 @@ def _precomputed_step(
             result: Any = model.apply(
                 {"params": params}, tokens, state, memory, source_len, method="step"
             )
-        return result
+        logits, state, attention = result
+        return logits, state, attention
 
     layers, _ = state
     return step, (layers, jnp.zeros_like(memory.values[:, 0]))

@@ -86,7 +86,7 @@ class RNNStack(nn.Module):
     @property
     def units(self) -> int:
         """Width of each layer's output, without residual connections."""
-        return self.cells[0].output_size
+        return int(self.cells[0].output_size)
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
         """Return zeros, one state for each layer.
@@ -189,7 +189,7 @@ class BidirectionalRNNStack(RNNStack):
     @property
     def units(self) -> int:
         """Width of each layer's output: both directions, without residual connections."""
-        return 2 * self.cells[0].output_size
+        return 2 * int(self.cells[0].output_size)
 
     def __call__(  # type: ignore[override]  # it has both directions
         self, inputs: Array, lengths: Array, *, train: bool = False

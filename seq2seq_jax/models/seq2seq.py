@@ -197,7 +197,9 @@ class BasicSeq2Seq(nn.Module):
         Returns:
           [B, T, D]. The logits are its product with `logits_weights`.
         """
-        return self.decoder.pre_logits(self.decode(source, source_len, target_inputs, train=train))
+        steps = self.decode(source, source_len, target_inputs, train=train)
+        pre_logits: Array = self.decoder.pre_logits(steps)
+        return pre_logits
 
     @property
     def has_pre_logits(self) -> bool:
@@ -230,7 +232,8 @@ class BasicSeq2Seq(nn.Module):
             return decoder.step(state, x, memory, train=train)
 
         _, steps = rnn_scan(step, self.decoder, state, inputs, memory, remat=self.remat)
-        return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
+        batch_major: DecoderStep = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), steps)
+        return batch_major
 
     def encode_and_init(
         self, source: Array, source_len: Array, *, train: bool = False
@@ -263,7 +266,9 @@ class BasicSeq2Seq(nn.Module):
         """
         if self.reverse_source:
             source = reverse_sequences(source, source_len)
-        return self.encoder(self.source_embedding(source), source_len, train=train)
+        embedded = self.source_embedding(source)
+        encoded: EncoderOutput = self.encoder(embedded, source_len, train=train)
+        return encoded
 
     def dummy_inputs(self) -> tuple[Array, Array]:
         """Return a source and its length of minimal size, for initialization."""

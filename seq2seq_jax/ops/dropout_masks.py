@@ -28,7 +28,8 @@ def draw_mask(key: Array, keep_prob: float, shape: tuple[int, ...]) -> Array:
       An array of bool. Both kinds of kernels draw the same one.
     """
     threshold = min(round(keep_prob * 2**32), 2**32 - 1)
-    return random_bits(key, shape) < jnp.uint32(threshold)
+    mask: Array = random_bits(key, shape) < jnp.uint32(threshold)
+    return mask
 
 
 def random_bits(key: Array, shape: tuple[int, ...]) -> Array:

@@ -339,9 +339,12 @@ def _fast_rnn_scan(
         return d_weights, *d_others
 
     run.defvjp(forward, backward)
+    result: tuple[Any, Any]
     if remat:
-        return loop({}, {}, params | weights, state, xs, memory)[0]
-    return run(weights, params, state, xs, memory)
+        result = loop({}, {}, params | weights, state, xs, memory)[0]
+    else:
+        result = run(weights, params, state, xs, memory)
+    return result
 
 
 @jax.custom_vjp
