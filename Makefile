@@ -50,9 +50,10 @@ test: install  ## run the tests
 test-all: install  ## run all tests, including slow ones
 	$(PY) -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
 
-lint: install  ## check style
+lint: install  ## check style and terms
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) tests/check_terms.py
 
 fmt: install  ## format the code, and fix what ruff can fix
 	$(PY) -m ruff check --fix .

@@ -60,7 +60,7 @@ NOT_COMPARED = (
             _setting(hparams, "rnn_cell.residual_connections")
             and _setting(hparams, "rnn_cell.num_layers") > 1
         ),
-        "the original builds no residual connections here, whatever it is told; we do",
+        "the original builds no residual connections here, although they are requested; we do",
     ),
     (
         r"\w+Seq2Seq \d+ training steps",

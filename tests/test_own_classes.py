@@ -67,7 +67,7 @@ class GatedSeq2SeqConfig(AttentionSeq2SeqConfig):
 
 
 class GatedSeq2Seq(AttentionSeq2Seq):
-    """A model with a key of its own."""
+    """A model with an additional key."""
 
     config_class: ClassVar[type] = GatedSeq2SeqConfig
 

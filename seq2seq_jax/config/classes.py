@@ -174,9 +174,9 @@ def import_dotted(path: str, where: str) -> Any:
 
 
 def _unknown_class(slot: str, name: str, where: str) -> UserError:
-    others = {"optimizer": ", or any optimizer of optax by its own name, or the path of your own"}
+    others = {"optimizer": ", or any optimizer of optax by its name, or the path of a custom one"}
     what = describe_unknown(slot, name, built_in_classes()[slot])
-    return UserError(where, what + others.get(slot, ", or the path of your own class"))
+    return UserError(where, what + others.get(slot, ", or the path of a custom class"))
 
 
 def _import_of_kind(slot: str, path: str, where: str) -> Any:

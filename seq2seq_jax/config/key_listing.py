@@ -45,7 +45,7 @@ def _lines(entry: Any, value: Any, key: str) -> Iterator[str]:
         return
     if isinstance(entry, ChosenClass):
         names = format_choices(built_in_classes()[entry.slot])
-        allowed = f"one of: {names}, or the path of your own"
+        allowed = f"one of: {names}, or the path of a custom class"
     else:
         allowed = describe_expected(entry)
     yield f"--config.{key}={'' if value is None else value}" + (f"  ({allowed})" if allowed else "")

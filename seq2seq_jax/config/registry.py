@@ -12,7 +12,7 @@ class Slot:
       pattern: Regular expression that matches the names of these classes in the modules.
       supplied: Keywords that the program passes to the constructor; they are no parameters.
       collector: Path of a function that collects the parameters of a class, if the classes have
-        parameters besides those of their constructors.
+        parameters in addition to those of their constructors.
     """
 
     modules: tuple[str, ...]

@@ -34,7 +34,7 @@ def default_config(model: str) -> ConfigDict:
     `hooks` and `tasks` are lists of class names, or of {"class": NAME, "params": {...}}.
 
     Args:
-      model: `BasicSeq2Seq`, `AttentionSeq2Seq`, `Image2Seq`, or the path of your own class.
+      model: `BasicSeq2Seq`, `AttentionSeq2Seq`, `Image2Seq`, or the path of a custom class.
 
     Returns:
       A configuration that remembers what the file assigns to it.

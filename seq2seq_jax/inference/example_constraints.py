@@ -32,7 +32,7 @@ class ExampleConstraints(NamedTuple):
     allowed: Sequence[Sequence[int] | None] | None = None
 
     def arrays(self, indices: np.ndarray, num_rows: int) -> Batch:
-        """Return what a batch has besides its sources, as keywords of `Decode`.
+        """Return what a batch has in addition to its sources, as keywords of `Decode`.
 
         Args:
           indices: [R], the examples in the first rows of the batch.

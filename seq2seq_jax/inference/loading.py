@@ -27,7 +27,7 @@ class LoadedModel(NamedTuple):
       tokenizers: How it splits texts.
       vocabularies: How it numbers tokens.
       steps: The step of the checkpoint; several if the parameters are the average of several.
-      non_trainable: Its variables besides parameters, by collection; empty for most models.
+      non_trainable: Its variables other than parameters, by collection; empty for most models.
     """
 
     model: Any

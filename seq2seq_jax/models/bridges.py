@@ -18,7 +18,7 @@ State = Any  # a pytree of [B, D]
 
 
 class ZeroBridge(nn.Module):
-    """The decoder starts from zeros, whatever was encoded; attention has to carry it all."""
+    """The decoder starts from zeros; only attention connects it with the encoder."""
 
     @nn.compact
     def __call__(self, encoded: EncoderOutput, zero_state: State) -> State:
@@ -40,7 +40,7 @@ class PassThroughBridge(nn.Module):
             raise UserError(
                 "bridge.class",
                 f"PassThroughBridge needs equal states, but the encoder ends with {has} and the"
-                f" decoder starts with {needs}; equal cells, layers and directions would do, or"
+                f" decoder starts with {needs}; use equal cells, layers and directions, or"
                 " InitialStateBridge",
             )
         return jax.tree.unflatten(
@@ -74,8 +74,8 @@ class InitialStateBridge(nn.Module):
         if any(part.ndim != 2 for part in parts):
             raise UserError(
                 "bridge.params.bridge_input",
-                f"needs one vector a sentence, but '{self.bridge_input}' is {_shapes(parts)};"
-                " 'final_state' would do",
+                f"needs one vector per sentence, but '{self.bridge_input}' is {_shapes(parts)};"
+                " use 'final_state'",
             )
         leaves, structure = jax.tree.flatten(zero_state)
         widths = [leaf.shape[-1] for leaf in leaves]

@@ -240,7 +240,7 @@ class LayerNormBasicLSTMCell(RNNCellBase):
 
     Ba et al. 2016, arXiv:1607.06450, and Semeniuta et al. 2016, arXiv:1603.05118:
 
-      i, j, f, o = norm(x W + h U), each with its own gain and shift in the place of a bias
+      i, j, f, o = norm(x W + h U), each with its own gain and shift instead of a bias
       c' = norm(c * sigmoid(f + forget_bias) + sigmoid(i) * dropout(tanh(j)))
       h' = tanh(c') * sigmoid(o)
 

@@ -180,7 +180,7 @@ def intercept_layers(
 
     Args:
       root: The module, bound.
-      replace: Called as `replace(path, layer, x, compute)` in the place of each call of a `Dense`,
+      replace: Called as `replace(path, layer, x, compute)` instead of each call of a `Dense`,
         of a `Dropout` that is not deterministic, or of an `nn.Embed`. `path` leads from `root` to
         the layer, `x` is its input, and `compute()` is its own result. Returns the result to use.
     """

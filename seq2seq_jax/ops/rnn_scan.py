@@ -268,7 +268,7 @@ def _fast_rnn_scan(
         if call.leaf is not None
     }
     in_loop = {path: call for path, call in layers.dense.items() if call.leaf is None}
-    # Cast to the type of the products once, where each step would do it again.
+    # Cast to the type of the products once, not at each step.
     weights = {
         path: params.pop(path).astype(in_loop[path[:-1]].dtype)
         for path in list(params)

@@ -67,7 +67,7 @@ def initial_vocab_bias(config: ConfigDict, count: Callable[[], np.ndarray]) -> P
       Parameters by their names in the model; none for `vocab_bias=zeros`.
 
     Raises:
-      UserError: The decoder does not compute its logits from pre-logits by a layer of its own.
+      UserError: The decoder does not compute its logits from pre-logits by a separate layer.
     """
     if config.vocab_bias == "zeros":
         return {}

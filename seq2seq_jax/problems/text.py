@@ -67,7 +67,7 @@ class TextProblem:
             "--tasks",
             metavar="NAMES",
             help="Inference tasks, separated by commas: DecodeText, DumpAttention, DumpBeams, or"
-            " the path of a class of your own. --config.tasks.NAME.params.KEY=VALUE sets their"
+            " the path of a custom class. --config.tasks.NAME.params.KEY=VALUE sets their"
             " parameters.",
         )
         return [tasks]

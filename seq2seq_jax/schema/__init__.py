@@ -1,6 +1,6 @@
 """How classes declare their parameters: fields with a default, a rule and a meaning.
 
-What a class of your own needs for that is exported here; see `schema.parameters`.
+This package exports what a custom class needs for that; see `schema.parameters`.
 """
 
 from seq2seq_jax.schema.parameters import Aliases, Choice, ClassOf, ParamsOf

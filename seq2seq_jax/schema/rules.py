@@ -131,7 +131,7 @@ AVERAGE = Rule(
     name="AVERAGE",
 )
 SUCCESSORS = Rule(
-    "choose_top_k, or the path of your own function",
+    "choose_top_k, or the path of a custom function",
     lambda value: value == "choose_top_k" or "." in value.strip("."),
     lambda value: short_name(value) if isinstance(value, str) else value,
     name="SUCCESSORS",

@@ -44,7 +44,7 @@ def beam_search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> 
     SEQUENCE_END counts). The `n_best` hypotheses are those of a search without early stopping; the
     ones after them are what was there when the search ended.
 
-    With a `choose_successors` of your own, and with several diversity groups, a source is done only
+    With a custom `choose_successors`, and with several diversity groups, a source is done only
     when all of its hypotheses are finished. Call this inside `jax.jit`.
 
     Args:

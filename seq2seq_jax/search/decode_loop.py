@@ -54,7 +54,7 @@ def sample(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> Searc
 
     Returns:
       A `SearchResult` with K = n_best, the most likely sample first. log_probs and scores are the
-      log-probability under the model itself, whatever the temperature.
+      log-probability under the model itself, at any temperature.
 
     Raises:
       ValueError: The context has no seeds.

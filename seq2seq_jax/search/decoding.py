@@ -42,7 +42,7 @@ class Decode(Protocol):
         allowed: ArrayLike | None = None,
         seeds: ArrayLike | None = None,
     ) -> SearchResult:
-        """Decode a batch. Each optional argument that is given for the first time compiles anew.
+        """Decode a batch. A new combination of optional arguments compiles again.
 
         Args:
           params: Parameters of the model; of an ensemble, a sequence.
@@ -51,7 +51,7 @@ class Decode(Protocol):
             it costs no step.
           prefix_ids: [B, P], how each output has to begin, without SEQUENCE_END.
           prefix_len: [B], lengths of the prefixes.
-          allowed: [B, V] bool, the tokens that each output may use besides SEQUENCE_END.
+          allowed: [B, V] bool, the tokens that each output may use in addition to SEQUENCE_END.
           seeds: [B] u32, for sampling, see `per_example_seeds`.
 
         Returns:

@@ -137,7 +137,7 @@ class SearchConfig:
       min_length: Minimum number of tokens, not counting SEQUENCE_END.
       forbid_unk: Never choose UNK.
       no_repeat_ngram_size: No n-gram of this size occurs twice in an output; 0: no restriction.
-      n_best: How many of the hypotheses are needed: a beam search goes on until those are certain.
+      n_best: How many hypotheses are needed: a beam search continues until those are certain.
         For sampling, the number of samples of each source.
       ensemble_mean: How an ensemble averages, see `mean_log_probs`.
       beam_width: Number of hypotheses that are kept; 0 or 1: greedy search.

@@ -26,7 +26,7 @@ closure of the function and not in the state, because a beam search reorders the
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodeContext:
-    """What one call of a search is given besides the step function and the initial state.
+    """The arguments of a search in addition to the step function and the initial state.
 
     Attributes:
       config: How to search.

@@ -63,7 +63,7 @@ def test_an_unknown_class_names_the_nearest_then_all():
         "did you mean BidirectionalRNNEncoder? "
         "valid: UnidirectionalRNNEncoder, BidirectionalRNNEncoder, "
         "StackBidirectionalRNNEncoder, PoolingEncoder, ConvEncoder, InceptionV3Encoder, "
-        "or the path of your own class"
+        "or the path of a custom class"
     )
 
 

@@ -80,7 +80,7 @@ def error(model="AttentionSeq2Seq", **keys):
         ),
         (
             {"beam_search__choose_successors_fn": "choose_best"},
-            "beam_search.choose_successors_fn: must be text, choose_top_k, or the path of your own"
+            "beam_search.choose_successors_fn: must be text, choose_top_k, or the path of a custom"
             ' function; got "choose_best"',
         ),
     ],

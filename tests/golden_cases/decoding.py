@@ -141,7 +141,7 @@ def check_steps(
 def check_greedy(golden: GoldenFile, decoding: Decoding, theirs: Outputs) -> None:
     """The original's steps along its own words, and our search, which has to find these words.
 
-    The original goes on with rows that have ended until all have; a search of ours does not.
+    The original continues with rows that have ended until all have; our search does not.
     """
     words = theirs["predicted_ids"]
     fed = np.concatenate([np.full_like(words[:1], decoding.start_id), words[:-1]])

@@ -112,7 +112,7 @@ def compare_trajectory(golden: GoldenFile) -> None:
 
 
 def losses_one_by_one(logits: Any, targets: Any, lengths: Any) -> jax.Array:
-    """`cross_entropy` of each position by itself: [B, T, V], [B, T], [B] -> [B, T]"""
+    """`cross_entropy` of each position separately: [B, T, V], [B, T], [B] -> [B, T]"""
     real = np.arange(targets.shape[1]) < np.asarray(lengths)[:, None]
     each = quick_jit(jax.vmap(jax.vmap(lambda *one: cross_entropy(*one)[0])))
     return each(

@@ -1,7 +1,7 @@
 """Write FILE, tests/captioning/models/inception_v3.npz: outputs of Keras, torchvision and timm.
 
-Neither they nor their weights are needed to run the tests. To make the file anew, from the root of
-the repository, each part in an environment of its own:
+Neither they nor their weights are needed to run the tests. To make the file again, from the root of
+the repository, each part in a separate environment:
 
     pip install tensorflow-cpu keras
     python -m tests.golden_makers.inception_v3 keras FILE WEIGHTS

@@ -140,7 +140,7 @@ def test_a_decoder_is_fed_what_it_attended_to():
         _, (_, context), weights = model.apply(
             variables, ALONE["target_ids"][:, 0], state, memory, lengths, method="step"
         )
-    # Weights are over the source as given, values over the source as read: turned round.
+    # Weights are over the source as given, values over the source as read: reversed.
     np.testing.assert_allclose(context, weights[:, ::-1] @ memory.values[0], rtol=1e-5, atol=1e-6)
 
 

@@ -78,7 +78,7 @@ def test_variational_dropout_drops_the_same_at_every_step_of_a_sequence():
         )[0]
 
     def masks(outputs):
-        """Of each row, the different masks of its steps."""
+        """Returns, for each row, the different masks of its steps."""
         return [{tuple(step) for step in row} for row in np.asarray(outputs).round(6)]
 
     of_rows = masks(outputs(variational_dropout=True))

@@ -55,7 +55,8 @@ def read_captions(
     return [FileCaptions(*item) for item in captions.items()]
 
 
-_IMAGE_COLUMNS = {"file", "filename", "file_name", "image", "image_name", "path", "picture"}
+_IMAGE_COLUMNS = {"file", "filename", "file_name", "image", "image_name", "path"}
+_IMAGE_COLUMNS |= {"picture"}  # terms: ok
 
 
 def _is_json(path: str) -> bool:

@@ -25,7 +25,7 @@ from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.utils.errors import UserError
 
 MAX_PIXELS = 50_000_000
-"""The default limit; so many pixels take 150 MB."""
+"""The default limit; this number of pixels takes 150 MB."""
 
 
 def image_options(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def read_image_file(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXEL
       max_pixels: The largest image that is accepted.
 
     Raises:
-      UserError: It cannot be read, or is larger than any image of so many pixels.
+      UserError: It cannot be read, or is larger than any image with that number of pixels.
     """
     name = os.fspath(path)
     try:

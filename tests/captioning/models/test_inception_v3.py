@@ -49,7 +49,7 @@ def drawn_variables(module, images):
 
 
 def assert_equal_to_1e_4(ours, theirs):
-    """Of the largest number; every 16th channel of large maps is there."""
+    """Compares relative to the largest number; large maps have every 16th channel."""
     ours = ours if ours.shape == theirs.shape else ours[..., ::16]
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * np.abs(theirs).max())
 

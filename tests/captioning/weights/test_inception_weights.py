@@ -95,7 +95,7 @@ def test_files_of_keras_2(tmp_path, first):
 
 @pytest.mark.parametrize("with_names", [True, False])
 def test_files_of_keras_3(tmp_path, golden, with_names):
-    """Whose layers are numbered by their place, and have their names beside it since 2024."""
+    """Their layers are numbered by position; since 2024 they have names as well."""
     h5py = pytest.importorskip("h5py")
     places = list(golden["keras/layer_order"])
     with h5py.File(tmp_path / "w.weights.h5", "w") as file:
