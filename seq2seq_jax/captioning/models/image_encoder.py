@@ -16,8 +16,8 @@ Array = jax.Array
 class ImageEncoder(nn.Module):
     """An encoder in two parts: a network that computes grid features, and a head over them.
 
-    A subclass defines `grid_features`, and can have another head. If it has a `setup` of its own,
-    that calls `super().setup()`. Where `trainable` is "none", the features of each image are
+    A subclass defines `grid_features`, and can have another head. If it overrides `setup`,
+    it must call `super().setup()`. Where `trainable` is "none", the features of each image are
     computed once and cached, so they must not depend on `params` or on other images of the batch.
 
     Example:
