@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.utils.errors import UserError
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
     from seq2seq_jax.config.overrides import Overrides
-    from seq2seq_jax.data.readers.input_pipeline import TextPair
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
     from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
@@ -55,20 +54,12 @@ class ImageProblem:
 
         return make_precompute(model)
 
-    def text_pairs(self, config: ConfigDict, key: str) -> Iterable[TextPair]:
-        """Refuse: there are no pairs of texts."""
-        raise UserError(
-            f"{key}.class",
-            f"{config[key]['class']} reads images, and this command pairs of texts;"
-            " the command prepare describes images",
-        )
-
-    def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
+    def require_texts(self, config: ConfigDict, where: str) -> None:
         """Refuse every model."""
         raise UserError(
             where,
             f"this command reads texts, but the sources of {config.model} are images;"
-            " use infer --page",
+            " use infer --page, or prepare",
         )
 
     def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:

@@ -48,13 +48,14 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.data.readers.tfds_export import export_tfds
     from seq2seq_jax.data.readers.tfds_prepared import data_root
     from seq2seq_jax.problems.protocol import problem_of
+    from seq2seq_jax.problems.setup import make_pipeline
     from seq2seq_jax.utils.logging import say
 
     config = resolve(load_config(arguments.config), overrides)
     keys = {"train": "input_pipeline_train", "dev": "input_pipeline_dev"}
-    problem = problem_of(config)
+    problem_of(config).require_texts(config, "model")
     directory = export_tfds(
-        {split: problem.text_pairs(config, key) for split, key in keys.items()},
+        {split: make_pipeline(config, key) for split, key in keys.items()},
         arguments.name,
         data_root(arguments.data_dir),
         version=arguments.version,

@@ -71,7 +71,7 @@ def open_text_run(
 
     workdir = Workdir(required_workdir(arguments))
     config = resolve(workdir.config(), overrides)
-    problem_of(config).check_sources_are_texts(config, str(workdir.path))
+    problem_of(config).require_texts(config, str(workdir.path))
     return workdir, config
 
 

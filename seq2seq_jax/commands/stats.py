@@ -97,12 +97,14 @@ def _corpus(
     if arguments.config:
         from seq2seq_jax.config import load_config, resolve
         from seq2seq_jax.problems.protocol import problem_of
+        from seq2seq_jax.problems.setup import make_pipeline
 
         if arguments.source or arguments.target:
             raise UserError("--config", "names a corpus, and so do --source and --target; which?")
         config = resolve(load_config(arguments.config), overrides)
         where = f"input_pipeline_{arguments.part}"
-        pairs = problem_of(config).text_pairs(config, where)
+        problem_of(config).require_texts(config, f"{where}.class")
+        pairs = make_pipeline(config, where)
         for side in delimiters:
             delimiters[side] = config[where].params[f"{side}_delimiter"]
         lowercase |= config.source.lowercase

@@ -9,7 +9,7 @@ class.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
     from seq2seq_jax.config.overrides import Overrides
-    from seq2seq_jax.data.readers.input_pipeline import TextPair
     from seq2seq_jax.data.tokenizers import Tokenizers
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
@@ -163,23 +162,12 @@ class Problem(Protocol):
         For texts it returns the batch as it is.
         """
 
-    def text_pairs(self, config: ConfigDict, key: str) -> Iterable[TextPair]:
-        """Return the pairs of texts of an input pipeline, as `stats` and `export-tfds` read them.
+    def require_texts(self, config: ConfigDict, where: str) -> None:
+        """Refuse models that do not read texts, for commands such as `score` or `stats`.
 
         Args:
           config: A resolved configuration.
-          key: "input_pipeline_train" or "input_pipeline_dev".
-
-        Raises:
-          UserError: A file cannot be used, or the sources are no texts.
-        """
-
-    def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
-        """Refuse models that do not read texts, for commands such as `score` or `beam-tree`.
-
-        Args:
-          config: A resolved configuration.
-          where: The place that the error names: the workdir.
+          where: The place that the error names: the workdir, or a key.
 
         Raises:
           UserError: The sources are no texts; says which command to use instead.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.utils.errors import UserError
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
     from seq2seq_jax.config.overrides import Overrides
-    from seq2seq_jax.data.readers.input_pipeline import TextPair
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
     from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
@@ -51,14 +50,7 @@ class TextProblem:
         """Return a function that returns its batch."""
         return lambda params, collections, batch: batch
 
-    def text_pairs(self, config: ConfigDict, key: str) -> Iterable[TextPair]:
-        """Build the input pipeline."""
-        from seq2seq_jax.problems.setup import make_pipeline
-
-        pairs: Iterable[TextPair] = make_pipeline(config, key)
-        return pairs
-
-    def check_sources_are_texts(self, config: ConfigDict, where: str) -> None:
+    def require_texts(self, config: ConfigDict, where: str) -> None:
         """Accept every model."""
 
     def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:

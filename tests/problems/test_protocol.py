@@ -63,7 +63,7 @@ def test_commands_for_texts_refuse_image_models_in_one_line(image_workdir, comma
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         f"error: {image_workdir}: this command reads texts, but the sources of Image2Seq are"
-        " images; use infer --page"
+        " images; use infer --page, or prepare"
     )
 
 
@@ -71,7 +71,7 @@ def test_statistics_of_images_are_refused_in_one_line(capsys):
     config = ROOT / "configs" / "image_captioning.py"
     assert main(["stats", f"--config={config}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: input_pipeline_train.class: ImageCaptioningInputPipeline reads")
+    assert line.startswith("error: input_pipeline_train.class: this command reads texts")
 
 
 def test_arguments_of_another_problem_are_refused_in_one_line(image_workdir, tmp_path, capsys):

@@ -26,7 +26,7 @@ class FileCaptions(NamedTuple):
 
 
 def read_captions(
-    path: str, *, split: str = "", image_column: str = "", caption_column: str = ""
+    path: str, split: str = "", image_column: str = "", caption_column: str = ""
 ) -> list[FileCaptions]:
     """Read a file of captions.
 

@@ -1,7 +1,7 @@
 """The input pipeline of captioned images: TFRecord files, files of captions, or TFDS."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -88,48 +88,22 @@ class ImageCaptioningInputPipeline:
             names = split_file_names(files)
             for file in names:
                 check_random_access(file)
-            self._examples = partial(
-                _record_examples, names, image_field, caption_ids_field, caption_tokens_field
+            fields = image_field, caption_ids_field, caption_tokens_field
+            self._examples = lambda: (
+                example for file in names for example in read_captioned_images(file, *fields)
             )
         elif captions:
             captions, image_dir = os.path.expanduser(captions), os.path.expanduser(image_dir)
             check_readable(captions)
             if not os.path.isdir(image_dir or "."):
                 raise UserError(f"{key}.image_dir", f"{image_dir} is not a directory")
-            self._examples = partial(
-                _directory_examples,
-                captions,
-                image_dir,
-                split,
-                image_column,
-                caption_column,
-                max_pixels,
+            read = partial(read_captions, captions, split, image_column, caption_column)
+            self._examples = lambda: (
+                captioned_file(os.path.join(image_dir, file), texts, max_pixels=max_pixels)
+                for file, texts in read()
             )
         else:
             self._examples = TFDSCaptions(name, split, os.path.expanduser(data_dir), key)
 
     def __iter__(self) -> Iterator[CaptionedImage]:
         return self._examples()
-
-
-def _record_examples(
-    files: Sequence[str], image_field: str, caption_ids_field: str, caption_tokens_field: str
-) -> Iterator[CaptionedImage]:
-    for file in files:
-        yield from read_captioned_images(file, image_field, caption_ids_field, caption_tokens_field)
-
-
-def _directory_examples(
-    captions: str,
-    image_dir: str,
-    split: str,
-    image_column: str,
-    caption_column: str,
-    max_pixels: int,
-) -> Iterator[CaptionedImage]:
-    files = read_captions(
-        captions, split=split, image_column=image_column, caption_column=caption_column
-    )
-    for file in files:
-        path = os.path.join(image_dir, file.file)
-        yield captioned_file(path, file.captions, max_pixels=max_pixels)
