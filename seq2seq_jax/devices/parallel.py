@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
 
 from seq2seq_jax.data.batches import Batch, Shard
 
@@ -37,8 +38,8 @@ class ParallelContext:
       is_local: Whether all rows that the step sees are on one device.
     """
 
-    psum: Callable[[Any], Any]
-    axis_index: Callable[[], Any]
+    psum: Callable[[PyTree], PyTree]
+    axis_index: Callable[[], PyTree]
     is_local: bool = True
 
 
@@ -90,7 +91,7 @@ class Devices:
         """
         return -(-num_rows // self.count) * self.count
 
-    def replicate(self, tree: Any) -> Any:
+    def replicate(self, tree: PyTree) -> PyTree:
         """Place a whole tree on every device.
 
         Args:
@@ -100,7 +101,7 @@ class Devices:
             return jax.tree.map(jnp.asarray, tree)
         return jax.device_put(tree, self._replicated)
 
-    def shard_batch(self, batch: Batch) -> Any:
+    def shard_batch(self, batch: Batch) -> PyTree:
         """Distribute the rows of a training batch over the devices.
 
         Args:
@@ -132,7 +133,7 @@ class Devices:
         sharding = self._replicated if num_rows % self.count else self._sharded
         return jax.device_put(dict(batch), sharding)
 
-    def to_host(self, tree: Any) -> Any:
+    def to_host(self, tree: PyTree) -> PyTree:
         """Copy arrays from the devices; every process receives all rows.
 
         Args:
@@ -176,8 +177,8 @@ class Devices:
         return bool(multihost_utils.broadcast_one_to_all(flag))
 
     def compile_step(
-        self, step: Callable[[Any, Any, ParallelContext], Any]
-    ) -> Callable[[Any, Any], Any]:
+        self, step: Callable[[PyTree, PyTree, ParallelContext], PyTree]
+    ) -> Callable[[PyTree, PyTree], PyTree]:
         """Compile a training step.
 
         Args:
@@ -187,7 +188,7 @@ class Devices:
         Returns:
           A function of the replicated state, which it consumes, and of a batch from `shard_batch`.
         """
-        compiled: Callable[[Any, Any], Any]
+        compiled: Callable[[PyTree, PyTree], PyTree]
         if self.kind == "pmap" and self.count > 1:
             compiled = jax.pmap(
                 lambda state, batch: step(state, batch, _PER_DEVICE),

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.metric_results import make_metrics
@@ -110,7 +111,7 @@ class DevEvaluator:
         self._split = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter).split
 
     def __call__(
-        self, params: Any, non_trainable: Collections = MappingProxyType({})
+        self, params: PyTree, non_trainable: Collections = MappingProxyType({})
     ) -> Evaluation:
         """Evaluate parameters.
 
@@ -135,7 +136,7 @@ class DevEvaluator:
             results, [Sample(*sample) for sample in islice(samples, self._num_samples)]
         )
 
-    def _total_loss(self, params: Any, non_trainable: Collections) -> tuple[float, float]:
+    def _total_loss(self, params: PyTree, non_trainable: Collections) -> tuple[float, float]:
         """Return the summed loss of all pairs and their number of target tokens."""
         totals = self._devices.to_host(
             [
@@ -145,7 +146,7 @@ class DevEvaluator:
         )
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
-    def _decode_all(self, params: Any, non_trainable: Collections) -> list[str]:
+    def _decode_all(self, params: PyTree, non_trainable: Collections) -> list[str]:
         """Return the output for each source."""
         hypotheses = [""] * len(self._dev.names)
         for batch, indices in self._dev.sources():
@@ -159,7 +160,7 @@ class DevEvaluator:
                 hypotheses[index] = self._tokenizer.join(tokens)
         return hypotheses
 
-    def _prepare(self, params: Any, non_trainable: Collections, batch: Batch) -> Batch:
+    def _prepare(self, params: PyTree, non_trainable: Collections, batch: Batch) -> Batch:
         return self._precompute(params, non_trainable, self._devices.shard_global_batch(batch))
 
     def _tokens(
@@ -194,13 +195,13 @@ def describe_samples(samples: Sequence[Sample]) -> str:
 
 def _make_loss_sums(
     models: Models, ensemble_mean: str, kernels: str
-) -> Callable[[Any, Batch], tuple[jax.Array, jax.Array]]:
+) -> Callable[[PyTree, Batch], tuple[jax.Array, jax.Array]]:
     """Return a compiled `losses.loss_sums` of one model or of an ensemble."""
     if isinstance(models, nn.Module):
         model = models
 
         @jax.jit
-        def model_sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        def model_sums(params: PyTree, batch: Batch) -> tuple[jax.Array, jax.Array]:
             with use_kernels(kernels):
                 return loss_sums(model, params, batch)
 
@@ -208,7 +209,7 @@ def _make_loss_sums(
     score = make_score(models, ensemble_mean=ensemble_mean, kernels=kernels)
 
     @jax.jit
-    def ensemble_sums(params: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    def ensemble_sums(params: PyTree, batch: Batch) -> tuple[jax.Array, jax.Array]:
         source, source_len = models[0].encoder_inputs(batch)
         scores = score(params, source, source_len, batch["target_ids"], batch["target_len"])
         return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))

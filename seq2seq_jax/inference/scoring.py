@@ -1,7 +1,7 @@
 """Scoring: the log-probabilities of given targets under teacher forcing."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from flax import linen as nn
 from flax import struct
 from jax.typing import ArrayLike
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.ragged import Ragged
@@ -38,7 +38,7 @@ class Score(Protocol):
 
     def __call__(
         self,
-        params: Any,
+        params: PyTree,
         source_ids: ArrayLike,
         source_len: ArrayLike,
         target_ids: ArrayLike,
@@ -81,9 +81,9 @@ def make_score(
     @jax.jit
     @use_kernels(kernels)
     def score(
-        params: Any, source_ids: Array, source_len: Array, target_ids: Array, target_len: Array
+        params: PyTree, source_ids: Array, source_len: Array, target_ids: Array, target_len: Array
     ) -> TargetScores:
-        outputs: list[Any] = [
+        outputs: list[PyTree] = [
             model.apply({"params": own}, source_ids, source_len, target_ids[:, :-1])
             for model, own in zip(
                 members, [params] if isinstance(models, nn.Module) else params, strict=True
@@ -110,7 +110,7 @@ def make_score(
 
 def pair_batches(
     sources: Ragged, targets: Ragged, batch_size: int
-) -> Iterator[tuple[Batch, np.ndarray[Any, Any]]]:
+) -> Iterator[tuple[Batch, np.ndarray[PyTree, PyTree]]]:
     """Yield batches of pairs of similar length.
 
     Args:

@@ -1,11 +1,12 @@
 """Bridges: from the encoder's final state to the decoder's first."""
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, xavier_uniform
@@ -14,7 +15,7 @@ from seq2seq_jax.utils.errors import UserError
 
 __all__ = ["InitialStateBridge", "PassThroughBridge", "ZeroBridge"]
 
-State = Any  # a pytree of [B, D]
+State: TypeAlias = PyTree  # a pytree of [B, D]
 
 
 class ZeroBridge(nn.Module):

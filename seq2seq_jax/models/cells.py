@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
@@ -69,7 +70,7 @@ class RNNCellBase(nn.Module):
         """Width of the output."""
         return self.num_units
 
-    def initial_state(self, batch_size: int) -> Any:
+    def initial_state(self, batch_size: int) -> PyTree:
         """Return the state before the first step, zeros.
 
         Args:

@@ -1,11 +1,12 @@
 """Decoders: one `step` function, which training scans over known tokens and a search calls."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.cells import RNNCellBase
@@ -16,7 +17,7 @@ from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.schema.rules import at_least
 
 Array = jax.Array
-State = Any
+State: TypeAlias = PyTree
 
 
 class DecoderStep(struct.PyTreeNode):
@@ -65,7 +66,7 @@ class DecoderBase(nn.Module, kw_only=True):
         """
         return self.stack.initial_state(batch_size)
 
-    def initial_state(self, bridged: State, memory: Any) -> State:
+    def initial_state(self, bridged: State, memory: PyTree) -> State:
         """Return the state before the first step.
 
         Args:
@@ -75,7 +76,7 @@ class DecoderBase(nn.Module, kw_only=True):
         raise NotImplementedError
 
     def step(
-        self, state: State, inputs: Array, memory: Any, *, train: bool = False
+        self, state: State, inputs: Array, memory: PyTree, *, train: bool = False
     ) -> tuple[State, DecoderStep]:
         """Compute one step.
 

@@ -1,11 +1,12 @@
 """Recurrent encoders, and the output that every encoder returns."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.cells import RNNCellBase
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
@@ -25,7 +26,7 @@ class EncoderOutput(struct.PyTreeNode):
     """
 
     outputs: Array
-    final_state: Any
+    final_state: PyTree
     attention_values: Array
     attention_values_length: Array
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.batch_inputs import Batch, Collections
 from seq2seq_jax.ops.cross_entropy import linear_cross_entropy, softmax_cross_entropy
@@ -14,7 +15,7 @@ from seq2seq_jax.ops.layers import compute_in
 Array = jax.Array
 
 
-def loss_sums(model: nn.Module, params: Any, batch: Batch) -> tuple[Array, Array]:
+def loss_sums(model: nn.Module, params: PyTree, batch: Batch) -> tuple[Array, Array]:
     """Sum the cross-entropy of a batch under teacher forcing, without dropout.
 
     Args:
@@ -26,13 +27,13 @@ def loss_sums(model: nn.Module, params: Any, batch: Batch) -> tuple[Array, Array
       The loss, summed over target tokens, and their number. SEQUENCE_START is not counted.
     """
     inputs = model.encoder_inputs(batch)
-    output: Any = model.apply({"params": params}, *inputs, batch["target_ids"][:, :-1])
+    output: PyTree = model.apply({"params": params}, *inputs, batch["target_ids"][:, :-1])
     return cross_entropy(output.logits, *_targets(batch))
 
 
 def training_loss_sums(
     model: nn.Module,
-    params: Any,
+    params: PyTree,
     batch: Batch,
     dropout_key: Array,
     *,
@@ -40,7 +41,7 @@ def training_loss_sums(
     collections: Collections = MappingProxyType({}),
     dtype: str = "float32",
     skip_padding: bool = False,
-) -> tuple[Array, tuple[Array, Any]]:
+) -> tuple[Array, tuple[Array, PyTree]]:
     """Sum the cross-entropy of a batch under teacher forcing, with dropout.
 
     Args:

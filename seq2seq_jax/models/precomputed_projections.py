@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models import cells
 from seq2seq_jax.models.attention import AttentionLayerDot, Memory
@@ -30,7 +31,7 @@ from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.ops.kernels import active_kernels
 
 Array = jax.Array
-StepFn = Callable[[Array, Any], tuple[Array, Any, Array]]
+StepFn = Callable[[Array, PyTree], tuple[Array, PyTree, Array]]
 """(tokens [N], state) -> (logits [N, V], new state, attention weights [N, S])."""
 
 _CELLS = (
@@ -48,7 +49,7 @@ _QUERY = (*_ATTENTION, "project_query")
 
 def make_step(
     model: Any, params: Any, source: Array, source_len: Array, *, max_decoded_tokens: int
-) -> tuple[StepFn, Any]:
+) -> tuple[StepFn, PyTree]:
     """Encode the sources and return the decoder's step function.
 
     Args:
@@ -67,8 +68,8 @@ def make_step(
     if active_kernels() == "fast" and can_precompute(model, memory):
         return _precomputed_step(model, params, memory, state, source_len, max_decoded_tokens)
 
-    def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
-        result: tuple[Array, Any, Array] = model.apply(
+    def step(tokens: Array, state: PyTree) -> tuple[Array, PyTree, Array]:
+        result: tuple[Array, PyTree, Array] = model.apply(
             variables, tokens, state, memory, source_len, method="step"
         )
         logits, state, attention = result
@@ -99,12 +100,12 @@ def can_precompute(model: nn.Module, memory: Memory | None) -> TypeGuard[Attenti
 
 def _precomputed_step(
     model: AttentionSeq2Seq,
-    params: Any,
+    params: PyTree,
     memory: Memory,
-    state: Any,
+    state: PyTree,
     source_len: Array,
     max_decoded_tokens: int,
-) -> tuple[StepFn, Any]:
+) -> tuple[StepFn, PyTree]:
     input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
     embedding = "source_embedding" if model.embedding.share else "target_embedding"
     table = params[embedding]["embedding"]
@@ -155,9 +156,9 @@ def _precomputed_step(
         replacement = replaced.get((*context.module.path, context.method_name))
         return call(*args, **kwargs) if replacement is None else replacement(*args)
 
-    def step(tokens: Array, state: Any) -> tuple[Array, Any, Array]:
+    def step(tokens: Array, state: PyTree) -> tuple[Array, PyTree, Array]:
         with nn.intercept_methods(intercept):
-            result: Any = model.apply(
+            result: PyTree = model.apply(
                 {"params": params}, tokens, state, memory, source_len, method="step"
             )
         logits, state, attention = result
@@ -167,7 +168,7 @@ def _precomputed_step(
     return step, (layers, jnp.zeros_like(memory.values[:, 0]))
 
 
-def _get(params: Any, path: tuple[str, ...]) -> Any:
+def _get(params: PyTree, path: tuple[str, ...]) -> PyTree:
     for name in path:
         params = params[name]
     return params

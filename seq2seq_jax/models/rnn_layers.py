@@ -6,11 +6,12 @@ step through all layers, because its next input depends on its last output.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.cells import BasicLSTMCell, RNNCellBase
 from seq2seq_jax.models.functions import xavier_uniform
@@ -20,7 +21,7 @@ from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
 from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
 
 Array = jax.Array
-State = Any  # the state of one cell, a pytree of [B, D]
+State: TypeAlias = PyTree  # the state of one cell, a pytree of [B, D]
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ def scan_cell(
     """
     real = jnp.arange(inputs.shape[0])[:, None, None] < lengths[None, :, None]
 
-    def step(cell: Any, state: State, time_step: tuple[Array, Array], _: None) -> Any:
+    def step(cell: PyTree, state: State, time_step: tuple[Array, Array], _: None) -> PyTree:
         x_t, real_t = time_step
         new_state, output = cell(state, x_t)
         state = jax.tree.map(lambda new, old: jnp.where(real_t, new, old), new_state, state)

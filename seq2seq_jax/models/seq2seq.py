@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import PyTree
 
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
@@ -21,7 +22,7 @@ from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
 
 Array = jax.Array
-State = Any
+State: TypeAlias = PyTree
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class BasicSeq2Seq(nn.Module):
         memory, state = self.encode_and_init(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
-        def step(decoder: DecoderBase, state: State, x: Array, memory: Any) -> Any:
+        def step(decoder: DecoderBase, state: State, x: Array, memory: PyTree) -> PyTree:
             return decoder.step(state, x, memory, train=train)
 
         _, steps = rnn_scan(step, self.decoder, state, inputs, memory, remat=self.remat)

@@ -12,10 +12,10 @@ If the logits come from a dense layer, z_n = x_n W + b, its gradients are
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.ops.layers import dense_gradient
@@ -117,7 +117,7 @@ def _softmax_cross_entropy(
 
 def _softmax_forward(
     logits: Array, targets: Array, weights: Array, label_smoothing: float
-) -> tuple[Array, Any]:
+) -> tuple[Array, PyTree]:
     largest = jnp.max(logits, axis=-1, keepdims=True)
     # On a CPU a product with ones is a faster sum.
     sums = jnp.exp(logits - largest) @ jnp.ones(logits.shape[-1], logits.dtype)
@@ -130,7 +130,7 @@ def _softmax_forward(
 
 
 def _softmax_backward(
-    label_smoothing: float, residuals: Any, d_loss: Array
+    label_smoothing: float, residuals: PyTree, d_loss: Array
 ) -> tuple[Array, None, None]:
     logits, targets, weights, log_sums = residuals
     is_target = jnp.arange(logits.shape[-1]) == targets[..., None]
@@ -151,7 +151,7 @@ def _linear_cross_entropy(
 
 def _linear_forward(
     x: Array, kernel: Array, bias: Array, targets: Array, lengths: Array, label_smoothing: float
-) -> tuple[Array, Any]:
+) -> tuple[Array, PyTree]:
     batch, steps, width = x.shape
     real = (jnp.arange(steps) < lengths[:, None]).ravel()
     order = jnp.argsort(~real)  # The sort is stable: real positions stay in order.
@@ -163,7 +163,7 @@ def _linear_forward(
     weights = kernel.astype(x.dtype)
     transposed = weights.T  # Once, and not in each turn.
 
-    def add_rows(i: Array, sums: Any) -> Any:
+    def add_rows(i: Array, sums: PyTree) -> PyTree:
         loss, all_dx, d_kernel, d_bias = sums
         x_i = jax.lax.dynamic_slice_in_dim(all_x, i * rows, rows)
         targets_i = jax.lax.dynamic_slice_in_dim(all_targets, i * rows, rows)
@@ -188,7 +188,7 @@ def _linear_forward(
     return loss, (dx, d_kernel, d_bias)
 
 
-def _linear_backward(label_smoothing: float, gradients: Any, d_loss: Array) -> Any:
+def _linear_backward(label_smoothing: float, gradients: PyTree, d_loss: Array) -> PyTree:
     return *((gradient * d_loss).astype(gradient.dtype) for gradient in gradients), None, None
 
 

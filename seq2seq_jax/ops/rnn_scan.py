@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import PyTree
 
 from seq2seq_jax.ops.dropout_masks import draw_mask
 from seq2seq_jax.ops.kernels import active_kernels
@@ -43,7 +44,7 @@ from seq2seq_jax.ops.layers import (
 )
 
 Array = jax.Array
-Step = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+Step = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
 Masks = dict[Path, Array]
 
 _PREACTIVATION = "preactivation"
@@ -56,13 +57,13 @@ _SAVED = jax.checkpoint_policies.save_from_both_policies(
 def rnn_scan(
     step: Step,
     module: nn.Module,
-    state: Any,
-    inputs: Any,
-    memory: Any = None,
+    state: PyTree,
+    inputs: PyTree,
+    memory: PyTree = None,
     *,
     reverse: bool = False,
     remat: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[PyTree, PyTree]:
     """Run `state, y_t = step(module, state, x_t, memory)` over the first axis of `inputs`.
 
     Args:
@@ -98,14 +99,14 @@ def rnn_scan(
 def reference_rnn_scan(
     step: Step,
     module: nn.Module,
-    state: Any,
-    inputs: Any,
-    memory: Any,
+    state: PyTree,
+    inputs: PyTree,
+    memory: PyTree,
     masks: Masks,
     *,
     reverse: bool = False,
     remat: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[PyTree, PyTree]:
     """Compute `rnn_scan` with `flax.linen.scan`.
 
     Args:
@@ -122,7 +123,9 @@ def reference_rnn_scan(
       The last state, and the y_t, a pytree of [T, ...].
     """
 
-    def masked_step(module: Any, state: Any, x_t: Any, masks_t: Masks, memory: Any) -> Any:
+    def masked_step(
+        module: PyTree, state: PyTree, x_t: PyTree, masks_t: Masks, memory: PyTree
+    ) -> PyTree:
         with _use_masks(module, masks_t):
             return step(module, state, x_t, memory)
 
@@ -133,7 +136,7 @@ def reference_rnn_scan(
         in_axes=(0, 0, nn.broadcast),
         reverse=reverse,
     )
-    result: tuple[Any, Any] = scan(module, state, inputs, masks, memory)
+    result: tuple[PyTree, PyTree] = scan(module, state, inputs, masks, memory)
     return result
 
 
@@ -173,16 +176,18 @@ class _Layers(NamedTuple):
     dropout: dict[Path, tuple[tuple[int, ...], Dropout]]
 
 
-def _find_layers(step: Step, module: nn.Module, state: Any, first: Any, memory: Any) -> _Layers:
+def _find_layers(
+    step: Step, module: nn.Module, state: PyTree, first: PyTree, memory: PyTree
+) -> _Layers:
     """Trace one step, without computing it, to find its layers."""
     unbound, variables = module.unbind()
-    calls: dict[Path, list[Any]] = {}
+    calls: dict[Path, list[PyTree]] = {}
     rngs = {"dropout": jax.random.key(0)} if module.has_rng("dropout") else {}
 
-    def run(module: nn.Module, state: Any, x: Any, memory: Any) -> Any:
+    def run(module: nn.Module, state: PyTree, x: PyTree, memory: PyTree) -> PyTree:
         leaves = jax.tree.leaves(x)
 
-        def record(path: Path, layer: nn.Module, x: Array, compute: Any) -> Any:
+        def record(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
             if isinstance(layer, Dropout):
                 calls.setdefault(path, []).append((x.shape, layer))
             elif isinstance(layer, Dense):
@@ -194,7 +199,7 @@ def _find_layers(step: Step, module: nn.Module, state: Any, first: Any, memory: 
         with intercept_layers(module, record):
             return step(module, state, x, memory)
 
-    def apply(variables: Any, state: Any, x: Any, memory: Any) -> Any:
+    def apply(variables: PyTree, state: PyTree, x: PyTree, memory: PyTree) -> PyTree:
         return unbound.apply(variables, state, x, memory, rngs=rngs, method=run)
 
     jax.eval_shape(apply, variables, state, first, memory)
@@ -219,7 +224,7 @@ def _draw_masks(key: Array | None, layers: _Layers, num_steps: int) -> tuple[Mas
 def _use_masks(module: nn.Module, masks: Masks) -> AbstractContextManager[None]:
     """Let the dropout layers below the module use these masks."""
 
-    def replace(path: Path, layer: nn.Module, x: Array, compute: Any) -> Any:
+    def replace(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
         if isinstance(layer, Dropout) and path in masks:
             return apply_mask(x, masks[path], layer.rate)
         return compute()
@@ -239,7 +244,7 @@ class _StepInputs(NamedTuple):
         gradient dy_t of the layer's result. Empty where no gradient is wanted.
     """
 
-    x: Any
+    x: PyTree
     key: Array | None
     masks: Masks
     projections: dict[Path, Array]
@@ -249,16 +254,16 @@ class _StepInputs(NamedTuple):
 def _fast_rnn_scan(
     step: Step,
     module: nn.Module,
-    state: Any,
-    inputs: Any,
-    memory: Any,
+    state: PyTree,
+    inputs: PyTree,
+    memory: PyTree,
     masks: Masks,
     keys: Array | None,
     layers: _Layers,
     *,
     reverse: bool,
     remat: bool,
-) -> tuple[Any, Any]:
+) -> tuple[PyTree, PyTree]:
     unbound, variables = module.unbind()
     params = flatten_dict(variables.get("params", {}))
     leaves = jax.tree.leaves(inputs)
@@ -276,13 +281,20 @@ def _fast_rnn_scan(
     }
     xs = _StepInputs(inputs, keys, masks, projections, perturbations={})
 
-    def loop(weights: Any, transposed: Any, params: Any, state: Any, xs: Any, memory: Any) -> Any:
+    def loop(
+        weights: PyTree,
+        transposed: PyTree,
+        params: PyTree,
+        state: PyTree,
+        xs: PyTree,
+        memory: PyTree,
+    ) -> PyTree:
         """Run all steps: ((last state, y_t), inputs of the dense layers in the loop)."""
 
-        def one_step(state: Any, at_t: _StepInputs) -> Any:
+        def one_step(state: PyTree, at_t: _StepInputs) -> PyTree:
             seen: dict[Path, Array] = {}
 
-            def replace(path: Path, layer: nn.Module, x: Array, compute: Any) -> Any:
+            def replace(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
                 if path in at_t.projections:
                     return at_t.projections[path]
                 if path in at_t.perturbations:
@@ -293,7 +305,7 @@ def _fast_rnn_scan(
                     )
                 return compute()
 
-            def run(module: nn.Module, state: Any, x: Any, memory: Any) -> Any:
+            def run(module: nn.Module, state: PyTree, x: PyTree, memory: PyTree) -> PyTree:
                 with _use_masks(module, at_t.masks), intercept_layers(module, replace):
                     return step(module, state, x, memory)
 
@@ -308,10 +320,14 @@ def _fast_rnn_scan(
         return (state, ys), seen
 
     @jax.custom_vjp
-    def run(weights: Any, params: Any, state: Any, xs: _StepInputs, memory: Any) -> Any:
+    def run(
+        weights: PyTree, params: PyTree, state: PyTree, xs: _StepInputs, memory: PyTree
+    ) -> PyTree:
         return loop(weights, {}, params, state, xs, memory)[0]
 
-    def forward(weights: Any, params: Any, state: Any, xs: _StepInputs, memory: Any) -> Any:
+    def forward(
+        weights: PyTree, params: PyTree, state: PyTree, xs: _StepInputs, memory: PyTree
+    ) -> PyTree:
         transposed = {path: weights[*path, "kernel"].T for path in in_loop}
         num_steps = jax.tree.leaves(inputs)[0].shape[0]
         perturbations = {
@@ -319,7 +335,9 @@ def _fast_rnn_scan(
             for path, call in in_loop.items()
         }
 
-        def perturbed(perturbations: Any, params: Any, state: Any, xs: Any, memory: Any) -> Any:
+        def perturbed(
+            perturbations: PyTree, params: PyTree, state: PyTree, xs: PyTree, memory: PyTree
+        ) -> PyTree:
             xs = xs._replace(perturbations=perturbations)
             return loop(weights, transposed, params, state, xs, memory)
 
@@ -328,7 +346,7 @@ def _fast_rnn_scan(
         )
         return result, (backward_loop, seen, weights)
 
-    def backward(residuals: Any, d_result: Any) -> Any:
+    def backward(residuals: PyTree, d_result: PyTree) -> PyTree:
         backward_loop, seen, weights = residuals
         d_perturbations, *d_others = backward_loop(d_result)
         d_weights = {}
@@ -339,7 +357,7 @@ def _fast_rnn_scan(
         return d_weights, *d_others
 
     run.defvjp(forward, backward)
-    result: tuple[Any, Any]
+    result: tuple[PyTree, PyTree]
     if remat:
         result = loop({}, {}, params | weights, state, xs, memory)[0]
     else:
@@ -365,11 +383,11 @@ def _dense_in_loop(
 
 def _dense_in_loop_forward(
     x: Array, kernel: Array, bias: Array | None, transposed: Array, perturbation: Array
-) -> Any:
+) -> PyTree:
     return reference_dense(x, kernel, bias), transposed
 
 
-def _dense_in_loop_backward(transposed: Array, dy: Array) -> Any:
+def _dense_in_loop_backward(transposed: Array, dy: Array) -> PyTree:
     return dy @ transposed, None, None, None, dy
 
 

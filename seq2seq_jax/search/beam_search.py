@@ -8,12 +8,12 @@ Finished hypotheses keep competing for the same K places: they have one continua
 which costs nothing.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Int, Shaped
+from jaxtyping import Array, Bool, Int, PyTree, Shaped
 
 from seq2seq_jax.search.beam_step import (
     BeamState,
@@ -33,7 +33,7 @@ from seq2seq_jax.search.types import (
 )
 
 
-def beam_search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+def beam_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) -> SearchResult:
     """Search for the outputs with the best score.
 
       score = log-probability / length penalty + coverage_penalty_weight * coverage penalty
@@ -199,7 +199,7 @@ class _LoopState(NamedTuple):
     step: Array
     done: Array  # [B]
     tokens: Array  # [B K]
-    state: Any  # leaves [B K, ...]
+    state: PyTree  # leaves [B K, ...]
     beams: BeamState
     chosen: Array  # [T, B, K]
     backpointers: Array  # [T, B, K]

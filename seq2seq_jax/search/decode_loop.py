@@ -2,13 +2,13 @@
 
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.ops.top_k import blockwise_top_k
 from seq2seq_jax.search.constraints import Prefix, apply_constraints, reads_tokens
@@ -18,7 +18,7 @@ ChooseTokens = Callable[[Array, Array], Array]
 """(logits [B, K, V], -inf at forbidden tokens; step [] i32) -> the next tokens [B, K] i32."""
 
 
-def greedy_search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+def greedy_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) -> SearchResult:
     """Choose the most likely token at each step.
 
     A source is done at SEQUENCE_END or after `max_length` steps (the step of SEQUENCE_END counts).
@@ -41,7 +41,7 @@ def greedy_search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -
     )
 
 
-def sample(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+def sample(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) -> SearchResult:
     """Draw `n_best` outputs for each source, each token from the distribution of `filter_logits`.
 
     What sample k of a source draws at a step depends only on the seed of the source, on k and on
@@ -93,7 +93,7 @@ def sample(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> Searc
 
 def decode_loop(
     step_fn: StepFn,
-    initial_state: Any,
+    initial_state: PyTree,
     choose_tokens: ChooseTokens,
     context: DecodeContext,
     *,
@@ -241,7 +241,7 @@ class _LoopState(NamedTuple):
 
     step: Array
     tokens: Array  # [B K]
-    state: Any  # leaves [B K, ...]
+    state: PyTree  # leaves [B K, ...]
     log_probs: Array  # [B, K]
     lengths: Array  # [B, K]
     finished: Array  # [B, K]

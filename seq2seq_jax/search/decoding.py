@@ -2,12 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 from flax import linen as nn
 from jax.typing import ArrayLike
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.precomputed_projections import make_step
@@ -33,7 +33,7 @@ class Decode(Protocol):
 
     def __call__(
         self,
-        params: Any,
+        params: PyTree,
         source_ids: ArrayLike,
         source_len: ArrayLike,
         *,
@@ -85,7 +85,7 @@ def make_decode(
     @jax.jit
     @use_kernels(kernels)
     def decode(
-        params: Any,
+        params: PyTree,
         source_ids: Array,
         source_len: Array,
         *,
@@ -126,7 +126,7 @@ def make_decode(
     return decode
 
 
-def _search(step_fn: StepFn, initial_state: Any, context: DecodeContext) -> SearchResult:
+def _search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) -> SearchResult:
     """Run the search that the options select; of a beam, return the n best."""
     config = context.config
     if config.sampling:

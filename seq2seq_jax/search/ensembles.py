@@ -1,11 +1,10 @@
 """Ensembles: several models that choose each token together."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.search.types import StepFn
 
@@ -23,7 +22,7 @@ def ensemble_step(steps: Sequence[StepFn], mean: str) -> StepFn:
       A step function whose state is the tuple of the members' states.
     """
 
-    def step(tokens: Array, states: Any) -> tuple[Array, Any, Array]:
+    def step(tokens: Array, states: PyTree) -> tuple[Array, PyTree, Array]:
         outputs = [member(tokens, state) for member, state in zip(steps, states, strict=True)]
         logits, new_states, attention = zip(*outputs, strict=True)
         return mean_log_probs(logits, mean), new_states, mean_attention(attention)

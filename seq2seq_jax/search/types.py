@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Int, UInt32
+from jaxtyping import Array, Bool, Int, PyTree, UInt32
 
 from seq2seq_jax.search.constraints import Constraint
 from seq2seq_jax.search.search_config import SearchConfig
 
-StepFn = Callable[[Array, Any], tuple[Array, Any, Array]]
+StepFn = Callable[[Array, PyTree], tuple[Array, PyTree, Array]]
 """One decoder step for N hypotheses.
 
   (tokens [N] i32, state: a tree of arrays with leading axis N)
@@ -100,7 +99,7 @@ class SearchResult(struct.PyTreeNode):
     beam_trace: BatchedBeamTrace | None = None
 
 
-def tile_to_beams(tree: Any, beam_width: int) -> Any:
+def tile_to_beams(tree: PyTree, beam_width: int) -> PyTree:
     """Repeat every row K times.
 
     Args:

@@ -6,11 +6,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from seq2seq_jax.utils.errors import UserError
 
 
-def named_arrays(tree: Any) -> dict[str, np.ndarray]:
+def named_arrays(tree: PyTree) -> dict[str, np.ndarray]:
     """Return the leaves of a pytree on the host by their dotted names.
 
     Args:
@@ -29,7 +30,7 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
 
 
-def into_template(template: Any, arrays: Mapping[str, np.ndarray], where: str) -> Any:
+def into_template(template: PyTree, arrays: Mapping[str, np.ndarray], where: str) -> PyTree:
     """Put named arrays into the structure of a template.
 
     Args:
@@ -59,7 +60,7 @@ def into_template(template: Any, arrays: Mapping[str, np.ndarray], where: str) -
     return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(template), filled)
 
 
-def digest(tree: Any) -> str:
+def digest(tree: PyTree) -> str:
     """Return the SHA-256 of all leaves: of their names, shapes, dtypes and bytes.
 
     Args:

@@ -26,6 +26,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
+from jaxtyping import PyTree
 
 from seq2seq_jax.storage.arrays import named_arrays
 from seq2seq_jax.utils.errors import UserError
@@ -67,7 +68,7 @@ class Checkpoints:
     def save(
         self,
         step: int,
-        state: Any,
+        state: PyTree,
         data: Mapping[str, Any],
         metrics: Mapping[str, float | str] | None = None,
     ) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from flax import struct
+from jaxtyping import PyTree
 
 from seq2seq_jax.devices.parallel import ParallelContext
 from seq2seq_jax.models.batch_inputs import Batch
@@ -17,7 +18,7 @@ from seq2seq_jax.models.losses import training_loss_sums
 from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.training.gradient_transforms import global_norm
 
-Params = Any
+Params: TypeAlias = PyTree
 Metrics = dict[str, jax.Array]
 
 
@@ -42,9 +43,9 @@ class TrainState(struct.PyTreeNode):
     opt_state: optax.OptState
     ema_params: Params
     lr_scale: jax.Array
-    batch_stats: Any
-    frozen: Any
-    dropout_key: Any
+    batch_stats: PyTree
+    frozen: PyTree
+    dropout_key: PyTree
 
     @property
     def saved(self) -> "TrainState":
@@ -137,10 +138,10 @@ def make_train_step(
       the norm of the gradient before clipping (`grad_norm`).
     """
 
-    def microbatch_grads(state: TrainState, batch: Batch, key: jax.Array, is_local: bool) -> Any:
+    def microbatch_grads(state: TrainState, batch: Batch, key: jax.Array, is_local: bool) -> PyTree:
         """Return metrics, gradients and batch statistics, to be summed over microbatches."""
 
-        def loss_fn(params: Params) -> Any:
+        def loss_fn(params: Params) -> PyTree:
             return training_loss_sums(
                 model,
                 params,
@@ -161,12 +162,12 @@ def make_train_step(
         }
         return metrics, grads, (stats, jnp.ones(()))
 
-    def accumulate_grads(state: TrainState, batch: Batch, key: jax.Array, is_local: bool) -> Any:
+    def accumulate_grads(state: TrainState, batch: Batch, key: jax.Array, is_local: bool) -> PyTree:
         """Return the sums of `microbatch_grads` over all microbatches of a batch."""
         if accumulation_steps == 1:
             return microbatch_grads(state, batch, key, is_local)
 
-        def add_microbatch(sums: Any, microbatch: Any) -> tuple[Any, None]:
+        def add_microbatch(sums: PyTree, microbatch: PyTree) -> tuple[PyTree, None]:
             index, batch = microbatch
             new = microbatch_grads(state, batch, jax.random.fold_in(key, index), is_local)
             return jax.tree.map(jnp.add, sums, new), None
