@@ -1,6 +1,7 @@
 """A loaded model: texts in, predictions out."""
 
 import dataclasses
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -332,13 +333,9 @@ class Predictor:
 
 def _one_ahead(items: Iterator[_T]) -> Iterator[_T]:
     """Yield each item after the next one has been started: the devices work while the host does."""
-    before = next(items, None)
-    for after in items:
-        assert before is not None
-        yield before
-        before = after
-    if before is not None:
-        yield before
+    for item, _ in itertools.pairwise(itertools.chain(items, [None])):
+        assert item is not None
+        yield item
 
 
 def _check_lists(method: str, texts: Sequence[str], **others: Sequence[Any] | None) -> None:
