@@ -51,7 +51,7 @@ class ImagePredictor:
         self.image_size = encoder.resize_height, encoder.resize_width
         self._devices = Devices(config.parallel)
         self._params = self._devices.replicate(loaded.params)
-        self._collections = self._devices.replicate(dict(loaded.non_trainable))
+        self._non_trainable = self._devices.replicate(dict(loaded.non_trainable))
         self._model, self._precompute = loaded.model, make_precompute(loaded.model)
         inference = make_inference_config(config.inference)
         search = make_search_config(inference)
@@ -108,7 +108,7 @@ class ImagePredictor:
         seeds = per_example_seeds(self.config.inference.sampling.seed, names)
         for batch, indices in image_batches(self.decode(images), batch_size):
             batch = self._devices.shard_global_batch(batch)
-            featured = self._precompute(self._params, self._collections, batch)
+            featured = self._precompute(self._params, self._non_trainable, batch)
             drawn = {"seeds": seeds[indices]} if self._samples else {}
             result = self._devices.to_host(
                 self._decode[attention](

@@ -18,7 +18,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.scoring import make_score
-from seq2seq_jax.models.batch_inputs import Batch, Collections
+from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.ops.kernels import use_kernels
 from seq2seq_jax.problems.protocol import DevData, problem_of
@@ -111,7 +111,7 @@ class DevEvaluator:
         self._split = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter).split
 
     def __call__(
-        self, params: PyTree, non_trainable: Collections = MappingProxyType({})
+        self, params: PyTree, non_trainable: NonTrainable = MappingProxyType({})
     ) -> Evaluation:
         """Evaluate parameters.
 
@@ -136,7 +136,7 @@ class DevEvaluator:
             results, [Sample(*sample) for sample in islice(samples, self._num_samples)]
         )
 
-    def _total_loss(self, params: PyTree, non_trainable: Collections) -> tuple[float, float]:
+    def _total_loss(self, params: PyTree, non_trainable: NonTrainable) -> tuple[float, float]:
         """Return the summed loss of all pairs and their number of target tokens."""
         totals = self._devices.to_host(
             [
@@ -146,7 +146,7 @@ class DevEvaluator:
         )
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
 
-    def _decode_all(self, params: PyTree, non_trainable: Collections) -> list[str]:
+    def _decode_all(self, params: PyTree, non_trainable: NonTrainable) -> list[str]:
         """Return the output for each source."""
         hypotheses = [""] * len(self._dev.names)
         for batch, indices in self._dev.sources():
@@ -160,7 +160,7 @@ class DevEvaluator:
                 hypotheses[index] = self._tokenizer.join(tokens)
         return hypotheses
 
-    def _prepare(self, params: PyTree, non_trainable: Collections, batch: Batch) -> Batch:
+    def _prepare(self, params: PyTree, non_trainable: NonTrainable, batch: Batch) -> Batch:
         return self._precompute(params, non_trainable, self._devices.shard_global_batch(batch))
 
     def _tokens(

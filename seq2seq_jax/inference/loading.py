@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.models.batch_inputs import Collections
+from seq2seq_jax.models.batch_inputs import NonTrainable
 from seq2seq_jax.models.build import build_model, variable_shapes
 from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.checkpoints import Checkpoints
@@ -35,7 +35,7 @@ class LoadedModel(NamedTuple):
     tokenizers: Tokenizers
     vocabularies: Vocabularies
     steps: list[int]
-    non_trainable: Collections
+    non_trainable: NonTrainable
 
     @property
     def has_attention(self) -> bool:
@@ -123,10 +123,10 @@ def _non_trainable(
     arrays: Mapping[str, np.ndarray[Any, Any]],
     data: Mapping[str, Any],
     where: str,
-) -> Collections:
+) -> NonTrainable:
     """Return the variables that the run started with, and the batch statistics of a checkpoint."""
     template = {name: tree for name, tree in shapes.items() if name != "params"}
-    variables: Collections = workdir.non_trainable(template, data.get("non_trainable", ""))
+    variables: NonTrainable = workdir.non_trainable(template, data.get("non_trainable", ""))
     if "batch_stats" in variables:
         batch_stats = into_template({"batch_stats": template["batch_stats"]}, arrays, where)
         variables = {**variables, **batch_stats}

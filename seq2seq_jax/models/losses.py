@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import PyTree
 
-from seq2seq_jax.models.batch_inputs import Batch, Collections
+from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.ops.cross_entropy import linear_cross_entropy, softmax_cross_entropy
 from seq2seq_jax.ops.layers import compute_in
 
@@ -38,7 +38,7 @@ def training_loss_sums(
     dropout_key: Array,
     *,
     label_smoothing: float = 0.0,
-    collections: Collections = MappingProxyType({}),
+    non_trainable: NonTrainable = MappingProxyType({}),
     dtype: str = "float32",
     skip_padding: bool = False,
 ) -> tuple[Array, tuple[Array, PyTree]]:
@@ -50,7 +50,7 @@ def training_loss_sums(
       batch: See `batch_inputs.Batch`.
       dropout_key: The random key of dropout.
       label_smoothing: See `cross_entropy`.
-      collections: The model's non-trainable variables.
+      non_trainable: The model's non-trainable variables.
       dtype: Type of the matrix products. The logits, the softmax and the loss are float32.
       skip_padding: Compute logits only where there is no padding. This requires all rows on one
         device, and a decoder that derives from `DecoderBase`; other decoders compute all logits.
@@ -73,7 +73,7 @@ def training_loss_sums(
 
     with compute_in(None if dtype == "float32" else jnp.dtype(dtype)):
         loss, new = model.apply(
-            {"params": params, **collections},
+            {"params": params, **non_trainable},
             rngs={"dropout": dropout_key},
             mutable=["batch_stats"],
             method=compute_loss,

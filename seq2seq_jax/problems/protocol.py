@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.data.tokenizers import Tokenizers
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
-    from seq2seq_jax.models.batch_inputs import Batch, Collections
+    from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
     from seq2seq_jax.models.build import Params
     from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 
@@ -34,8 +34,8 @@ PROBLEMS = (
 )
 """The problems whose arguments `infer` lists in its help."""
 
-Precompute = Callable[[Any, "Collections", "Batch"], "Batch"]
-"""(params, collections, batch) -> a batch from which the rest of the model needs `params` alone."""
+Precompute = Callable[[Any, "NonTrainable", "Batch"], "Batch"]
+"""(params, non_trainable, batch) -> a batch; the rest of the model then needs only `params`."""
 
 
 class TrainBatches(Protocol):
@@ -82,7 +82,7 @@ class TrainingData(NamedTuple):
       num_shapes: The number of different shapes of batches; each is compiled once.
       dev: The dev set; None if the run evaluates nothing.
       report: Some lines for the log that describe the data.
-      collections: The model's non-trainable variables at the start of the run, by collection.
+      non_trainable: The model's non-trainable variables at the start of the run, by collection.
       initial_params: Returns the parameters that are made from the data; they replace those that
         are drawn from the seed. Only a new run calls it.
     """
@@ -93,7 +93,7 @@ class TrainingData(NamedTuple):
     num_shapes: int
     dev: DevData | None
     report: str
-    collections: Mapping[str, Any] = MappingProxyType({})
+    non_trainable: Mapping[str, Any] = MappingProxyType({})
     initial_params: Callable[[], Params] = dict
 
 

@@ -48,7 +48,7 @@ class TextProblem:
 
     def make_precompute(self, model: nn.Module) -> Precompute:
         """Return a function that returns its batch."""
-        return lambda params, collections, batch: batch
+        return lambda params, non_trainable, batch: batch
 
     def require_texts(self, config: ConfigDict, where: str) -> None:
         """Accept every model."""

@@ -148,7 +148,7 @@ def make_train_step(
                 batch,
                 key,
                 label_smoothing=label_smoothing,
-                collections=state.non_trainable,
+                non_trainable=state.non_trainable,
                 dtype=dtype,
                 skip_padding=is_local,
             )

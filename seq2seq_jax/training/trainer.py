@@ -82,7 +82,7 @@ class Trainer:
         check_same_configuration(workdir, config)
         hooks = make_hooks(config)
         self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
-        vocabularies, non_trainable = data.vocabularies, dict(data.collections)
+        vocabularies, non_trainable = data.vocabularies, dict(data.non_trainable)
         model = build_model(config, vocabularies.source.size, vocabularies.target.size)
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
         self.schedule, optimizer = make_schedule(optimizer_config), make_optimizer(optimizer_config)

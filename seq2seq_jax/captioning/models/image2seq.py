@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seq2seq_jax.models.batch_inputs import Batch, Collections
+from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
 from seq2seq_jax.models.seq2seq import (
@@ -131,25 +131,25 @@ class Image2Seq(AttentionSeq2Seq):
         return jnp.zeros(shape, jnp.uint8), jnp.ones(1, jnp.int32)
 
 
-def make_precompute(model: nn.Module) -> Callable[[Any, Collections, Batch], Batch]:
+def make_precompute(model: nn.Module) -> Callable[[Any, NonTrainable, Batch], Batch]:
     """Return a function that replaces the images of a batch by their grid features.
 
     Args:
       model: An `Image2Seq`.
 
     Returns:
-      A function of parameters, collections and a batch. `source_len` of the batch that it returns
-      is the number of spatial positions, or 0 for padding rows.
+      A function of parameters, non-trainable variables and a batch. `source_len` of the batch
+      that it returns is the number of spatial positions, or 0 for padding rows.
     """
 
     @jax.jit
-    def grid_features(params: Any, collections: Collections, images: Array) -> Any:
-        return model.apply({"params": params, **collections}, images, method="grid_features")
+    def grid_features(params: Any, non_trainable: NonTrainable, images: Array) -> Any:
+        return model.apply({"params": params, **non_trainable}, images, method="grid_features")
 
-    def precompute(params: Any, collections: Collections, batch: Batch) -> Batch:
+    def precompute(params: Any, non_trainable: NonTrainable, batch: Batch) -> Batch:
         new = dict(batch)
         if "image" in new:
-            new["image_features"] = grid_features(params, collections, new.pop("image"))
+            new["image_features"] = grid_features(params, non_trainable, new.pop("image"))
         is_image = jnp.minimum(jnp.asarray(batch["source_len"]), 1)
         new["source_len"] = is_image * new["image_features"].shape[1]
         return new
