@@ -135,6 +135,7 @@ class GRUCell(RNNCellBase):
         gates = gates + self.dense("gates", 2 * width, use_bias=False)(h)  # U_r and U_u
         r, u = (jax.nn.sigmoid(gate) for gate in split_gates(gates, 2))
         candidate = candidate + self.dense("candidate", width, use_bias=False)(r * h)  # U_c
+        (candidate,) = split_gates(candidate, 1)
         c = ACTIVATIONS[self.activation](candidate)
         h = u * h + (1 - u) * c
         return h, h

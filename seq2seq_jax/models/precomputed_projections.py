@@ -29,10 +29,12 @@ from seq2seq_jax.models.attention import AttentionLayerDot, Memory
 from seq2seq_jax.models.decoders import AttentionDecoder
 from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.ops.kernels import active_kernels
+from seq2seq_jax.ops.layers import Path
 
 Array = jax.Array
 StepFn = Callable[[Array, PyTree], tuple[Array, PyTree, Array]]
 """(tokens [N], state) -> (logits [N, V], new state, attention weights [N, S])."""
+Replacement = Callable[..., Array]
 
 _CELLS = (
     cells.BasicLSTMCell,
@@ -48,7 +50,7 @@ _QUERY = (*_ATTENTION, "project_query")
 
 
 def make_step(
-    model: Any, params: Any, source: Array, source_len: Array, *, max_decoded_tokens: int
+    model: Any, params: PyTree, source: Array, source_len: Array, *, max_decoded_tokens: int
 ) -> tuple[StepFn, PyTree]:
     """Encode the sources and return the decoder's step function.
 
@@ -69,9 +71,7 @@ def make_step(
         return _precomputed_step(model, params, memory, state, source_len, max_decoded_tokens)
 
     def step(tokens: Array, state: PyTree) -> tuple[Array, PyTree, Array]:
-        result: tuple[Array, PyTree, Array] = model.apply(
-            variables, tokens, state, memory, source_len, method="step"
-        )
+        result: PyTree = model.apply(variables, tokens, state, memory, source_len, method="step")
         logits, state, attention = result
         return logits, state, attention
 
@@ -106,54 +106,12 @@ def _precomputed_step(
     source_len: Array,
     max_decoded_tokens: int,
 ) -> tuple[StepFn, PyTree]:
-    input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
-    embedding = "source_embedding" if model.embedding.share else "target_embedding"
-    table = params[embedding]["embedding"]
-    token_kernel, context_kernel = jnp.split(input_layer["kernel"], [table.shape[-1]])
-    units = mix["kernel"].shape[0] - memory.values.shape[-1]
-    output_kernel, context_mix = jnp.split(mix["kernel"], [units])
-    width = context_kernel.shape[-1]
-
-    # A context is now [G + D]: the first cell's projection of it, then that of `mix`.
-    memory = memory.replace(
-        values=memory.values @ jnp.concatenate([context_kernel, context_mix], axis=-1)
-    )
-    context_width = memory.values.shape[-1]
-    replaced: dict[tuple[str, ...], Callable[..., Array]] = {}
-
-    def project_tokens(embedded: Array) -> Array:
-        projected: Array = embedded @ token_kernel + input_layer.get("bias", 0)
-        return projected
-
     small_vocabulary = 4 * model.target_vocab_size <= max_decoded_tokens
-    if small_vocabulary:
-        table = project_tokens(table)
-        replaced[embedding, "__call__"] = lambda tokens: table[tokens]
-
-    def apply_input(x: Array) -> Array:
-        tokens, context = jnp.split(x, [x.shape[-1] - context_width], axis=-1)
-        return (tokens if small_vocabulary else project_tokens(tokens)) + context[:, :width]
-
-    def apply_mix(x: Array) -> Array:
-        output, context = jnp.split(x, [x.shape[-1] - context_width], axis=-1)
-        mixed: Array = output @ output_kernel + mix["bias"] + context[:, width:]
-        return mixed
-
-    replaced[*_INPUT, "__call__"] = apply_input
-    replaced[*_MIX, "__call__"] = apply_mix
-
-    _, positions, key_width = memory.keys.shape
-    cheaper = positions * units <= (positions + units) * key_width
-    if type(model.decoder.attention) is AttentionLayerDot and cheaper:
-        bias = memory.keys @ query["bias"]
-        memory = memory.replace(keys=memory.keys @ query["kernel"].T)
-        replaced[*_QUERY, "__call__"] = lambda output: output
-        replaced[*_ATTENTION, "scores"] = lambda query, memory: (
-            jnp.einsum("bka,bsa->bks", query, memory.keys) + bias[:, None]
-        )
+    memory, replacements = _precompute(model, params, memory, small_vocabulary)
+    width = _get(params, _INPUT)["kernel"].shape[-1]
 
     def intercept(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
-        replacement = replaced.get((*context.module.path, context.method_name))
+        replacement = replacements.get((*context.module.path, context.method_name))
         return call(*args, **kwargs) if replacement is None else replacement(*args)
 
     def step(tokens: Array, state: PyTree) -> tuple[Array, PyTree, Array]:
@@ -161,14 +119,64 @@ def _precomputed_step(
             result: PyTree = model.apply(
                 {"params": params}, tokens, state, memory, source_len, method="step"
             )
-        logits, state, attention = result
-        return logits, state, attention
+        logits, (layers, context), attention = result
+        return logits, (layers, context[:, :width]), attention  # The next step needs no more.
 
-    layers, _ = state
-    return step, (layers, jnp.zeros_like(memory.values[:, 0]))
+    layers, context = state
+    return step, (layers, jnp.zeros([len(context), width], context.dtype))
 
 
-def _get(params: PyTree, path: tuple[str, ...]) -> PyTree:
+def _precompute(
+    model: AttentionSeq2Seq, params: PyTree, memory: Memory, small_vocabulary: bool
+) -> tuple[Memory, dict[Path, Replacement]]:
+    """Project what does not change.
+
+    Returns:
+      A memory whose values are [B, S, G + D]: their projections by the first cell's input layer [G]
+      and by `mix` [D]. And the methods that replace those of the model, by path and name.
+    """
+    input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
+    embedding = "source_embedding" if model.embedding.share else "target_embedding"
+    table = params[embedding]["embedding"]
+    token_kernel, context_kernel = jnp.split(input_layer["kernel"], [table.shape[-1]])
+    units = mix["kernel"].shape[0] - memory.values.shape[-1]
+    output_kernel, context_mix = jnp.split(mix["kernel"], [units])
+    width = context_kernel.shape[-1]
+    projections = jnp.concatenate([context_kernel, context_mix], axis=-1)
+    memory = memory.replace(values=memory.values @ projections)
+
+    def project_tokens(embedded: Array) -> Array:
+        return jnp.asarray(embedded @ token_kernel + input_layer.get("bias", 0))
+
+    def apply_input(x: Array) -> Array:
+        tokens, context = jnp.split(x, [x.shape[-1] - width], axis=-1)
+        return (tokens if small_vocabulary else project_tokens(tokens)) + context
+
+    def apply_mix(x: Array) -> Array:
+        output, _, context = jnp.split(x, [units, units + width], axis=-1)
+        return jnp.asarray(output @ output_kernel + mix["bias"] + context)
+
+    replacements: dict[Path, Replacement] = {
+        (*_INPUT, "__call__"): apply_input,
+        (*_MIX, "__call__"): apply_mix,
+    }
+    if small_vocabulary:
+        projected_table = project_tokens(table)
+        replacements[embedding, "__call__"] = lambda tokens: projected_table[tokens]
+
+    _, positions, key_width = memory.keys.shape
+    is_cheaper = positions * units <= (positions + units) * key_width
+    if type(model.decoder.attention) is AttentionLayerDot and is_cheaper:
+        bias = memory.keys @ query["bias"]
+        memory = memory.replace(keys=memory.keys @ query["kernel"].T)
+        replacements[*_QUERY, "__call__"] = lambda output: output
+        replacements[*_ATTENTION, "scores"] = lambda output, memory: (
+            jnp.einsum("bka,bsa->bks", output, memory.keys) + bias[:, None]
+        )
+    return memory, replacements
+
+
+def _get(params: PyTree, path: Path) -> PyTree:
     for name in path:
         params = params[name]
     return params

@@ -124,7 +124,7 @@ def reference_rnn_scan(
     """
 
     def masked_step(
-        module: PyTree, state: PyTree, x_t: PyTree, masks_t: Masks, memory: PyTree
+        module: nn.Module, state: PyTree, x_t: PyTree, masks_t: Masks, memory: PyTree
     ) -> PyTree:
         with _use_masks(module, masks_t):
             return step(module, state, x_t, memory)
@@ -187,7 +187,7 @@ def _find_layers(
     def run(module: nn.Module, state: PyTree, x: PyTree, memory: PyTree) -> PyTree:
         leaves = jax.tree.leaves(x)
 
-        def record(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
+        def record(path: Path, layer: nn.Module, x: Array, compute: Callable[[], Array]) -> Array:
             if isinstance(layer, Dropout):
                 calls.setdefault(path, []).append((x.shape, layer))
             elif isinstance(layer, Dense):
@@ -224,7 +224,7 @@ def _draw_masks(key: Array | None, layers: _Layers, num_steps: int) -> tuple[Mas
 def _use_masks(module: nn.Module, masks: Masks) -> AbstractContextManager[None]:
     """Let the dropout layers below the module use these masks."""
 
-    def replace(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
+    def replace(path: Path, layer: nn.Module, x: Array, compute: Callable[[], Array]) -> PyTree:
         if isinstance(layer, Dropout) and path in masks:
             return apply_mask(x, masks[path], layer.rate)
         return compute()
@@ -294,7 +294,9 @@ def _fast_rnn_scan(
         def one_step(state: PyTree, at_t: _StepInputs) -> PyTree:
             seen: dict[Path, Array] = {}
 
-            def replace(path: Path, layer: nn.Module, x: Array, compute: PyTree) -> PyTree:
+            def replace(
+                path: Path, layer: nn.Module, x: Array, compute: Callable[[], Array]
+            ) -> PyTree:
                 if path in at_t.projections:
                     return at_t.projections[path]
                 if path in at_t.perturbations:
