@@ -11,6 +11,7 @@ from benchmarks.training import make_model
 from benchmarks.work import MODES, Work
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.build import init_params
+from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import SearchConfig
 
@@ -26,7 +27,7 @@ def measure_decoding(work: Work) -> dict[str, Any]:
     params = init_params(model, seed=0)
     vocabulary = Vocabulary(map(str, range(case.vocab_size - 3)))
     search = SearchConfig(beam_width=MODES[work.mode], max_length=DECODE_LENGTH)
-    decode = make_decode(model, vocabulary, search)
+    decode = make_decode(model, vocabulary, search, kernels=active_kernels())
     # Exclude UNK, SEQUENCE_START and SEQUENCE_END, so that all sentences have the same length.
     bias = params["decoder"]["project_logits"]["bias"]
     params["decoder"]["project_logits"]["bias"] = bias.at[vocabulary.unk_id :].set(-1e9)

@@ -1,9 +1,11 @@
-"""Measure this package once: `python -m benchmarks.ours B:train:64`.
+"""Measure this package once: `python -m benchmarks.ours B:train:64 [--kernels reference]`.
 
 The compilation cache is not used unless JAX_COMPILATION_CACHE_DIR is set: `warm_s` and
 `peak_rss_mb` include compilation.
 """
 
+import argparse
+import sys
 from typing import Any
 
 import jax
@@ -16,6 +18,7 @@ from benchmarks.training import make_model, measure_training
 from benchmarks.work import Work, measure_one
 from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.models.build import init_params
+from seq2seq_jax.ops.kernels import KERNELS, use_kernels
 
 NAME = "seq2seq_jax"
 
@@ -48,4 +51,8 @@ def utilisation(results: dict[str, Any], gflops: float) -> float:
 
 if __name__ == "__main__":
     tune_malloc()
-    measure_one(NAME, measure)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--kernels", choices=KERNELS, default="fast")
+    chosen, sys.argv[1:] = parser.parse_known_args()
+    with use_kernels(chosen.kernels):
+        measure_one(NAME, measure)

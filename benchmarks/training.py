@@ -31,6 +31,7 @@ from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import build_model, init_params
+from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
 
@@ -68,7 +69,7 @@ def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Ru
     """
     settings = OptimizerConfig(learning_rate=LEARNING_RATE, params={"eps": 8e-7})
     optimizer = make_optimizer(settings)
-    step = Devices().compile_step(make_train_step(model, optimizer))
+    step = Devices().compile_step(make_train_step(model, optimizer, kernels=active_kernels()))
     state = create_train_state(init_params(model, seed=0), optimizer)
 
     def one_pass() -> list[float]:
