@@ -14,18 +14,25 @@ Table = dict[str, Any]
 """Maps names to entries: a `Key`, `ClassName`, `Params`, `ClassList`, or the table of a group."""
 
 
-class _NoDefault:
+class NoDefault:
+    """A default that is no value.
+
+    Attributes:
+      name: How the default is stored and shown.
+    """
+
     def __init__(self, name: str) -> None:
+        """Create a default, which differs from all others."""
         self.name = name
 
     def __repr__(self) -> str:
         return self.name
 
 
-UNSET = _NoDefault("unset")
+UNSET = NoDefault("unset")
 """The default of a keyword whose default is an object that a file cannot hold, such as None."""
 
-REQUIRED = _NoDefault("required")
+REQUIRED = NoDefault("required")
 """The default of a keyword that has none: a file or a flag must set it."""
 
 
@@ -41,7 +48,7 @@ class Key:
       aliases: Other names of the key.
     """
 
-    default: Any
+    default: object
     meaning: str
     rule: Rule = ANYTHING
     aliases: tuple[str, ...] = ()
@@ -61,7 +68,7 @@ class ClassName:
     slot: str
     default: str
     meaning: str
-    requires: Mapping[str, Any] = field(default_factory=dict)
+    requires: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Params:
     """
 
     of: str
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def describe_expected(key: Key) -> str:
     return ", ".join(part for part in (kind.get(type(key.default), ""), key.rule.text) if part)
 
 
-def check_value(where: str, key: Key, value: Any) -> Any:
+def check_value(where: str, key: Key, value: object) -> object:
     """Convert a value to the key's type and check it against the key's rule.
 
     Args:
@@ -128,14 +135,14 @@ def check_value(where: str, key: Key, value: Any) -> Any:
     return typed
 
 
-def _accepts(rule: Rule, value: Any) -> bool:
+def _accepts(rule: Rule, value: object) -> bool:
     try:
         return bool(rule.accepts(value))
     except TypeError:  # The value has a type that the rule cannot compare.
         return False
 
 
-def _convert(value: Any, kind: type) -> Any:
+def _convert(value: object, kind: type) -> object:
     """Convert a value to `kind` without loss; return None where that is not possible."""
     if kind in (bool, str):
         return value if isinstance(value, kind) else None

@@ -14,7 +14,7 @@ A field can also be
 
   a group        its type is a frozen dataclass of further fields: `rnn_cell: RNNCellConfig`
   a class        `cell_class: Annotated[type, ClassOf("cell")] = BasicLSTMCell`, with
-                 `cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")]` next to it
+                 `cell_params: Annotated[Mapping[str, object], ParamsOf("cell_class")]` next to it
   a slot         `encoder: Annotated[Choice, ClassOf("encoder")] = Choice("MyEncoder")`,
                  which is the pair of keys `encoder.class` and `encoder.params`
   several slots  `metrics: Annotated[tuple[str, ...], ClassOf("metric")] = ("MyMetric",)`
@@ -43,7 +43,7 @@ class ClassOf:
         have the attribute is accepted: `ClassOf("decoder", uses_attention=True)`.
     """
 
-    def __init__(self, slot: str, **requires: Any) -> None:
+    def __init__(self, slot: str, **requires: object) -> None:
         self.slot, self.requires = slot, requires
 
 
@@ -61,7 +61,7 @@ class Aliases(tuple[str, ...]):
 class Choice:
     """The default of a slot: a class, and values that replace its own defaults in this place."""
 
-    def __init__(self, name: str, **defaults: Any) -> None:
+    def __init__(self, name: str, **defaults: object) -> None:
         self.name, self.defaults = name, defaults
 
 
@@ -101,7 +101,7 @@ def construct(
     values: Mapping[str, Any],
     resolve_class: ResolveClass,
     where: str,
-    **supplied: Any,
+    **supplied: object,
 ) -> Any:
     """Call a constructor with resolved values: groups become dataclasses, names become classes.
 
@@ -116,7 +116,7 @@ def construct(
       What the constructor returns.
     """
     hints = _type_hints(constructor)
-    keywords: dict[str, Any] = {}
+    keywords: dict[str, object] = {}
     for name, value in values.items():
         kind, *marks = _unpack(hints.get(name))
         class_of = next((mark for mark in marks if isinstance(mark, ClassOf)), None)
@@ -130,14 +130,14 @@ def construct(
     return constructor(**keywords, **supplied)
 
 
-class FrozenMapping(dict[str, Any]):
+class FrozenMapping(dict[str, object]):
     """A mapping that is hashable, so that a frozen dataclass that holds it is hashable too."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
 
 
-def _type_hints(constructor: Any) -> dict[str, Any]:
+def _type_hints(constructor: object) -> dict[str, object]:
     target = constructor
     if inspect.isclass(constructor) and not dataclasses.is_dataclass(constructor):
         target = constructor.__init__
@@ -147,7 +147,7 @@ def _type_hints(constructor: Any) -> dict[str, Any]:
         return {}
 
 
-def _documented(constructor: Any) -> dict[str, str]:
+def _documented(constructor: object) -> dict[str, str]:
     """Return the meanings in the sections Args and Attributes of the docstrings, by name."""
     documented = [constructor]
     if inspect.isclass(constructor):
@@ -164,16 +164,16 @@ _SECTION = re.compile(r"^(?:Args|Attributes):\n((?:(?:  .*)?(?:\n|$))+)", re.MUL
 _ENTRY = re.compile(r"^  (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
 
 
-def _unpack(hint: Any) -> tuple[Any, ...]:
+def _unpack(hint: object) -> tuple[object, ...]:
     """Return the type of an annotation and its marks."""
     return typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
 
 
-def _is_group(kind: Any) -> bool:
+def _is_group(kind: object) -> bool:
     return inspect.isclass(kind) and dataclasses.is_dataclass(kind) and not hasattr(kind, "apply")
 
 
-def _group_table(kind: Any, default: Any) -> Table:
+def _group_table(kind: object, default: object) -> Table:
     """Return the table of a group whose default can have other values than its class."""
     table = collect_parameters(kind)
     for name, entry in table.items():
@@ -183,7 +183,7 @@ def _group_table(kind: Any, default: Any) -> Table:
     return table
 
 
-def _entry(name: str, hint: Any, default: Any, meaning: str) -> Table:
+def _entry(name: str, hint: object, default: Any, meaning: str) -> Table:
     """Return the table entry of one parameter, or the two entries of a slot's class and params."""
     kind, *marks = _unpack(hint)
     meaning = next((mark for mark in marks if isinstance(mark, str)), meaning)

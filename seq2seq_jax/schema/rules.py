@@ -9,7 +9,7 @@ from typing import Any
 from seq2seq_jax.schema.names import format_choices, short_name
 
 
-def _keep(value: Any) -> Any:
+def _keep(value: object) -> object:
     return value
 
 
@@ -28,10 +28,10 @@ class Rule:
 
     text: str
     accepts: Callable[[Any], bool] = field(compare=False)
-    tidy: Callable[[Any], Any] = field(default=_keep, compare=False)
+    tidy: Callable[[object], object] = field(default=_keep, compare=False)
     choices: tuple[str, ...] = ()
     name: str = ""
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[object, ...] = ()
 
 
 def at_least(least: float) -> Rule:
@@ -70,7 +70,7 @@ def one_of(*choices: str) -> Rule:
 def function_name(*choices: str) -> Rule:
     """Accept the name of a function; of a dotted name such as `tensorflow.tanh`, the last part."""
 
-    def tidy(value: Any) -> Any:
+    def tidy(value: object) -> object:
         return value.split(".")[-1] if isinstance(value, str) else value
 
     return Rule(
@@ -83,7 +83,7 @@ def function_name(*choices: str) -> Rule:
     )
 
 
-def _join_items(value: Any) -> Any:
+def _join_items(value: object) -> object:
     """Join a list or tuple of texts or numbers with commas, without blanks around the items."""
     if isinstance(value, str):
         value = value.split(",")
@@ -145,7 +145,7 @@ _FACTORIES: dict[str, Callable[..., Rule]] = {
 _CONSTANTS = {rule.name: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 
 
-def make_rule(name: str, *arguments: Any) -> Rule:
+def make_rule(name: str, *arguments: object) -> Rule:
     """Return the rule with this name and these arguments.
 
     Example:

@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seq2seq_jax.schema.keys import REQUIRED, UNSET, ClassList, ClassName, Key, Params, Table
+from seq2seq_jax.schema.keys import (
+    REQUIRED,
+    UNSET,
+    ClassList,
+    ClassName,
+    Key,
+    NoDefault,
+    Params,
+    Table,
+)
 from seq2seq_jax.schema.rules import ANYTHING, make_rule
 
 _NO_DEFAULT = {"unset": UNSET, "required": REQUIRED}
 
 
-def table_to_json(table: Table) -> dict[str, Any]:
+def table_to_json(table: Table) -> dict[str, object]:
     """Convert a parameter table to values that JSON can hold.
 
     Args:
@@ -32,11 +41,12 @@ def table_from_json(values: Mapping[str, Any]) -> Table:
     }
 
 
-def _to_json(entry: Key | ClassName | Params | ClassList) -> dict[str, Any]:
+def _to_json(entry: Key | ClassName | Params | ClassList) -> dict[str, object]:
     match entry:
         case Key(default, meaning, rule, aliases):
-            named = {"no_default": default.name} if default in (UNSET, REQUIRED) else {}
-            values = named or {"default": default}
+            values: dict[str, object] = {"default": default}
+            if isinstance(default, NoDefault):
+                values = {"no_default": default.name}
             values["meaning"] = meaning
             if rule != ANYTHING:
                 if not rule.name:
