@@ -39,7 +39,7 @@ class ChosenClass(ClassName):
     name: str = ""
 
 
-def choose_model(name: Any) -> str:
+def choose_model(name: object) -> str:
     """Return the name under which a configuration keeps a model.
 
     Args:
@@ -51,7 +51,7 @@ def choose_model(name: Any) -> str:
     return _checked_name("model", name, "model")
 
 
-def choose_classes(model: str, values: Mapping[str, Any], flags: Flags) -> KeyGroup:
+def choose_classes(model: str, values: Mapping[str, object], flags: Flags) -> KeyGroup:
     """Choose all classes of a configuration: those of flags, then of the file, then the defaults.
 
     Args:
@@ -68,7 +68,7 @@ def choose_classes(model: str, values: Mapping[str, Any], flags: Flags) -> KeyGr
     return _Chooser(flags).choose(class_parameters("model", model, "model"), values, "", model)
 
 
-def find_old_keys(model: str, values: Mapping[str, Any]) -> KeyGroup:
+def find_old_keys(model: str, values: Mapping[str, object]) -> KeyGroup:
     """Return all keys that a configuration had before the flags; its classes may be missing now.
 
     Args:
@@ -118,7 +118,7 @@ class _Chooser:
         """Choose with flags; None stands for the classes before the flags, which may be missing."""
         self._flags = flags
 
-    def choose(self, table: Table, values: Any, where: str, owner: str) -> KeyGroup:
+    def choose(self, table: Table, values: object, where: str, owner: str) -> KeyGroup:
         values = values if isinstance(values, Mapping) else {}
         chosen = KeyGroup(owner)
         for name, entry in table.items():
@@ -141,7 +141,7 @@ class _Chooser:
         return chosen
 
     def _choose_class(
-        self, entry: ClassName, values: Mapping[str, Any], where: str, name: str, owner: str
+        self, entry: ClassName, values: Mapping[str, object], where: str, name: str, owner: str
     ) -> ChosenClass:
         key = f"{where}{name}"
         flag = (self._flags or {}).get(key)
@@ -153,7 +153,7 @@ class _Chooser:
         return chosen
 
     def _choose_below(
-        self, chosen: ChosenClass, entry: Params, values: Any, where: str, name: str
+        self, chosen: ChosenClass, entry: Params, values: object, where: str, name: str
     ) -> KeyGroup:
         """Return the keys of the parameters of a chosen class."""
         if self._flags is not None:
@@ -167,7 +167,7 @@ class _Chooser:
         return self.choose(here, values, f"{where}{name}.", chosen.name)
 
 
-def _checked_name(slot: str, name: Any, where: str) -> str:
+def _checked_name(slot: str, name: object, where: str) -> str:
     if not isinstance(name, str):
         raise UserError(where, f"must be the name of a class; got {name!r}")
     return class_name(slot, name)
@@ -190,7 +190,7 @@ def _unfit_class(chosen: ChosenClass, where: str, owner: str, in_file: bool) -> 
     return UserError(where, f"{name} does not go with {owner}; valid: {format_choices(valid)}")
 
 
-def _with_defaults(table: Table, defaults: Mapping[str, Any]) -> Table:
+def _with_defaults(table: Table, defaults: Mapping[str, object]) -> Table:
     """Replace the defaults of keys for one place in the configuration."""
     replaced = dict(table)
     for name, default in defaults.items():
@@ -200,9 +200,9 @@ def _with_defaults(table: Table, defaults: Mapping[str, Any]) -> Table:
     return replaced
 
 
-def _label(slot: str, items: Iterable[Any], where: str) -> dict[str, Any]:
+def _label(slot: str, items: Iterable[object], where: str) -> dict[str, object]:
     """Label each class with its last name; the second of a name gets `_2` behind it, and so on."""
-    labelled: dict[str, Any] = {}
+    labelled: dict[str, object] = {}
     for item in items:
         item = {"class": item} if isinstance(item, str) else item
         if not isinstance(item, Mapping) or "class" not in item:

@@ -10,7 +10,7 @@ import functools
 import importlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class ClassSchema:
 
     module: str
     parameters: Table
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 @functools.cache
@@ -124,7 +124,7 @@ def class_parameters(slot: str, name: str, where: str) -> Table:
         raise UserError(where, what) from error
 
 
-def meets_requirements(slot: str, name: str, requires: Mapping[str, Any], where: str) -> bool:
+def meets_requirements(slot: str, name: str, requires: Mapping[str, object], where: str) -> bool:
     """Return whether a class has the attributes that a place in the configuration requires.
 
     Args:
@@ -179,9 +179,9 @@ def _unknown_class(slot: str, name: str, where: str) -> UserError:
     return UserError(where, what + others.get(slot, ", or the path of a custom class"))
 
 
-def _import_of_kind(slot: str, path: str, where: str) -> Any:
+def _import_of_kind(slot: str, path: str, where: str) -> Callable[..., object]:
     """Import a user's object and check that it is a class, or an optimizer's factory function."""
-    found = import_dotted(path, where)
+    found: Callable[..., object] = import_dotted(path, where)
     if slot != "optimizer":
         if not inspect.isclass(found):
             kind = type(found).__name__
@@ -193,14 +193,14 @@ def _import_of_kind(slot: str, path: str, where: str) -> Any:
     return found
 
 
-def _has_learning_rate(found: Any) -> bool:
+def _has_learning_rate(found: Callable[..., object]) -> bool:
     try:
         return "learning_rate" in inspect.signature(found).parameters
     except (TypeError, ValueError):
         return False
 
 
-def _optax_optimizer(name: str) -> Any:
+def _optax_optimizer(name: str) -> Callable[..., object] | None:
     """Return the optimizer of optax with this name, or None."""
     if not name.isidentifier():
         return None

@@ -152,7 +152,10 @@ def call_python_file(
 
 
 def _check_arguments(
-    path: str | os.PathLike[str], name: str, function: Callable[..., Any], arguments: Sequence[str]
+    path: str | os.PathLike[str],
+    name: str,
+    function: Callable[..., object],
+    arguments: Sequence[str],
 ) -> None:
     try:
         inspect.signature(function).bind(*arguments)
@@ -196,7 +199,7 @@ def read_config(path: str | os.PathLike[str]) -> ConfigDict:
         raise UserError(str(path), "not UTF-8") from error
     if not isinstance(values, dict):
         raise UserError(str(path), "must hold a JSON object")
-    return restore(_with_tuples(values))
+    return restore({name: _with_tuples(part) for name, part in values.items()})
 
 
 def diff_configs(old: ConfigDict, new: ConfigDict) -> list[str]:
@@ -249,16 +252,16 @@ def _failure(path: str, error: Exception) -> UserError:
     return UserError(where, " ".join(f"{type(error).__name__}: {message}".split()))
 
 
-def _with_tuples(value: Any) -> Any:
+def _with_tuples(value: object) -> object:
     """Turn lists into tuples: JSON has no tuples, and a resolved configuration has no lists."""
     if isinstance(value, dict):
         return {name: _with_tuples(part) for name, part in value.items()}
     return tuple(_with_tuples(part) for part in value) if isinstance(value, list) else value
 
 
-def _flat(group: dict[str, Any], where: str = "") -> dict[str, Any]:
+def _flat(group: dict[str, object], where: str = "") -> dict[str, object]:
     """Return the leaves by dotted key. An empty group is a leaf: an empty list of classes."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for name, value in group.items():
         key = f"{where}{name}"
         flat.update(_flat(value, f"{key}.") if isinstance(value, dict) and value else {key: value})

@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq_jax.config.class_pass import ChosenClass, KeyGroup
 from seq2seq_jax.config.classes import built_in_classes
-from seq2seq_jax.schema.keys import describe_expected
+from seq2seq_jax.schema.keys import Key, describe_expected
 from seq2seq_jax.schema.names import describe_unknown, format_choices
 from seq2seq_jax.utils.errors import UserError
 
@@ -14,7 +14,7 @@ class KeyListing(Exception):  # noqa: N818  # it is no error
     """Raised by `resolve` with the list of keys, if a flag asks for it."""
 
 
-def list_keys(keys: KeyGroup, values: Mapping[str, Any], prefix: str) -> str:
+def list_keys(keys: KeyGroup, values: Mapping[str, object], prefix: str) -> str:
     """Describe the keys of a configuration.
 
     Args:
@@ -38,7 +38,7 @@ def list_keys(keys: KeyGroup, values: Mapping[str, Any], prefix: str) -> str:
     return "\n".join(_lines(entry, value, prefix))
 
 
-def _lines(entry: Any, value: Any, key: str) -> Iterator[str]:
+def _lines(entry: KeyGroup | ChosenClass | Key, value: Any, key: str) -> Iterator[str]:
     if isinstance(entry, KeyGroup):
         for name, below in entry.items():
             yield from _lines(below, value.get(name), f"{key}.{name}" if key else name)

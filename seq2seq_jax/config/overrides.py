@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Sequence
-from typing import Any
 
 from seq2seq_jax.schema.keys import REQUIRED, UNSET, Key
 from seq2seq_jax.utils.errors import UserError
@@ -52,7 +51,7 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[tuple[str, str]], list[st
     return overrides, rest
 
 
-def parse(key: Key, text: str) -> Any:
+def parse(key: Key, text: str) -> object:
     """Convert the text of an override to a value of the key's type.
 
     Args:
@@ -76,7 +75,7 @@ def parse(key: Key, text: str) -> Any:
     return text
 
 
-def _literal(text: str) -> Any:
+def _literal(text: str) -> object:
     if text.lower() in ("true", "false"):
         return _TRUTH[text.lower()]
     try:

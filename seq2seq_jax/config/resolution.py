@@ -6,7 +6,6 @@ same order. A key counts as set if a file or a flag wrote it, even with the defa
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -94,7 +93,7 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
     return WrittenConfig.of(filled, written.__contains__)
 
 
-def restore(values: Mapping[str, Any]) -> ConfigDict:
+def restore(values: Mapping[str, object]) -> ConfigDict:
     """Make a configuration from the values of a resolved one, for instance from a JSON file.
 
     Values that equal the defaults do not count as written.
@@ -105,9 +104,9 @@ def restore(values: Mapping[str, Any]) -> ConfigDict:
     return WrittenConfig.of(values)
 
 
-def _defaults(table: Table) -> dict[str, Any]:
+def _defaults(table: Table) -> dict[str, object]:
     """Return the defaults of a table; those of parameters are left to `resolve`."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, entry in table.items():
         if isinstance(entry, Params):
             values[name] = {}

@@ -79,7 +79,7 @@ def _read(path: str) -> dict[str, Any]:
     return values
 
 
-def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+def _merge(into: dict[str, Any], values: Mapping[str, object]) -> None:
     for key, value in values.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             _merge(into[key], value)
@@ -87,7 +87,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-def _set(config: dict[str, Any], dotted: str, value: Any) -> None:
+def _set(config: dict[str, Any], dotted: str, value: object) -> None:
     *groups, last = dotted.split(".")
     for group in groups:
         config = config.setdefault(group, {})
@@ -97,10 +97,10 @@ def _set(config: dict[str, Any], dotted: str, value: Any) -> None:
         config[last] = value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Nest flat keys, and convert numbers that YAML read as text."""
     if isinstance(value, Mapping):
-        nested: dict[str, Any] = {}
+        nested: dict[str, object] = {}
         for key, part in value.items():
             if part is not None:
                 _set(nested, str(key), _plain(part))
@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _is_known_hook(hook: Any) -> bool:
+def _is_known_hook(hook: object) -> bool:
     name = short_name(str(hook["class"] if isinstance(hook, Mapping) else hook))
     if name == "SyncReplicasOptimizerHook":
         _log.warning("left out the hook %s, which is not needed here", name)

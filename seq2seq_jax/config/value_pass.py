@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 def keep_written(
-    values: Mapping[str, Any], keys: KeyGroup, recorded: Collection[str], where: str = ""
-) -> dict[str, Any]:
+    values: Mapping[str, object], keys: KeyGroup, recorded: Collection[str], where: str = ""
+) -> dict[str, object]:
     """Return what a configuration wrote: recorded values, and values that are no defaults.
 
     Args:
@@ -25,7 +25,7 @@ def keep_written(
       recorded: Dotted keys that it recorded as written.
       where: The dotted key of `values` and a dot, or nothing.
     """
-    kept: dict[str, Any] = {}
+    kept: dict[str, object] = {}
     for name, value in values.items():
         key, entry = f"{where}{name}", keys.get(name)
         if key in recorded:
@@ -42,7 +42,7 @@ def keep_written(
 
 
 def fill_values(
-    keys: KeyGroup, old: KeyGroup, file: Mapping[str, Any], flags: Flags
+    keys: KeyGroup, old: KeyGroup, file: Mapping[str, object], flags: Flags
 ) -> tuple[dict[str, Any], set[str]]:
     """Give every key its value: that of a flag, else that of the file, else the default.
 
@@ -71,7 +71,7 @@ class _Filler:
         self.flags = flags  # Those that no key has used so far.
         self._old = old
 
-    def fill(self, keys: KeyGroup, given: Any, where: str) -> dict[str, Any]:
+    def fill(self, keys: KeyGroup, given: object, where: str) -> dict[str, object]:
         if not isinstance(given, Mapping):
             what = f"must hold keys: {format_choices(keys)}; got {given!r}"
             raise UserError(where.rstrip("."), what)
@@ -79,7 +79,7 @@ class _Filler:
         for name in given:
             if name not in keys:
                 self._drop(f"{where}{name}", keys, name)
-        filled: dict[str, Any] = {}
+        filled: dict[str, object] = {}
         for name, entry in keys.items():
             key = f"{where}{name}"
             if isinstance(entry, KeyGroup):
@@ -95,8 +95,8 @@ class _Filler:
         return filled
 
     def _value(
-        self, entry: Key, given: Mapping[str, Any], where: str, name: str, owner: str
-    ) -> Any:
+        self, entry: Key, given: Mapping[str, object], where: str, name: str, owner: str
+    ) -> object:
         """Return the value of one key; `UNSET` if it has none."""
         key = f"{where}{name}"
         text = self._take_flag(entry, where, name)
@@ -115,7 +115,7 @@ class _Filler:
 
     def _drop(self, key: str, keys: KeyGroup, name: str) -> None:
         """Report a key of the file that the class lacks; an error, unless the old class has it."""
-        group: Any = self._old
+        group: object = self._old
         for part in key.split("."):
             if not isinstance(group, KeyGroup) or not group.is_readable:
                 break
@@ -127,17 +127,17 @@ class _Filler:
         _log.warning("dropped %s: %s has no such key", key, keys.owner)
 
 
-def _is_default(entry: Any, value: Any) -> bool:
+def _is_default(entry: object, value: object) -> bool:
     if isinstance(entry, ClassName):
         return isinstance(value, str) and class_name(entry.slot, value) == entry.default
     return isinstance(entry, Key) and bool(value == entry.default)
 
 
-def _names(name: str, entry: Any) -> tuple[str, ...]:
+def _names(name: str, entry: object) -> tuple[str, ...]:
     return (name, *entry.aliases) if isinstance(entry, Key) else (name,)
 
 
-def _without_aliases(table: Table, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _without_aliases(table: Table, given: Mapping[str, object], where: str) -> dict[str, object]:
     """Return the values under their canonical names."""
     names = {
         alias: name
@@ -146,7 +146,7 @@ def _without_aliases(table: Table, given: Mapping[str, Any], where: str) -> dict
         for alias in entry.aliases
         if alias not in table
     }
-    renamed: dict[str, Any] = {}
+    renamed: dict[str, object] = {}
     for name, value in given.items():
         canonical = names.get(name, name)
         if canonical in renamed:
@@ -156,7 +156,7 @@ def _without_aliases(table: Table, given: Mapping[str, Any], where: str) -> dict
     return renamed
 
 
-def _refuse_unknown_flags(flags: Flags, values: dict[str, Any]) -> None:
+def _refuse_unknown_flags(flags: Flags, values: dict[str, object]) -> None:
     """Raise UserError at a flag that no key has used."""
     for flag in flags:
         group: Any = values
@@ -170,7 +170,7 @@ def _refuse_unknown_flags(flags: Flags, values: dict[str, Any]) -> None:
         raise UserError(flag, f"is a group; set one of its keys: {format_choices(group)}")
 
 
-def _leaves(group: dict[str, Any], where: str = "") -> list[str]:
+def _leaves(group: dict[str, object], where: str = "") -> list[str]:
     """Return the dotted keys of all leaves."""
     keys: list[str] = []
     for name, value in group.items():

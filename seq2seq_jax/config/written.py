@@ -20,9 +20,9 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
 
     def __init__(
         self,
-        initial_dictionary: Mapping[str, Any] | None = None,
+        initial_dictionary: Mapping[str, object] | None = None,
         type_safe: bool = True,
-        **options: Any,
+        **options: object,
     ) -> None:
         """Create a configuration whose keys all count as written.
 
@@ -37,7 +37,7 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
     @classmethod
     def of(
         cls,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         is_written: Callable[[str], bool] = lambda key: False,
         type_safe: bool = True,
     ) -> "WrittenConfig":
@@ -52,7 +52,7 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
           The configuration; its groups record assignments too.
         """
 
-        def group(values: Mapping[str, Any], where: str) -> "WrittenConfig":
+        def group(values: Mapping[str, object], where: str) -> "WrittenConfig":
             config = cls(type_safe=type_safe)
             for name, value in values.items():
                 key = f"{where}{name}"
@@ -63,7 +63,7 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
 
         return group(values, "")
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         """Set a value and record the key as written."""
         super().__setitem__(key, value)
         self._written.add(key)
@@ -83,7 +83,7 @@ class WrittenConfig(ConfigDict):  # type: ignore[misc]
 
     __hash__ = None  # type: ignore[assignment]
 
-    def copy_and_resolve_references(self, visit_map: dict[int, Any] | None = None) -> Self:
+    def copy_and_resolve_references(self, visit_map: dict[int, object] | None = None) -> Self:
         """Copy the configuration with its record."""
         copied: Self = super().copy_and_resolve_references(visit_map)
         object.__setattr__(copied, "_written", set(self._written))
