@@ -76,7 +76,7 @@ def digest(tree: PyTree) -> str:
     return sha.hexdigest()
 
 
-def _named_leaves(tree: Any) -> dict[str, Any]:
+def _named_leaves(tree: PyTree) -> dict[str, Any]:
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
     if len(named) != len(leaves):

@@ -69,7 +69,7 @@ class Checkpoints:
         self,
         step: int,
         state: PyTree,
-        data: Mapping[str, Any],
+        data: Mapping[str, object],
         metrics: Mapping[str, float | str] | None = None,
     ) -> None:
         """Write one checkpoint, then delete those that are no longer kept.

@@ -59,7 +59,7 @@ class MetricWriter:
         """Write the events that are still buffered, and close their file."""
         self._events.close()
 
-    def _append(self, step: int, values: Mapping[str, Any]) -> None:
+    def _append(self, step: int, values: Mapping[str, object]) -> None:
         line = json.dumps({"step": int(step), **values}, ensure_ascii=False)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import diff_configs, read_config, resolve
@@ -98,7 +99,7 @@ class Workdir:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
             vocabulary.write(file)
 
-    def non_trainable(self, template: Any, saved_digest: str | None = None) -> Any:
+    def non_trainable(self, template: PyTree, saved_digest: str | None = None) -> PyTree:
         """Return the model's non-trainable variables as they were at the start of the run.
 
         Args:
@@ -127,7 +128,7 @@ class Workdir:
             )
         return tree
 
-    def write_non_trainable(self, tree: Any) -> None:
+    def write_non_trainable(self, tree: PyTree) -> None:
         """Write the model's non-trainable variables, if there are any.
 
         Args:
@@ -246,7 +247,7 @@ def vocabulary_sizes(vocabularies: Vocabularies) -> dict[str, int]:
     return {side: vocabulary.size for side, vocabulary in vocabularies._asdict().items()}
 
 
-def non_trainable_digest(tree: Any) -> str:
+def non_trainable_digest(tree: PyTree) -> str:
     """Return the digest of non-trainable variables, which each checkpoint contains.
 
     Args:
