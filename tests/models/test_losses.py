@@ -6,7 +6,7 @@ from tests.tiny_models import model_params, pair_batch, tiny_model
 RANDOM = np.random.default_rng(0)
 
 
-def test_cross_entropy_is_summed_over_the_real_positions():
+def test_cross_entropy_is_summed_over_all_positions_but_padding():
     logits = RANDOM.normal(size=(2, 3, 4)).astype(np.float32)
     targets, lengths = np.array([[1, 0, 3], [2, 2, 0]]), np.array([3, 1])
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -18,12 +18,12 @@ def test_cross_entropy_is_summed_over_the_real_positions():
     assert tokens == 4
 
 
-def test_uniform_logits_cost_the_logarithm_of_the_vocabulary_each():
+def test_the_loss_of_uniform_logits_is_the_logarithm_of_the_vocabulary_size():
     loss, tokens = cross_entropy(np.zeros((2, 3, 8)), np.zeros((2, 3), int), np.array([3, 2]))
     np.testing.assert_allclose(loss / tokens, np.log(8), rtol=1e-6)
 
 
-def test_label_smoothing_spreads_a_share_of_the_target_over_all_words():
+def test_label_smoothing_spreads_a_share_of_the_probability_over_all_tokens():
     logits = RANDOM.normal(size=(1, 2, 5)).astype(np.float32)
     targets, share = np.array([[3, 1]]), 0.1
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -34,7 +34,7 @@ def test_label_smoothing_spreads_a_share_of_the_target_over_all_words():
     assert tokens == 2
 
 
-def test_padding_counts_for_nothing_whatever_is_in_it():
+def test_padding_does_not_affect_the_loss():
     logits = RANDOM.normal(size=(2, 3, 4)).astype(np.float32)
     targets, lengths = np.zeros((2, 3), int), np.array([2, 0])
     loss, _ = cross_entropy(logits, targets, lengths)
@@ -42,7 +42,7 @@ def test_padding_counts_for_nothing_whatever_is_in_it():
     assert cross_entropy(logits, targets, lengths)[0] == loss
 
 
-def test_the_first_target_token_is_given_and_the_last_is_predicted():
+def test_the_model_predicts_every_target_token_but_the_first():
     model = tiny_model("BasicSeq2Seq")
     batch = pair_batch([(2, 4), (3, 2), (0, 0)])
     loss, tokens = loss_sums(model, model_params(model), batch)
