@@ -1,10 +1,10 @@
 """The initial weights of an image encoder."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
@@ -41,7 +41,7 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
     if not (issubclass(encoder_class, InceptionV3Encoder) and config.encoder.params.weights):
         return config
     params = config.encoder.params.to_dict()
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     if workdir.config_file.exists():
         before = workdir.config().encoder.params.to_dict()
         if before.get("weights") == params["weights"]:
@@ -57,7 +57,7 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
 
 def encoder_variables(
     config: ConfigDict, encoder: ImageEncoder, workdir: Workdir
-) -> dict[str, Mapping[str, Any]]:
+) -> dict[str, Mapping[str, PyTree]]:
     """Return the variables of the encoder by collection.
 
     They come from the file of weights or, without one, from the seed. For a run that is resumed
@@ -73,7 +73,7 @@ def encoder_variables(
     """
     images = jnp.zeros((1, encoder.resize_height, encoder.resize_width, 3), jnp.uint8)
 
-    def init() -> dict[str, Any]:
+    def init() -> dict[str, PyTree]:
         return dict(encoder.init(jax.random.key(config.seed), images, mutable=COLLECTIONS))
 
     if workdir.checkpoints(config).latest_step() is not None:
@@ -83,5 +83,5 @@ def encoder_variables(
         return {name: tree["encoder"] for name, tree in stored.items()}
     if isinstance(encoder, InceptionV3Encoder) and encoder.weights:
         return inception_variables(encoder, read_inception_weights(encoder.weights))
-    drawn: dict[str, Mapping[str, Any]] = jax.jit(init)()
+    drawn: dict[str, Mapping[str, PyTree]] = jax.jit(init)()
     return drawn

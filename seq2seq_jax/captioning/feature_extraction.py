@@ -1,10 +1,10 @@
 """The grid features of an encoder that is not trained: computed once, and cached."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.feature_cache import CachedFeatures, cached_features
@@ -17,7 +17,7 @@ from seq2seq_jax.utils.cache_dir import cache_dir
 
 def extract_features(
     encoder: ImageEncoder,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, PyTree],
     images: DecodedImages | ImageVariants,
     *,
     images_digest: str,
@@ -51,10 +51,10 @@ def extract_features(
 
 
 def _compute_features(
-    encoder: ImageEncoder, variables: Mapping[str, Any]
+    encoder: ImageEncoder, variables: Mapping[str, PyTree]
 ) -> Callable[[np.ndarray], np.ndarray]:
     @jax.jit
-    def grid_features(variables: Any, images: jax.Array) -> Any:
+    def grid_features(variables: PyTree, images: jax.Array) -> PyTree:
         return encoder.apply(variables, images, method="grid_features")
 
     on_device = jax.tree.map(jax.numpy.asarray, variables)

@@ -1,8 +1,8 @@
 """Training and dev data of image problems: from the input pipeline to batches."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.captioning.data.caption_corpus import (
@@ -123,7 +123,7 @@ def _dev_data(
     config: ConfigDict,
     tokenizers: Tokenizers,
     vocabularies: Vocabularies,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, PyTree],
     devices: Devices,
 ) -> DevData:
     checked = _check_images(config, "input_pipeline_dev")
@@ -186,7 +186,7 @@ def _load_images(
     key: str,
     checked: CheckedImages,
     encoder: ImageEncoder,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, PyTree],
     variants: int = 0,
 ) -> Images:
     """Return images as pixels or, if the encoder is not trained, as features."""

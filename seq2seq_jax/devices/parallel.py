@@ -8,7 +8,6 @@ the same for any number of devices, however unequal their parts are.
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -119,7 +118,7 @@ class Devices:
             lambda x: jax.make_array_from_process_local_data(self._sharded, x), dict(batch)
         )
 
-    def shard_global_batch(self, batch: Mapping[str, Any]) -> Any:
+    def shard_global_batch(self, batch: Mapping[str, PyTree]) -> PyTree:
         """Distribute the rows of a batch that every process has completely.
 
         If the number of rows is not divisible by the number of devices, the batch is replicated.

@@ -64,7 +64,7 @@ def text_metrics(metrics: Iterable[Any], hypotheses: Sentences, references: Refe
     return results
 
 
-def needs_text(metric: Any) -> bool:
+def needs_text(metric: object) -> bool:
     """Return whether a metric is computed from decoded text.
 
     Args:

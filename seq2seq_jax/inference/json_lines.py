@@ -1,7 +1,6 @@
 """Predictions and scores as lines of JSON."""
 
 import json
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def score_line(score: TargetScore) -> str:
     return _line(values | _attention(score.attention))
 
 
-def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, Any]:
+def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, object]:
     values = {
         "text": hypothesis.text,
         "tokens": hypothesis.tokens,
@@ -64,7 +63,7 @@ def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, Any]:
     return values | _attention(hypothesis.attention if attention else None)
 
 
-def _attention(weights: np.ndarray | None) -> dict[str, Any]:
+def _attention(weights: np.ndarray | None) -> dict[str, object]:
     return {} if weights is None else {"attention": np.round(weights.astype(float), 6).tolist()}
 
 
@@ -73,5 +72,5 @@ def _round(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def _line(values: dict[str, Any]) -> str:
+def _line(values: dict[str, object]) -> str:
     return json.dumps(values, ensure_ascii=False, allow_nan=False)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
@@ -31,7 +32,7 @@ class LoadedModel(NamedTuple):
     """
 
     model: Any
-    params: Any
+    params: PyTree
     tokenizers: Tokenizers
     vocabularies: Vocabularies
     steps: list[int]
@@ -119,8 +120,8 @@ def load_model(
 
 def _non_trainable(
     workdir: Workdir,
-    shapes: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray[Any, Any]],
+    shapes: Mapping[str, PyTree],
+    arrays: Mapping[str, np.ndarray],
     data: Mapping[str, Any],
     where: str,
 ) -> NonTrainable:
@@ -133,7 +134,7 @@ def _non_trainable(
     return variables
 
 
-def _evaluated_params(shapes: Any, arrays: Mapping[str, np.ndarray[Any, Any]], where: str) -> Any:
+def _evaluated_params(shapes: PyTree, arrays: Mapping[str, np.ndarray], where: str) -> PyTree:
     kind = "params"
     if any(name.startswith("ema_params.") for name in arrays):
         kind = "ema_params"

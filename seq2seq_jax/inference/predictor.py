@@ -72,13 +72,13 @@ class Predictor:
         self._models = [loaded.model for loaded in models]
         self._devices = Devices(config.parallel)
         self.params = self._devices.replicate([loaded.params for loaded in models])
-        self._compiled: dict[Any, Any] = {}
+        self._compiled: dict[object, Any] = {}
         self._lock = threading.Lock()
         self._set_config(config)
 
     @classmethod
     def from_workdir(
-        cls, workdir: str, overrides: Sequence[tuple[str, str]] = (), **options: Any
+        cls, workdir: str, overrides: Sequence[tuple[str, str]] = (), **options: object
     ) -> "Predictor":
         """Load the best checkpoint of a working directory.
 
@@ -102,7 +102,7 @@ class Predictor:
         config = resolve(override_search(resolve(opened.config()), options), overrides)
         return cls(load_ensemble(opened, config), config)
 
-    def with_search_options(self, **options: Any) -> "Predictor":
+    def with_search_options(self, **options: object) -> "Predictor":
         """Return a predictor that shares the parameters in memory but searches differently.
 
         Args:
@@ -259,7 +259,7 @@ class Predictor:
         self._search_config = make_search_config(self.inference)
         self.batch_size = self._devices.round_up(self.inference.batch_size)
 
-    def _compile_once(self, key: Any, make: Callable[[], _T]) -> _T:
+    def _compile_once(self, key: object, make: Callable[[], _T]) -> _T:
         """Return the function of that key, which is made once, whichever thread comes first."""
         with self._lock:
             if key not in self._compiled:
@@ -338,7 +338,7 @@ def _one_ahead(items: Iterator[_T]) -> Iterator[_T]:
         yield item
 
 
-def _check_lists(method: str, texts: Sequence[str], **others: Sequence[Any] | None) -> None:
+def _check_lists(method: str, texts: Sequence[str], **others: Sequence[object] | None) -> None:
     """Raise an error if an argument is a text instead of a list, or if the lengths differ."""
     if isinstance(texts, str):
         raise TypeError(f"{method}() needs a list of texts; got a str. Use [text].")

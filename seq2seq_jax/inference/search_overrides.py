@@ -1,7 +1,6 @@
 """Keys of `inference` by their last names, as keywords in Python."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -9,7 +8,7 @@ from seq2seq_jax.schema.names import describe_unknown
 from seq2seq_jax.utils.errors import UserError
 
 
-def override_search(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
+def override_search(config: ConfigDict, options: Mapping[str, object]) -> ConfigDict:
     """Copy a configuration and set keys of `inference` in it.
 
     Args:

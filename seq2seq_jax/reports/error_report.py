@@ -297,7 +297,7 @@ def _most(counts: Counter[Any], top: int) -> list[tuple[Any, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:top]
 
 
-def _matrix(report: ErrorReport) -> dict[str, Any] | None:
+def _matrix(report: ErrorReport) -> dict[str, object] | None:
     """Return the confusion matrix, or None if there are too many tokens.
 
     Rows are the tokens of the references, and a last row for insertions. Columns are the tokens of

@@ -4,12 +4,11 @@ import html
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from seq2seq_jax.utils.atomic_io import atomic_replace
 
 
-def write_page(path: str | Path, kind: str, title: str, data: Any) -> Path:
+def write_page(path: str | Path, kind: str, title: str, data: object) -> Path:
     """Write a page that shows `data` with the script `pages/KIND.js`.
 
     The title is escaped, and all other text is JSON from which the script creates text nodes, so

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict
+from jaxtyping import PyTree
 
 
-def model_analysis(params: Mapping[str, Any]) -> str:
+def model_analysis(params: Mapping[str, PyTree]) -> str:
     """Return a table of the parameters: one line each, below its module's total.
 
     Args:

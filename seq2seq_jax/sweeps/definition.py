@@ -35,7 +35,7 @@ class Range:
     keys: Sequence[str] = ()
 
 
-Factor = Sequence[Level] | Mapping[str, Mapping[str, Any]] | Range
+Factor = Sequence[Level] | Mapping[str, Mapping[str, object]] | Range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ def factor_keys(name: str, factor: Factor) -> list[str]:
     return [name]
 
 
-def level_overrides(name: str, factor: Factor, level: Level) -> dict[str, Any]:
+def level_overrides(name: str, factor: Factor, level: Level) -> dict[str, object]:
     """Return what a factor sets at a level: key -> value.
 
     Args:
@@ -148,7 +148,7 @@ def level_index(factor: Factor, level: Level) -> int:
     return list(factor).index(level)
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """Format a value as it is written on the command line.
 
     Args:
@@ -189,7 +189,7 @@ def _check(path: str, sweep: Sweep) -> None:
             raise UserError(path, f"published has {level}, which is not a level of a factor")
 
 
-def _check_factor(path: str, name: str, factor: Any) -> None:
+def _check_factor(path: str, name: str, factor: object) -> None:
     where = f"factor {name}"
     if isinstance(factor, Range):
         real = all(

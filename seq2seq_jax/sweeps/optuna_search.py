@@ -8,8 +8,9 @@ import logging
 import math
 import statistics
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ class OptunaScheduler:
         kind = distributions.IntDistribution if whole else distributions.FloatDistribution
         return kind(factor.low, factor.high, log=factor.log)
 
-    def _point(self, params: dict[str, Any]) -> dict[str, Level]:
+    def _point(self, params: Mapping[str, Level]) -> dict[str, Level]:
         return {name: params[name] for name in self._space}
 
 
@@ -151,7 +152,7 @@ def _finished_results(folder: Path) -> dict[str, Result]:
     return {result["trial"]: result for result in results if result["status"] != FAILED}
 
 
-def _import_optuna() -> Any:
+def _import_optuna() -> ModuleType:
     try:
         import optuna
     except ImportError as error:

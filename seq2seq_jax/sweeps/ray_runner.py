@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from seq2seq_jax.sweeps.local_runner import Outcomes
@@ -82,7 +83,7 @@ def _run_job(config: dict[str, Any]) -> None:
 
 
 def _make_searcher(
-    tune: Any,
+    tune: ModuleType,
     scheduler: Scheduler,
     folder: Path,
     started: Callable[[Training], None],
@@ -129,7 +130,7 @@ def _make_searcher(
     return SchedulerSearcher()
 
 
-def _connect(ray: Any, address: str) -> None:
+def _connect(ray: ModuleType, address: str) -> None:
     package = str(Path(__file__).parents[2])
     try:
         ray.init(
@@ -144,7 +145,7 @@ def _connect(ray: Any, address: str) -> None:
         raise UserError("--ray", f"no cluster at {address}: {reason}") from error
 
 
-def _import_ray() -> tuple[Any, Any]:
+def _import_ray() -> tuple[ModuleType, ModuleType]:
     try:
         import ray
         from ray import tune

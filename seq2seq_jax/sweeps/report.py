@@ -4,12 +4,12 @@ import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seq2seq_jax.reports.html_page import write_page
 from seq2seq_jax.sweeps.plots import plot_curves, plot_levels
 from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, FINISHED, Result
-from seq2seq_jax.sweeps.tables import Table, make_rows, make_table, table_to_markdown
+from seq2seq_jax.sweeps.tables import Row, Table, make_rows, make_table, table_to_markdown
 from seq2seq_jax.sweeps.trials import is_from_search
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
@@ -161,7 +161,7 @@ def _draw(section: Section, folder: Path) -> list[Path]:
     return plots
 
 
-def _by_training(results: Sequence[Result]) -> Any:
+def _by_training(results: Sequence[Result]) -> list[Row]:
     """Return one row per training; of trials that share a training, the first one counts."""
     seen: dict[str, Result] = {}
     for result in results:

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -47,7 +47,7 @@ class Trial(NamedTuple):
     name: str
     levels: dict[str, Level]
     seed: int
-    overrides: dict[str, Any]
+    overrides: dict[str, object]
     config: ConfigDict
 
 
@@ -191,7 +191,7 @@ def _levels(factor: Factor) -> list[Level]:
     return [factor.low, factor.high] if isinstance(factor, Range) else list(factor)
 
 
-def _resolved(file: SweepFile, overrides: Mapping[str, Any]) -> ConfigDict:
+def _resolved(file: SweepFile, overrides: Mapping[str, object]) -> ConfigDict:
     pairs = [(key, format_value(value)) for key, value in overrides.items()]
     return resolve(file.base, [*file.overrides, *pairs])
 

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import PyTree
 
 KeyPath = tuple[Any, ...]
 """The path of a leaf in a pytree, as `jax.tree_util` gives it."""
 
 
-def global_norm(tree: Any) -> jax.Array:
+def global_norm(tree: PyTree) -> jax.Array:
     """Return the Euclidean norm of all numbers in a tree, as if they were one vector.
 
     Args:

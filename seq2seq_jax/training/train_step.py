@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ class TrainState(struct.PyTreeNode):
         return saved.replace(frozen=self.frozen, dropout_key=self.dropout_key)
 
     @property
-    def non_trainable(self) -> dict[str, Any]:
+    def non_trainable(self) -> dict[str, PyTree]:
         """The model's non-trainable variables by collection."""
         found = {"batch_stats": self.batch_stats, "frozen": self.frozen}
         return {name: tree for name, tree in found.items() if tree}
@@ -78,7 +78,7 @@ def create_train_state(
     ema_decay: float = 0.0,
     *,
     seed: int = 0,
-    non_trainable: Mapping[str, Any] = MappingProxyType({}),
+    non_trainable: Mapping[str, PyTree] = MappingProxyType({}),
 ) -> TrainState:
     """Return the state before the first step.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.encoders import EncoderOutput
@@ -143,10 +144,10 @@ def make_precompute(model: nn.Module) -> Callable[[Any, NonTrainable, Batch], Ba
     """
 
     @jax.jit
-    def grid_features(params: Any, non_trainable: NonTrainable, images: Array) -> Any:
+    def grid_features(params: PyTree, non_trainable: NonTrainable, images: Array) -> PyTree:
         return model.apply({"params": params, **non_trainable}, images, method="grid_features")
 
-    def precompute(params: Any, non_trainable: NonTrainable, batch: Batch) -> Batch:
+    def precompute(params: PyTree, non_trainable: NonTrainable, batch: Batch) -> Batch:
         new = dict(batch)
         if "image" in new:
             new["image_features"] = grid_features(params, non_trainable, new.pop("image"))

@@ -1,9 +1,10 @@
 """The base class of image encoders."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from seq2seq_jax.captioning.data.image_batches import Images
 from seq2seq_jax.captioning.models.feature_head import FeatureHead, FeatureHeadConfig
@@ -52,7 +53,7 @@ class ImageEncoder(nn.Module):
         """Return the module that computes the encoder's output from grid features."""
         return FeatureHead(self.head)
 
-    def initialize_head(self, images: Images, copies_per_image: int) -> dict[str, Any]:
+    def initialize_head(self, images: Images, copies_per_image: int) -> dict[str, PyTree]:
         """Compute initial parameters of the head from the training images.
 
         Args:

@@ -4,12 +4,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import PyTree
 
 from seq2seq_jax.captioning.models.inception_encoder import InceptionV3Encoder
 from seq2seq_jax.captioning.weights import keras_inception, torch_inception
@@ -31,7 +32,7 @@ class InceptionWeights(NamedTuple):
 
     path: str
     found: FoundWeights
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 def read_inception_weights(path: str | os.PathLike[str], scaling: str = "") -> InceptionWeights:
@@ -72,7 +73,7 @@ def read_inception_weights(path: str | os.PathLike[str], scaling: str = "") -> I
 
 def inception_variables(
     encoder: InceptionV3Encoder, weights: InceptionWeights
-) -> dict[str, Mapping[str, Any]]:
+) -> dict[str, Mapping[str, PyTree]]:
     """Return the encoder's variables with these weights.
 
     Weights of later blocks and of a classifier are ignored, with a line in the log.
@@ -118,7 +119,7 @@ def inception_variables(
         parts = {re.split("[./]", name)[0] for name in weights.found.ignored}
         _log.info("%s: %s", weights.path, _list("ignored", sorted(parts))[0])
     values = {path: arrays[path[-3:]].value.astype(np.float32) for path in shapes}
-    found: dict[str, Mapping[str, Any]] = unflatten_dict(values)
+    found: dict[str, Mapping[str, PyTree]] = unflatten_dict(values)
     return found
 
 

@@ -11,7 +11,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -89,7 +89,7 @@ def _read_archive(path: str) -> Any:
         return _to_arrays(content, lambda storage: archive.read(f"{root}data/{storage.key}"))
 
 
-def _read_old(file: Any) -> Any:
+def _read_old(file: IO[bytes]) -> Any:
     if _Unpickler(file).load() != _OLD_MAGIC:
         raise pickle.UnpicklingError("it was not written by torch.save")
     _Unpickler(file).load()  # The version of the format.
@@ -109,11 +109,11 @@ def _read_old(file: Any) -> Any:
 class _Unpickler(pickle.Unpickler):
     """An unpickler that only rebuilds tensors."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
 
-    def find_class(self, module: str, name: str) -> Any:  # terms: ok
+    def find_class(self, module: str, name: str) -> object:  # terms: ok
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -137,16 +137,16 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _rebuild_tensor(
-    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
 ) -> _Tensor:
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
+def _rebuild_parameter(tensor: _Tensor, *_: object) -> _Tensor:
     return tensor
 
 
-def _to_arrays(content: Any, read: Callable[[_Storage], bytes]) -> Any:
+def _to_arrays(content: object, read: Callable[[_Storage], bytes]) -> Any:
     if isinstance(content, _Tensor):
         return _array(content, read(content.storage))
     if isinstance(content, dict):

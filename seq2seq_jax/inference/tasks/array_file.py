@@ -3,7 +3,6 @@
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class ArrayFile:
         except OSError as error:
             raise UserError(str(path), f"cannot be written ({error.strerror or error})") from error
 
-    def add(self, name: str, array: np.ndarray[Any, Any]) -> None:
+    def add(self, name: str, array: np.ndarray) -> None:
         """Append an array.
 
         Args:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
@@ -54,7 +55,7 @@ class TrainSampleHook(Hook):
         model = run.model
 
         @jax.jit
-        def predict(variables: dict[str, Any], batch: Batch) -> jax.Array:
+        def predict(variables: dict[str, PyTree], batch: Batch) -> jax.Array:
             inputs = batch["target_ids"][:, :-1]
             output: Any = model.apply(variables, *model.encoder_inputs(batch), inputs)
             return jnp.argmax(output.logits, axis=-1)
