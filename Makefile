@@ -7,7 +7,7 @@ SHELL := bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 # Two worker processes; the tests of a file run in one process and share compiled fixtures.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+PYTEST_ARGS ?= -n 2 --dist loadfile --durations=10 --cov=seq2seq_jax --cov-report= --cov-fail-under=90
 RUN := runs/g2p
 # None of these is in the dictionary.
 WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
