@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from seq2seq_jax.ops.kernels import KERNELS, use_kernels
 from tests.golden_cases import decoding, functions, images, recurrent, trained, training
 from tests.golden_cases.golden_file import GoldenFile
 
@@ -84,14 +85,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("path", files, ids=[file.stem for file in files])
 
 
-def test_google_seq2seq_computes_the_same(path, record_property):
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_google_seq2seq_computes_the_same(path, kernels, record_property):
     golden = GoldenFile(path)
     for pattern, applies, reason in NOT_COMPARED:
         if re.match(pattern, golden.kind) and applies(golden.hparams):
             pytest.skip(f"not compared: {reason}")
     for pattern, compare in COMPARISONS:
         if re.match(pattern, golden.kind):
-            compare(golden)
+            with use_kernels(kernels):
+                compare(golden)
             record_property("golden", (compare.__name__, golden.largest_difference))
             return
     pytest.fail(f"neither compared nor given a reason: {golden.kind}")

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.losses import cross_entropy
 from seq2seq_jax.models.seq2seq import reverse_sequences
+from seq2seq_jax.ops.kernels import active_kernels
 
 
 def configured(model: str, params: Mapping[str, Any]) -> ConfigDict:
@@ -27,8 +28,13 @@ def configured(model: str, params: Mapping[str, Any]) -> ConfigDict:
     return resolve(config)
 
 
-# Everything is small and runs a few times: what costs is compiling.
-quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+def quick_jit(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function that is small and runs a few times, so that compiling is what costs.
+
+    The function is traced anew, with the kernels that are active now.
+    """
+    fresh = functools.partial(function)
+    return jax.jit(fresh, compiler_options={"xla_backend_optimization_level": 0}, **options)
 
 
 class Network:
@@ -83,11 +89,14 @@ def network(
     """The network that the hyperparameters describe; of one kind there is one."""
     others = ("optimizer.", "inference.", "vocab_", "embedding.share")
     params = {key: value for key, value in params.items() if not key.startswith(others)}
-    return _network(model, json.dumps(params, sort_keys=True), source_vocab_size, target_vocab_size)
+    sizes = source_vocab_size, target_vocab_size
+    return _network(model, json.dumps(params, sort_keys=True), *sizes, active_kernels())
 
 
 @functools.cache
-def _network(model: str, params: str, source_vocab_size: int, target_vocab_size: int) -> Network:
+def _network(
+    model: str, params: str, source_vocab_size: int, target_vocab_size: int, kernels: str
+) -> Network:
     config = configured(model, json.loads(params))
     return Network(build_model(config, source_vocab_size, target_vocab_size))
 

@@ -6,6 +6,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.losses import loss_sums
+from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import SearchConfig
 from tests.golden_cases.golden_file import GoldenFile
@@ -32,7 +33,7 @@ def compare_trained(golden: GoldenFile) -> None:
     for name, beam_width, share in (("greedy", 0, 0.995), ("beam5", 5, 0.99)):
         lines = [target.encode(line.split()) for line in golden[f"out/{name}_lines"]]
         search = SearchConfig(beam_width=beam_width, max_length=config.inference.max_decode_length)
-        decode = make_decode(model, target, search)
+        decode = make_decode(model, target, search, kernels=active_kernels())
         found = decode(params, source_ids, source_len)
         ids, lengths = np.asarray(found.ids[:, 0]), np.asarray(found.lengths[:, 0])
         ours = [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
