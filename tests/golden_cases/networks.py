@@ -31,7 +31,7 @@ def configured(model: str, params: Mapping[str, Any]) -> ConfigDict:
 def quick_jit(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function that is small and runs a few times, so that compiling is what costs.
 
-    The function is traced anew, with the kernels that are active now.
+    The function is traced again, with the kernels that are active now.
     """
     fresh = functools.partial(function)
     return jax.jit(fresh, compiler_options={"xla_backend_optimization_level": 0}, **options)
