@@ -31,7 +31,10 @@ from jaxtyping import install_import_hook  # noqa: E402
 import tests.type_checking  # noqa: E402, F401
 
 # The shapes of the arrays of public functions are checked.
-install_import_hook("seq2seq_jax.search", "tests.type_checking.check_types")
+install_import_hook(
+    ["seq2seq_jax.models", "seq2seq_jax.ops", "seq2seq_jax.search"],
+    "tests.type_checking.check_types",
+)
 
 import jax  # noqa: E402
 

@@ -10,12 +10,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import Array, Float, Int
 
 from seq2seq_jax.models.functions import symmetric_uniform, xavier_uniform
 from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.schema.rules import at_least
-
-Array = jax.Array
 
 
 class Memory(struct.PyTreeNode):
@@ -51,7 +50,12 @@ class AttentionLayerBase(nn.Module):
         self.project_keys = Dense(self.num_units, kernel_init=xavier_uniform)
         self.project_query = Dense(self.num_units, kernel_init=xavier_uniform)
 
-    def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
+    def memory(
+        self,
+        outputs: Float[Array, "B S _"],
+        values: Float[Array, "B S H"],
+        lengths: Int[Array, " B"],
+    ) -> Memory:
         """Project the encoder's outputs to keys, once for a source and not at every step.
 
         Args:
@@ -64,7 +68,9 @@ class AttentionLayerBase(nn.Module):
         """
         return Memory(keys=self.project_keys(outputs), values=values, lengths=lengths)
 
-    def __call__(self, query: Array, memory: Memory) -> tuple[Array, Array]:
+    def __call__(
+        self, query: Float[Array, "N D"], memory: Memory
+    ) -> tuple[Float[Array, "N S"], Float[Array, "N H"]]:
         """Attend to the memory.
 
         Args:
@@ -80,7 +86,7 @@ class AttentionLayerBase(nn.Module):
         query = query.reshape(memory.keys.shape[0], -1, query.shape[-1])
         return attend(self.scores(query, memory), memory)
 
-    def scores(self, query: Array, memory: Memory) -> Array:
+    def scores(self, query: Float[Array, "B K A"], memory: Memory) -> Float[Array, "B K S"]:
         """Compute the score of each value.
 
         Args:
@@ -99,7 +105,7 @@ class AttentionLayerDot(AttentionLayerBase):
     score = (W_k key + b_k) . (W_q query + b_q)
     """
 
-    def scores(self, query: Array, memory: Memory) -> Array:
+    def scores(self, query: Float[Array, "B K A"], memory: Memory) -> Float[Array, "B K S"]:
         """Compute the scores, [B, K, S]."""
         return jnp.einsum("bka,bsa->bks", query, memory.keys)
 
@@ -116,20 +122,27 @@ class AttentionLayerBahdanau(AttentionLayerBase):
         unit_variance = symmetric_uniform(math.sqrt(3 / self.num_units))
         self.v = self.param("v", unit_variance, (self.num_units,))
 
-    def memory(self, outputs: Array, values: Array, lengths: Array) -> Memory:
+    def memory(
+        self,
+        outputs: Float[Array, "B S _"],
+        values: Float[Array, "B S H"],
+        lengths: Int[Array, " B"],
+    ) -> Memory:
         """Project the encoder's outputs to keys, and add v to the memory."""
         # Each row has its own copy of v. So its gradient is summed over rows and devices once,
         # and not at every step.
         v = jnp.broadcast_to(self.v, (outputs.shape[0], self.num_units))
         return super().memory(outputs, values, lengths).replace(v=v)
 
-    def scores(self, query: Array, memory: Memory) -> Array:
+    def scores(self, query: Float[Array, "B K A"], memory: Memory) -> Float[Array, "B K S"]:
         """Compute the scores, [B, K, S]."""
         hidden = jnp.tanh(memory.keys[:, None] + query[:, :, None])  # [B, K, S, A]
         return jnp.einsum("bksa,ba->bks", hidden, memory.v)
 
 
-def attend(scores: Array, memory: Memory) -> tuple[Array, Array]:
+def attend(
+    scores: Float[Array, "B K S"], memory: Memory
+) -> tuple[Float[Array, "N S"], Float[Array, "N H"]]:
     """Average the values with the softmax of the scores over all positions but padding.
 
     Args:

@@ -8,14 +8,12 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import split_gates
 from seq2seq_jax.schema.rules import PROBABILITY, at_least
-
-Array = jax.Array
 
 
 class LSTMState(NamedTuple):
@@ -106,7 +104,9 @@ class BasicRNNCell(RNNCellBase):
     """
 
     @nn.compact
-    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, h: Float[Array, "B D"], x: Float[Array, "B E"]
+    ) -> tuple[Float[Array, "B D"], Float[Array, "B D"]]:
         """Compute one step for x [B, E] and h [B, D]: (h', h')."""
         z = self.dense("input", self.num_units)(x)
         z = z + self.dense("recurrent", self.num_units, use_bias=False)(h)
@@ -127,7 +127,9 @@ class GRUCell(RNNCellBase):
     """
 
     @nn.compact
-    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, h: Float[Array, "B D"], x: Float[Array, "B E"]
+    ) -> tuple[Float[Array, "B D"], Float[Array, "B D"]]:
         """Compute one step for x [B, E] and h [B, D]: (h', h')."""
         width = self.num_units
         z = self.dense("input", 3 * width, bias_init=self._init_bias)(x)
@@ -163,7 +165,9 @@ class BasicLSTMCell(RNNCellBase):
         return _zero_lstm_state(batch_size, self.num_units, self.num_units)
 
     @nn.compact
-    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+    def __call__(
+        self, state: LSTMState, x: Float[Array, "B E"]
+    ) -> tuple[LSTMState, Float[Array, "B D"]]:
         """Compute one step for x [B, E]: (new state, h')."""
         c, h = state
         tanh = ACTIVATIONS[self.activation]
@@ -209,7 +213,9 @@ class LSTMCell(RNNCellBase):
         return _zero_lstm_state(batch_size, self.num_units, self.output_size)
 
     @nn.compact
-    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+    def __call__(
+        self, state: LSTMState, x: Float[Array, "B E"]
+    ) -> tuple[LSTMState, Float[Array, "B D"]]:
         """Compute one step for x [B, E]: (new state, h')."""
         c, h = state
         tanh = ACTIVATIONS[self.activation]
@@ -264,7 +270,9 @@ class LayerNormBasicLSTMCell(RNNCellBase):
         return _zero_lstm_state(batch_size, self.num_units, self.num_units)
 
     @nn.compact
-    def __call__(self, state: LSTMState, x: Array) -> tuple[LSTMState, Array]:
+    def __call__(
+        self, state: LSTMState, x: Float[Array, "B E"]
+    ) -> tuple[LSTMState, Float[Array, "B D"]]:
         """Compute one step for x [B, E]: (new state, h')."""
         c, h = state
         tanh = ACTIVATIONS[self.activation]

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Array, Bool, Float, Int
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.schema.rules import PROBABILITY, at_least, function_name
-
-Array = jax.Array
 
 KeepProb = Annotated[float, PROBABILITY, "Keep probability of dropout on the embeddings."]
 Units = Annotated[int, at_least(1), "Number of channels of each convolution."]
@@ -76,7 +74,9 @@ class PoolingEncoder(nn.Module):
     dropout_keep_prob: KeepProb = 0.8
 
     @nn.compact
-    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode a batch.
 
         Args:
@@ -121,7 +121,9 @@ class ConvEncoder(nn.Module):
     position_embeddings: PositionEmbeddingsConfig = PositionEmbeddingsConfig()
 
     @nn.compact
-    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode a batch: as `PoolingEncoder.__call__`, with an output at every position."""
         inputs = add_positions(inputs, self.position_embeddings)
         inputs = nn.Dropout(1 - self.embedding_dropout_keep_prob)(inputs, deterministic=not train)
@@ -130,7 +132,9 @@ class ConvEncoder(nn.Module):
         return EncoderOutput(outputs, mean_over_time(values, lengths), values, lengths)
 
 
-def add_positions(inputs: Array, config: PositionEmbeddingsConfig) -> Array:
+def add_positions(
+    inputs: Float[Array, "B S E"], config: PositionEmbeddingsConfig
+) -> Float[Array, "B S E"]:
     """Combine embedded tokens with the embeddings of their positions, if that is enabled.
 
     Args:
@@ -148,7 +152,7 @@ def add_positions(inputs: Array, config: PositionEmbeddingsConfig) -> Array:
     return inputs * table if config.combiner_fn == "multiply" else inputs + table
 
 
-def position_encoding(num_positions: int, dim: int) -> Array:
+def position_encoding(num_positions: int, dim: int) -> Float[Array, "P E"]:
     """Compute the embedding of each position (Sukhbaatar et al. 2015, arXiv:1503.08895, 4.1).
 
       l[j, k] = (1 - j / (P + 1)) - (k / (E + 1)) (1 - 2 j / (P + 1)),   j and k from 1
@@ -165,7 +169,9 @@ def position_encoding(num_positions: int, dim: int) -> Array:
     return (1 - j) - k * (1 - 2 * j)
 
 
-def windows_of(x: Array, lengths: Array, size: int, strides: int) -> tuple[Array, Array]:
+def windows_of(
+    x: Float[Array, "B S E"], lengths: Int[Array, " B"], size: int, strides: int
+) -> tuple[Float[Array, "B O size E"], Bool[Array, "B O size"]]:
     """Gather the windows that "SAME" padding gives each row on its own.
 
     A row of length L has ceil(L / strides) windows. The positions of windows beyond the row are
@@ -192,7 +198,7 @@ def windows_of(x: Array, lengths: Array, size: int, strides: int) -> tuple[Array
     return x[rows, positions], real
 
 
-def mean_over_time(x: Array, lengths: Array) -> Array:
+def mean_over_time(x: Float[Array, "B S E"], lengths: Int[Array, " B"]) -> Float[Array, "B E"]:
     """Compute the mean of each row over its positions; zero for an empty row.
 
     Args:

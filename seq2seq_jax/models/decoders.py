@@ -2,11 +2,10 @@
 
 from typing import Annotated, ClassVar, TypeAlias
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.cells import RNNCellBase
@@ -16,7 +15,6 @@ from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense
 from seq2seq_jax.schema.rules import at_least
 
-Array = jax.Array
 State: TypeAlias = PyTree
 
 
@@ -76,7 +74,7 @@ class DecoderBase(nn.Module, kw_only=True):
         raise NotImplementedError
 
     def step(
-        self, state: State, inputs: Array, memory: PyTree, *, train: bool = False
+        self, state: State, inputs: Float[Array, "N E"], memory: PyTree, *, train: bool = False
     ) -> tuple[State, DecoderStep]:
         """Compute one step.
 
@@ -91,7 +89,7 @@ class DecoderBase(nn.Module, kw_only=True):
         """
         raise NotImplementedError
 
-    def pre_logits(self, step: DecoderStep) -> Array:
+    def pre_logits(self, step: DecoderStep) -> Float[Array, "... D"]:
         """Return the input of the dense layer to the vocabulary, [..., D].
 
         Nothing of it is fed back, so it can be computed for all steps at once.
@@ -101,7 +99,7 @@ class DecoderBase(nn.Module, kw_only=True):
         """
         raise NotImplementedError
 
-    def logits(self, step: DecoderStep) -> Array:
+    def logits(self, step: DecoderStep) -> Float[Array, "... V"]:
         """Return the logits [..., V].
 
         Args:
@@ -122,14 +120,14 @@ class BasicDecoder(DecoderBase, kw_only=True):
         return bridged
 
     def step(
-        self, state: State, inputs: Array, memory: None, *, train: bool = False
+        self, state: State, inputs: Float[Array, "N E"], memory: None, *, train: bool = False
     ) -> tuple[State, DecoderStep]:
         """Compute one step for inputs [N, E]."""
         state, output = self.stack.step(state, inputs, train=train)
         empty = output[:, :0]
         return state, DecoderStep(output, empty, empty)
 
-    def pre_logits(self, step: DecoderStep) -> Array:
+    def pre_logits(self, step: DecoderStep) -> Float[Array, "... D"]:
         """Return the output of the RNN, [..., D]."""
         return step.cell_output
 
@@ -154,13 +152,18 @@ class AttentionDecoder(DecoderBase, kw_only=True):
         super().setup()
         self.mix = Dense(self.stack.units, kernel_init=xavier_uniform)
 
-    def initial_state(self, bridged: State, memory: Memory) -> tuple[State, Array]:
+    def initial_state(self, bridged: State, memory: Memory) -> tuple[State, Float[Array, "B H"]]:
         """Return the state of the RNN and a context of zeros, [B, H]."""
         return bridged, jnp.zeros_like(memory.values[:, 0])
 
     def step(
-        self, state: tuple[State, Array], inputs: Array, memory: Memory, *, train: bool = False
-    ) -> tuple[tuple[State, Array], DecoderStep]:
+        self,
+        state: tuple[State, Float[Array, "N H"]],
+        inputs: Float[Array, "N E"],
+        memory: Memory,
+        *,
+        train: bool = False,
+    ) -> tuple[tuple[State, Float[Array, "N H"]], DecoderStep]:
         """Compute one step for inputs [N, E], where N = B K as in the attention layer."""
         cells, context = state
         inputs = jnp.concatenate([inputs, context], axis=-1)
@@ -168,7 +171,7 @@ class AttentionDecoder(DecoderBase, kw_only=True):
         weights, context = self.attention(output, memory)
         return (cells, context), DecoderStep(output, weights, context)
 
-    def pre_logits(self, step: DecoderStep) -> Array:
+    def pre_logits(self, step: DecoderStep) -> Float[Array, "... D"]:
         """Return the attentional vector, [..., D]."""
         joined = jnp.concatenate([step.cell_output, step.attention_context], axis=-1)
         return jnp.tanh(self.mix(joined))

@@ -2,17 +2,14 @@
 
 from typing import Annotated, ClassVar
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from seq2seq_jax.models.cells import RNNCellBase
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
 from seq2seq_jax.schema.rules import at_least
-
-Array = jax.Array
 
 
 class EncoderOutput(struct.PyTreeNode):
@@ -50,7 +47,9 @@ class UnidirectionalRNNEncoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode a batch.
 
         Args:
@@ -80,7 +79,9 @@ class BidirectionalRNNEncoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, 2 D]."""
         outputs, final_state = [], []
         for name in ("forward", "backward"):
@@ -107,7 +108,9 @@ class StackBidirectionalRNNEncoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, inputs: Array, lengths: Array, *, train: bool = False) -> EncoderOutput:
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, 2 D]."""
         stack = BidirectionalRNNStack(self.rnn_cell, self.init_scale, self.remat, name="stack")
         outputs, final_state = stack(inputs, lengths, train=train)

@@ -3,19 +3,18 @@
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.ops.cross_entropy import linear_cross_entropy, softmax_cross_entropy
 from seq2seq_jax.ops.layers import compute_in
 
-Array = jax.Array
 
-
-def loss_sums(model: nn.Module, params: PyTree, batch: Batch) -> tuple[Array, Array]:
+def loss_sums(
+    model: nn.Module, params: PyTree, batch: Batch
+) -> tuple[Float[Array, ""], Int[Array, ""]]:
     """Sum the cross-entropy of a batch under teacher forcing, without dropout.
 
     Args:
@@ -41,7 +40,7 @@ def training_loss_sums(
     non_trainable: NonTrainable = MappingProxyType({}),
     dtype: str = "float32",
     skip_padding: bool = False,
-) -> tuple[Array, tuple[Array, PyTree]]:
+) -> tuple[Float[Array, ""], tuple[Int[Array, ""], PyTree]]:
     """Sum the cross-entropy of a batch under teacher forcing, with dropout.
 
     Args:
@@ -82,8 +81,11 @@ def training_loss_sums(
 
 
 def cross_entropy(
-    logits: Array, targets: Array, lengths: Array, label_smoothing: float = 0.0
-) -> tuple[Array, Array]:
+    logits: Float[Array, "B T V"],
+    targets: Int[Array, "B T"],
+    lengths: Int[Array, " B"],
+    label_smoothing: float = 0.0,
+) -> tuple[Float[Array, ""], Int[Array, ""]]:
     """Sum the cross-entropy over all positions that are not padding.
 
       loss = - sum_{b, t < lengths_b} log softmax(logits_bt)[targets_bt]

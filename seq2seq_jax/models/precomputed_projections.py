@@ -19,10 +19,9 @@ are replaced, by `nn.intercept_methods`. The results agree up to rounding.
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import PyTree
+from jaxtyping import Array, Int, PyTree, Shaped
 
 from seq2seq_jax.models import cells
 from seq2seq_jax.models.attention import AttentionLayerDot, Memory
@@ -31,7 +30,6 @@ from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.ops.layers import Path
 
-Array = jax.Array
 StepFn = Callable[[Array, PyTree], tuple[Array, PyTree, Array]]
 """(tokens [N], state) -> (logits [N, V], new state, attention weights [N, S])."""
 Replacement = Callable[..., Array]
@@ -50,7 +48,12 @@ _QUERY = (*_ATTENTION, "project_query")
 
 
 def make_step(
-    model: Any, params: PyTree, source: Array, source_len: Array, *, max_decoded_tokens: int
+    model: Any,
+    params: PyTree,
+    source: Shaped[Array, "B ..."],
+    source_len: Int[Array, " B"],
+    *,
+    max_decoded_tokens: int,
 ) -> tuple[StepFn, PyTree]:
     """Encode the sources and return the decoder's step function.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from seq2seq_jax.models.cells import BasicLSTMCell, RNNCellBase
 from seq2seq_jax.models.functions import xavier_uniform
@@ -20,7 +20,6 @@ from seq2seq_jax.ops.rnn_scan import rnn_scan
 from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
 from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
 
-Array = jax.Array
 State: TypeAlias = PyTree  # the state of one cell, a pytree of [B, D]
 
 
@@ -98,7 +97,12 @@ class RNNStack(nn.Module):
         return tuple(cell.initial_state(batch_size) for cell in self.cells)
 
     def __call__(
-        self, inputs: Array, lengths: Array, *, reverse: bool = False, train: bool = False
+        self,
+        inputs: Float[Array, "B S E"],
+        lengths: Int[Array, " B"],
+        *,
+        reverse: bool = False,
+        train: bool = False,
     ) -> tuple[Array, tuple[State, ...]]:
         """Run over a sequence.
 
@@ -122,8 +126,8 @@ class RNNStack(nn.Module):
         return _without_padding(jnp.swapaxes(outputs, 0, 1), lengths), states
 
     def step(
-        self, states: Sequence[State], inputs: Array, *, train: bool = False
-    ) -> tuple[tuple[State, ...], Array]:
+        self, states: Sequence[State], inputs: Float[Array, "N E"], *, train: bool = False
+    ) -> tuple[tuple[State, ...], Float[Array, "N D"]]:
         """Run one time step through all layers.
 
         Args:
@@ -261,7 +265,13 @@ def _without_padding(outputs: Array, lengths: Array) -> Array:
     return jnp.where(real, outputs, 0)
 
 
-def combine_residual(output: Array, below: Sequence[Array], combiner: str, *, dense: bool) -> Array:
+def combine_residual(
+    output: Float[Array, "*batch D"],
+    below: Sequence[Float[Array, "*batch _"]],
+    combiner: str,
+    *,
+    dense: bool,
+) -> Float[Array, "*batch _"]:
     """Combine the output of a layer with its input: a residual connection.
 
     With the input of the layer alone (He et al. 2015, arXiv:1512.03385), or, if `dense`, with the

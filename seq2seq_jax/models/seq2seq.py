@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
@@ -21,7 +21,6 @@ from seq2seq_jax.schema.parameters import Choice, ClassOf
 from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
 
-Array = jax.Array
 State: TypeAlias = PyTree
 
 
@@ -142,7 +141,9 @@ class BasicSeq2Seq(nn.Module):
         }
 
     @staticmethod
-    def encoder_inputs(batch: Mapping[str, Any]) -> tuple[Array, Array]:
+    def encoder_inputs(
+        batch: Mapping[str, Any],
+    ) -> tuple[Shaped[Array, "B ..."], Int[Array, " B"]]:
         """Return the source of a batch and its lengths [B], the first arguments of `__call__`.
 
         Args:
@@ -163,9 +164,9 @@ class BasicSeq2Seq(nn.Module):
 
     def __call__(
         self,
-        source: Array,
-        source_len: Array,
-        target_inputs: Array,
+        source: Shaped[Array, "B ..."],
+        source_len: Int[Array, " B"],
+        target_inputs: Int[Array, "B T"],
         *,
         train: bool = False,
     ) -> ModelOutput:
@@ -185,8 +186,13 @@ class BasicSeq2Seq(nn.Module):
         return ModelOutput(self.decoder.logits(steps), scores)
 
     def pre_logits(
-        self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
-    ) -> Array:
+        self,
+        source: Shaped[Array, "B ..."],
+        source_len: Int[Array, " B"],
+        target_inputs: Int[Array, "B T"],
+        *,
+        train: bool = False,
+    ) -> Float[Array, "B T D"]:
         """Compute the input of the dense layer to the vocabulary under teacher forcing.
 
         Args:
@@ -207,13 +213,18 @@ class BasicSeq2Seq(nn.Module):
         """Whether the decoder derives from `DecoderBase`, as `pre_logits` requires."""
         return isinstance(self.decoder, DecoderBase)
 
-    def logits_weights(self) -> tuple[Array, Array]:
+    def logits_weights(self) -> tuple[Float[Array, "D V"], Float[Array, " V"]]:
         """Return the kernel [D, V] and the bias [V] of the dense layer to the vocabulary."""
         params = self.decoder.project_logits.variables["params"]
         return params["kernel"], params["bias"]
 
     def decode(
-        self, source: Array, source_len: Array, target_inputs: Array, *, train: bool = False
+        self,
+        source: Shaped[Array, "B ..."],
+        source_len: Int[Array, " B"],
+        target_inputs: Int[Array, "B T"],
+        *,
+        train: bool = False,
     ) -> DecoderStep:
         """Run the decoder over a target under teacher forcing.
 
@@ -229,7 +240,7 @@ class BasicSeq2Seq(nn.Module):
         memory, state = self.encode_and_init(source, source_len, train=train)
         inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
 
-        def step(decoder: DecoderBase, state: State, x: Array, memory: PyTree) -> PyTree:
+        def step(decoder: nn.Module, state: State, x: Array, memory: PyTree) -> PyTree:
             return decoder.step(state, x, memory, train=train)
 
         _, steps = rnn_scan(step, self.decoder, state, inputs, memory, remat=self.remat)
@@ -237,7 +248,7 @@ class BasicSeq2Seq(nn.Module):
         return batch_major
 
     def encode_and_init(
-        self, source: Array, source_len: Array, *, train: bool = False
+        self, source: Shaped[Array, "B ..."], source_len: Int[Array, " B"], *, train: bool = False
     ) -> tuple[Memory | None, State]:
         """Encode the source and compute the decoder's initial state.
 
@@ -254,7 +265,9 @@ class BasicSeq2Seq(nn.Module):
         zero_state = self.decoder.zero_state(source.shape[0])
         return memory, self.decoder.initial_state(self.bridge(encoded, zero_state), memory)
 
-    def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
+    def encode(
+        self, source: Int[Array, "B S"], source_len: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
         """Encode the source.
 
         Args:
@@ -271,13 +284,17 @@ class BasicSeq2Seq(nn.Module):
         encoded: EncoderOutput = self.encoder(embedded, source_len, train=train)
         return encoded
 
-    def dummy_inputs(self) -> tuple[Array, Array]:
+    def dummy_inputs(self) -> tuple[Shaped[Array, "B ..."], Int[Array, " B"]]:
         """Return a source and its length of minimal size, for initialization."""
         return jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
 
     def step(
-        self, tokens: Array, state: State, memory: Memory | None, source_len: Array
-    ) -> tuple[Array, State, Array]:
+        self,
+        tokens: Int[Array, " N"],
+        state: State,
+        memory: Memory | None,
+        source_len: Int[Array, " B"],
+    ) -> tuple[Float[Array, "N V"], State, Float[Array, "N S"]]:
         """Compute one decoder step of a search.
 
         Args:
@@ -332,7 +349,9 @@ class AttentionSeq2Seq(BasicSeq2Seq):
         return memory
 
 
-def reverse_sequences(x: Array, lengths: Array) -> Array:
+def reverse_sequences(
+    x: Shaped[Array, "*batch S"], lengths: Int[Array, " B"]
+) -> Shaped[Array, "*batch S"]:
     """Reverse the last axis within the length of each row; padding stays where it is.
 
     Args:

@@ -15,20 +15,21 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.ops.layers import dense_gradient
-
-Array = jax.Array
 
 ROWS = 256
 """Maximum number of positions that `linear_cross_entropy` computes at once."""
 
 
 def softmax_cross_entropy(
-    logits: Array, targets: Array, weights: Array, label_smoothing: float = 0.0
-) -> Array:
+    logits: Float[Array, "*batch V"],
+    targets: Int[Array, "*batch"],
+    weights: Shaped[Array, "*batch"],
+    label_smoothing: float = 0.0,
+) -> Float[Array, ""]:
     """Sum the weighted cross-entropy of logits.
 
     Reference: `jax.nn.log_softmax`. Fast: the gradient is one pass over the logits, whose memory it
@@ -49,8 +50,11 @@ def softmax_cross_entropy(
 
 
 def reference_softmax_cross_entropy(
-    logits: Array, targets: Array, weights: Array, label_smoothing: float = 0.0
-) -> Array:
+    logits: Float[Array, "*batch V"],
+    targets: Int[Array, "*batch"],
+    weights: Shaped[Array, "*batch"],
+    label_smoothing: float = 0.0,
+) -> Float[Array, ""]:
     """Compute `softmax_cross_entropy` as its equation says; arguments and result are the same."""
     log_probs = jax.nn.log_softmax(logits)
     of_target = jnp.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
@@ -60,13 +64,13 @@ def reference_softmax_cross_entropy(
 
 
 def linear_cross_entropy(
-    x: Array,
-    kernel: Array,
-    bias: Array,
-    targets: Array,
-    lengths: Array,
+    x: Float[Array, "B T D"],
+    kernel: Float[Array, "D V"],
+    bias: Float[Array, " V"],
+    targets: Int[Array, "B T"],
+    lengths: Int[Array, " B"],
     label_smoothing: float = 0.0,
-) -> Array:
+) -> Float[Array, ""]:
     """Sum the cross-entropy of the logits x W + b over all positions that are not padding.
 
     The layer to the vocabulary is half of the work of a small model, and a third of the positions
@@ -94,13 +98,13 @@ def linear_cross_entropy(
 
 
 def reference_linear_cross_entropy(
-    x: Array,
-    kernel: Array,
-    bias: Array,
-    targets: Array,
-    lengths: Array,
+    x: Float[Array, "B T D"],
+    kernel: Float[Array, "D V"],
+    bias: Float[Array, " V"],
+    targets: Int[Array, "B T"],
+    lengths: Int[Array, " B"],
     label_smoothing: float = 0.0,
-) -> Array:
+) -> Float[Array, ""]:
     """Compute `linear_cross_entropy` from all logits; arguments and result are the same."""
     dtype = jnp.promote_types(x.dtype, jnp.float32)
     logits = jnp.dot(x, kernel.astype(x.dtype), preferred_element_type=dtype) + bias

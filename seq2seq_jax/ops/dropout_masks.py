@@ -10,13 +10,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, UInt32
 
 from seq2seq_jax.ops.kernels import active_kernels
 
-Array = jax.Array
 
-
-def draw_mask(key: Array, keep_prob: float, shape: tuple[int, ...]) -> Array:
+def draw_mask(key: Array, keep_prob: float, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     """Draw a dropout mask: each element is True with the same probability, independently.
 
     Args:
@@ -32,7 +31,7 @@ def draw_mask(key: Array, keep_prob: float, shape: tuple[int, ...]) -> Array:
     return mask
 
 
-def random_bits(key: Array, shape: tuple[int, ...]) -> Array:
+def random_bits(key: Array, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
     """Draw random 32-bit numbers: those of `jax.random.bits`.
 
     Args:

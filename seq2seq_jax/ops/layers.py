@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
+from jaxtyping import Array, Bool, Float
 
 from seq2seq_jax.ops.dropout_masks import draw_mask
 from seq2seq_jax.ops.kernels import active_kernels
 
-Array = jax.Array
 Path = tuple[str, ...]
 """Names that lead from a module to one of its submodules or parameters."""
 
@@ -60,7 +60,7 @@ class Dense(nn.Module):
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*batch I"]) -> Float[Array, "*batch O"]:
         """Map x [..., I] to y [..., O]."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
@@ -80,7 +80,7 @@ class Dropout(nn.Module):
     per_sequence: bool = False
 
     @nn.compact
-    def __call__(self, x: Array, *, deterministic: bool) -> Array:
+    def __call__(self, x: Float[Array, "*shape"], *, deterministic: bool) -> Float[Array, "*shape"]:
         """Apply dropout to x of any shape.
 
         Args:
@@ -96,12 +96,16 @@ class Dropout(nn.Module):
         return apply_mask(x, draw_mask(self.make_rng("dropout"), 1 - self.rate, shape), self.rate)
 
 
-def apply_mask(x: Array, mask: Array, rate: float) -> Array:
+def apply_mask(
+    x: Float[Array, "*shape"], mask: Bool[Array, "..."], rate: float
+) -> Float[Array, "*shape"]:
     """Return x / (1 - rate) where the mask is True, and 0 elsewhere."""
     return jnp.where(mask, x / (1 - rate), 0)
 
 
-def dense(x: Array, kernel: Array, bias: Array | None) -> Array:
+def dense(
+    x: Float[Array, "*batch I"], kernel: Float[Array, "I O"], bias: Float[Array, " O"] | None
+) -> Float[Array, "*batch O"]:
     """Compute a dense layer, y = x W + b, in the type of `compute_in`.
 
       dx = dy W^T     dW = sum x^T dy     db = sum dy
@@ -122,7 +126,9 @@ def dense(x: Array, kernel: Array, bias: Array | None) -> Array:
     return compute(x, kernel, bias)
 
 
-def reference_dense(x: Array, kernel: Array, bias: Array | None) -> Array:
+def reference_dense(
+    x: Float[Array, "*batch I"], kernel: Float[Array, "I O"], bias: Float[Array, " O"] | None
+) -> Float[Array, "*batch O"]:
     """Compute a dense layer, y = x W + b, for arrays of one type.
 
     Args:
@@ -137,12 +143,14 @@ def reference_dense(x: Array, kernel: Array, bias: Array | None) -> Array:
     return y if bias is None else y + bias
 
 
-def dense_dtype(x: Array, kernel: Array) -> Any:
+def dense_dtype(x: Float[Array, "*batch I"], kernel: Float[Array, "I O"]) -> Any:
     """Return the type in which `dense` multiplies."""
     return promote_dtype(x, kernel, dtype=_compute_dtype.get())[0].dtype
 
 
-def dense_gradient(x: Array, dy: Array) -> tuple[Array, Array]:
+def dense_gradient(
+    x: Float[Array, "*batch I"], dy: Float[Array, "*batch O"]
+) -> tuple[Float[Array, "I O"], Float[Array, " O"]]:
     """Compute the gradients of a dense layer's parameters.
 
     Args:
@@ -156,7 +164,7 @@ def dense_gradient(x: Array, dy: Array) -> tuple[Array, Array]:
     return jnp.tensordot(x, dy, (over, over)), column_sums(dy)
 
 
-def column_sums(x: Array) -> Array:
+def column_sums(x: Float[Array, "*batch D"]) -> Float[Array, " D"]:
     """Sum over all axes but the last.
 
     Computed as a product with ones: on a CPU that is up to 16 times faster than XLA's sum, which

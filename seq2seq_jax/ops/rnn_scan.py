@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.ops.dropout_masks import draw_mask
 from seq2seq_jax.ops.kernels import active_kernels
@@ -43,7 +43,6 @@ from seq2seq_jax.ops.layers import (
     reference_dense,
 )
 
-Array = jax.Array
 Step = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
 Masks = dict[Path, Array]
 
@@ -140,7 +139,9 @@ def reference_rnn_scan(
     return result
 
 
-def split_gates(preactivation: Array, number: int) -> list[Array]:
+def split_gates(
+    preactivation: Float[Array, "*batch gates"], number: int
+) -> list[Float[Array, "*batch D"]]:
     """Split the pre-activations of a cell's gates, `jnp.split` along the last axis.
 
     In a fast RNN scan the backward pass saves them, instead of the products that they are sums of.

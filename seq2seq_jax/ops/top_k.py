@@ -4,13 +4,11 @@ Reference: `jax.lax.top_k`. Fast: the vocabulary is divided into blocks. The k l
 the k blocks with the largest maxima, and only these are searched.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Float, Int
 
 from seq2seq_jax.ops.kernels import active_kernels
-
-Array = jax.Array
 
 LARGE_VOCABULARY = 512
 """The size from which the fast form is faster."""
@@ -18,7 +16,9 @@ LARGE_VOCABULARY = 512
 _BLOCK_SIZE = 32
 
 
-def blockwise_top_k(logits: Array, k: int) -> tuple[Array, Array]:
+def blockwise_top_k(
+    logits: Float[Array, "*batch V"], k: int
+) -> tuple[Float[Array, "*batch k"], Int[Array, "*batch k"]]:
     """Find the k largest logits.
 
     Args:
@@ -40,7 +40,8 @@ def blockwise_top_k(logits: Array, k: int) -> tuple[Array, Array]:
     num_blocks = size // _BLOCK_SIZE
     small = size < LARGE_VOCABULARY or k > num_blocks // 2
     if small or active_kernels() == "reference":
-        return lax.top_k(logits, k)
+        values, indices = lax.top_k(logits, k)
+        return values, indices
     # Block j has every `num_blocks`-th token from j on, so that maxima are taken over whole rows.
     # The tokens that are left at the end belong to no block and are always searched.
     in_blocks = num_blocks * _BLOCK_SIZE

@@ -69,7 +69,7 @@ def test_hypotheses_of_one_sentence_share_its_memory(attention):
 
 def test_the_vector_of_bahdanau_starts_with_unit_variance_of_its_sum():
     layer = AttentionLayerBahdanau(num_units=300)
-    arguments = jnp.zeros((1, 1)), jnp.zeros((1, 1, 1)), jnp.zeros((1, 1, 1)), jnp.ones(1)
+    arguments = jnp.zeros((1, 1)), jnp.zeros((1, 1, 1)), jnp.zeros((1, 1, 1)), jnp.ones(1, int)
     params = layer.init(jax.random.key(0), *arguments, method=look_back)["params"]
     assert 0.097 < np.abs(params["v"]).max() <= 0.1  # the square root of 3 / 300
     for name in ("project_keys", "project_query"):
