@@ -39,7 +39,7 @@ class UserCell(nn.Module):
         return jnp.zeros((batch_size, D))
 
 
-# What costs time is compiling.
+# Compilation takes most of the time.
 quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 CELLS = [

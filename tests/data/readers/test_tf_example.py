@@ -14,7 +14,7 @@ from seq2seq_jax.data.readers.tfrecord import read_tfrecords
 from seq2seq_jax.utils.errors import UserError
 from tests.data.readers.tfrecord_files import serialize_example, serialize_sequence_example
 
-# What TensorFlow wrote: two Examples and a SequenceExample.
+# Written by TensorFlow: two Examples and a SequenceExample.
 FIRST = {
     "id": [7, -1, 2**63 - 1, -(2**63)],
     "nothing": [],
