@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from beartype import BeartypeConf, beartype
+from beartype.roar import BeartypeCallHintViolation
 
 _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))  # An int is a float.
 
@@ -32,8 +33,11 @@ def check_types(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def check(*args: Any, **kwargs: Any) -> Any:
-        named = {name: _as_jax(value) for name, value in kwargs.items()}
-        return checked(*(_as_jax(value) for value in args), **named)
+        try:
+            return checked(*args, **kwargs)
+        except BeartypeCallHintViolation:
+            named = {name: _as_jax(value) for name, value in kwargs.items()}
+            return checked(*(_as_jax(value) for value in args), **named)
 
     return check
 
