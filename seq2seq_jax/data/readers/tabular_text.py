@@ -100,7 +100,7 @@ class _Table(NamedTuple):
 
 def _pairs(table: _Table) -> Iterator[TextPair]:
     name, file_format, source, target, width = table
-    rows = _rows(name, file_format)
+    rows = table_rows(name, file_format)
     if width is not None:
         next(rows, None)
     least = width or max(source, target) + 1
@@ -112,8 +112,19 @@ def _pairs(table: _Table) -> Iterator[TextPair]:
         yield TextPair(row[source], row[target])
 
 
-def _rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a file, each with the number of its first line, without blank lines."""
+def table_rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a file, each with the number of its first line, without blank lines.
+
+    Args:
+      name: The name of the file.
+      file_format: "tsv" or "csv".
+
+    Yields:
+      The number of the row's first line, from 1, and the cells.
+
+    Raises:
+      UserError: The file cannot be read, is not UTF-8, or is not CSV.
+    """
     if file_format == "csv":
         yield from _csv_rows(name)
         return
@@ -152,16 +163,27 @@ def _separator(name: str) -> str:
     return ";" if ";" in outside_quotes and "," not in outside_quotes else ","
 
 
-def _format_by_name(name: str, key: str) -> str:
+def format_of_name(name: str) -> str:
+    """Return the format that the name of a file says, "tsv" or "csv"; empty if it says none.
+
+    Example:
+      >>> format_of_name("words.TSV.gz"), format_of_name("words.txt")
+      ('tsv', '')
+    """
     ending = name.lower().removesuffix(".gz").rpartition(".")[2]
-    if ending not in FORMATS:
+    return ending if ending in FORMATS else ""
+
+
+def _format_by_name(name: str, key: str) -> str:
+    ending = format_of_name(name)
+    if not ending:
         what = f"{name} does not end in .tsv, .csv, .tsv.gz or .csv.gz; use tsv or csv"
         raise UserError(f"{key}.format", what)
     return ending
 
 
 def _header(name: str, file_format: str) -> list[str]:
-    for _, row in _rows(name, file_format):
+    for _, row in table_rows(name, file_format):
         return [column.strip() for column in row]
     raise UserError(name, "is empty; its first row must name the columns")
 

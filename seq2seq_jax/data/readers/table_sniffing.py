@@ -1,0 +1,161 @@
+"""Detection of the columns of a table: which are source and target, and whether they have names."""
+
+import reprlib
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from seq2seq_jax.data.readers.tabular_text import format_of_name, table_rows
+from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
+from seq2seq_jax.utils.errors import UserError
+
+_SOURCES = """source src input inputs lemma word words grapheme graphemes spelling orthography
+question text document article"""
+_TARGETS = """target tgt trg output outputs form inflected phoneme phonemes phone phones
+pronunciation pronunciations ipa transcription answer translation summary label reference"""
+_OTHERS = """id index number tag tags feature features msd pos language lang split english german
+french spanish italian portuguese russian chinese japanese korean arabic turkish finnish"""
+SOURCE_NAMES, TARGET_NAMES, OTHER_NAMES = (
+    frozenset(names.split()) for names in (_SOURCES, _TARGETS, _OTHERS)
+)
+"""Usual names of columns, in lower case."""
+
+_ROWS = 1000
+
+
+class TableColumns(NamedTuple):
+    """The columns of a table, as `TSVInputPipeline` takes them.
+
+    Attributes:
+      source_column: The name of the column, or its number, from 1, if there is no header.
+      target_column: Likewise, of the targets.
+      header: Whether the first row names the columns.
+      format: "tsv" or "csv" if the name of the file does not say it; otherwise empty.
+      first_row: The first row.
+    """
+
+    source_column: str
+    target_column: str
+    header: bool
+    format: str
+    first_row: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return what was found, for the log."""
+        if not self.header:
+            first = " and ".join(map(reprlib.repr, self.first_row))
+            columns = f"columns {self.source_column} and {self.target_column}"
+            return f"no header: the first row, {first}, is a pair; {columns} are read"
+        names = f"column names found: {', '.join(self.first_row)}"
+        return f"{names}; {self.source_column} -> {self.target_column}"
+
+
+def detect_columns(
+    path: str, source_column: str = "", target_column: str = "", flags: str = ""
+) -> TableColumns:
+    """Find the source and the target column of a table, from its first 1,000 rows.
+
+    The first row counts as a header only if it holds a column name that the caller gives, or if
+    all of its cells are usual names of columns (`lemma`, `form`, `source`, `features`, ...).
+    Otherwise it is a pair.
+
+    Args:
+      path: A .tsv or .csv file, plain or .gz, or a text file with tabs.
+      source_column: The name of the source column, or its number, from 1; empty: detect it.
+      target_column: Likewise, of the target column.
+      flags: How the caller's user gives the columns, for errors; empty: `--source-column` and
+        `--target-column`.
+
+    Returns:
+      The columns.
+
+    Raises:
+      UserError: The file cannot be read or is no table, or the columns cannot be told.
+    """
+    flags = flags or "--source-column and --target-column"
+    check_readable(path)
+    file_format = format_of_name(path)
+    written_format = ""
+    if not file_format:
+        file_format = written_format = _format_of_content(path)
+    rows = [(number, row) for number, row in islice(table_rows(path, file_format), _ROWS)]
+    if not rows:
+        raise UserError(path, "is empty; a row has a source and a target")
+    first = [cell.strip() for cell in rows[0][1]]
+    given = [column for column in (source_column, target_column) if column]
+    header = any(c in first and not c.isdecimal() for c in given) or _is_header(first)
+    width = len(first)
+    if width == 1:
+        what = "a semicolon or a comma" if file_format == "csv" else "a tab"
+        raise UserError(f"{path}:{rows[0][0]}", f"has one column; put {what} between the columns")
+    if not header and not (source_column and target_column):
+        for number, row in rows:
+            if len(row) > 2:
+                raise UserError(
+                    f"{path}:{number}",
+                    f"has {len(row)} columns and the file has no header; say which are read with"
+                    f" {flags}, for example 1 and 2",
+                )
+    source, target = (
+        _index(path, column, first, header, flags) for column in (source_column, target_column)
+    )
+    if header and (source is None or target is None) and width > 2:
+        source = _only(first, SOURCE_NAMES) if source is None else source
+        target = _only(first, TARGET_NAMES) if target is None else target
+        if source is None or target is None:
+            raise UserError(
+                path, f"has the columns {', '.join(first)}; say which are read with {flags}"
+            )
+    source, target = _complete(source, target, first)
+    if source == target:
+        raise UserError(path, f"source and target are the same column; use two with {flags}")
+    names = [first[source], first[target]] if header else [str(source + 1), str(target + 1)]
+    if header and (first.count(names[0]) > 1 or first.count(names[1]) > 1):
+        raise UserError(path, f"two columns have one name in the header {', '.join(first)}")
+    return TableColumns(names[0], names[1], header, written_format, tuple(first))
+
+
+def _is_header(row: Sequence[str]) -> bool:
+    cells = [cell.lower() for cell in row]
+    known = SOURCE_NAMES | TARGET_NAMES | OTHER_NAMES
+    return len(set(cells)) == len(cells) and all(cell in known for cell in cells)
+
+
+def _index(path: str, column: str, first: Sequence[str], header: bool, flags: str) -> int | None:
+    """Return the index of a column that is given by name or number; None if it is not given."""
+    if not column:
+        return None
+    if header and column in first:
+        return first.index(column)
+    if column.isdecimal() and 1 <= int(column) <= len(first):
+        return int(column) - 1
+    shown = ", ".join(map(reprlib.repr, first))
+    raise UserError(path, f"has no column {column!r}; its first row is {shown}; correct {flags}")
+
+
+def _only(first: Sequence[str], names: Iterable[str]) -> int | None:
+    """Return the index of the only column with one of these names, if there is one."""
+    found = [i for i, cell in enumerate(first) if cell.lower() in names]
+    return found[0] if len(found) == 1 else None
+
+
+def _complete(source: int | None, target: int | None, first: Sequence[str]) -> tuple[int, int]:
+    """Return both indices of a table with two columns, of which any may be missing."""
+    if source is None and target is None:
+        lower = [cell.lower() for cell in first]
+        swapped = lower[0] in TARGET_NAMES and lower[1] in SOURCE_NAMES
+        return (1, 0) if swapped else (0, 1)
+    if source is None:
+        assert target is not None
+        return int(target == 0), target
+    return source, int(source == 0) if target is None else target
+
+
+def _format_of_content(path: str) -> str:
+    first = next((line for line in read_lines(path) if line), "")
+    if "\t" not in first:
+        raise UserError(
+            path,
+            "is no table: its name does not end in .tsv or .csv, and its first line has no tab",
+        )
+    return "tsv"
