@@ -32,7 +32,7 @@ import tests.type_checking  # noqa: E402, F401
 
 # The shapes of the arrays of public functions are checked.
 install_import_hook(
-    ["seq2seq_jax.ops", "seq2seq_jax.search"],
+    ["seq2seq_jax.models", "seq2seq_jax.ops", "seq2seq_jax.search"],
     "tests.type_checking.check_types",
 )
 

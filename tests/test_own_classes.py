@@ -14,7 +14,8 @@ from seq2seq_jax.config import default_config, load_config, read_config, resolve
 from seq2seq_jax.config.key_listing import KeyListing
 from seq2seq_jax.models.build import build_model
 from seq2seq_jax.models.encoders import EncoderOutput
-from seq2seq_jax.models.seq2seq import AttentionSeq2Seq, AttentionSeq2SeqConfig
+from seq2seq_jax.models.model_config import AttentionSeq2SeqConfig
+from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.schema import above, at_least, between, one_of
 from seq2seq_jax.storage.metrics_log import read_metrics
 

@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
-from seq2seq_jax.models.seq2seq import EmbeddingConfig
+from seq2seq_jax.models.model_config import EmbeddingConfig
 from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.utils.errors import UserError
 

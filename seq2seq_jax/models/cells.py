@@ -11,8 +11,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
-from seq2seq_jax.ops.layers import Dense, Dropout
-from seq2seq_jax.ops.rnn_scan import split_gates
+from seq2seq_jax.ops.layers import Dense, Dropout, split_gates
 from seq2seq_jax.schema.rules import PROBABILITY, at_least
 
 

@@ -158,13 +158,16 @@ class AttentionDecoder(DecoderBase, kw_only=True):
 
     def step(
         self,
-        state: tuple[State, Float[Array, "N H"]],
+        state: tuple[State, Float[Array, "N _"]],
         inputs: Float[Array, "N E"],
         memory: Memory,
         *,
         train: bool = False,
-    ) -> tuple[tuple[State, Float[Array, "N H"]], DecoderStep]:
-        """Compute one step for inputs [N, E], where N = B K as in the attention layer."""
+    ) -> tuple[tuple[State, Float[Array, "N _"]], DecoderStep]:
+        """Compute one step for inputs [N, E], where N = B K as in the attention layer.
+
+        The context is [N, H], or wider where its projections are precomputed.
+        """
         cells, context = state
         inputs = jnp.concatenate([inputs, context], axis=-1)
         cells, output = self.stack.step(cells, inputs, train=train)

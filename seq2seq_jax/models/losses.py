@@ -111,10 +111,10 @@ def cross_entropy(
     logits = jnp.asarray(logits)
     logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     weights = (jnp.arange(targets.shape[1]) < lengths[:, None]).astype(logits.dtype)
-    loss = softmax_cross_entropy(logits, jnp.asarray(targets), weights, label_smoothing)
+    loss = softmax_cross_entropy(logits, targets, weights, label_smoothing)
     return loss, jnp.sum(lengths)
 
 
 def _targets(batch: Batch) -> tuple[Array, Array]:
     """Return the tokens to predict, all but SEQUENCE_START, and their number in each row."""
-    return batch["target_ids"][:, 1:], jnp.maximum(batch["target_len"] - 1, 0)
+    return jnp.asarray(batch["target_ids"])[:, 1:], jnp.maximum(batch["target_len"] - 1, 0)

@@ -1,8 +1,7 @@
 """The models: embeddings, encoder, bridge and decoder in one module."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,74 +10,19 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from seq2seq_jax.data.corpus import SourceConfig
-from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.decoders import DecoderBase, DecoderStep
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
+from seq2seq_jax.models.model_config import (
+    AttentionSeq2SeqConfig,
+    BasicSeq2SeqConfig,
+    EmbeddingConfig,
+)
 from seq2seq_jax.ops.rnn_scan import rnn_scan
-from seq2seq_jax.schema.parameters import Choice, ClassOf
-from seq2seq_jax.schema.rules import at_least
 from seq2seq_jax.utils.errors import UserError
 
 State: TypeAlias = PyTree
-
-
-@dataclass(frozen=True)
-class EmbeddingConfig:
-    """The parameters `embedding.*` of a model.
-
-    Attributes:
-      dim: Width of the token embeddings.
-      share: Use one embedding table for source and target.
-      init_scale: Embeddings are initialized uniformly in [-scale, scale].
-    """
-
-    dim: Annotated[int, at_least(1)] = 100
-    share: bool = False
-    init_scale: Annotated[float, at_least(0)] = 0.04
-
-
-EncoderChoice = Annotated[Choice, ClassOf("encoder", modality="text"), "The encoder."]
-BridgeChoice = Annotated[
-    Choice, ClassOf("bridge"), "The bridge, which computes the initial state of the decoder."
-]
-AttentionChoice = Annotated[Choice, ClassOf("attention"), "The attention layer of the decoder."]
-DecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=False), "The decoder."]
-AttentionDecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=True), "The decoder."]
-
-
-@dataclass(frozen=True)
-class TextSourceConfig:
-    """The keys of every model whose source is a text.
-
-    Attributes:
-      vocab_source: Vocabulary file of the sources; empty: built from the training data.
-    """
-
-    source: SourceConfig = SourceConfig()
-    vocab_source: str = ""
-    subwords: SubwordConfig = SubwordConfig()
-    embedding: EmbeddingConfig = EmbeddingConfig()
-
-
-@dataclass(frozen=True)
-class BasicSeq2SeqConfig(TextSourceConfig):
-    """The keys of `BasicSeq2Seq`."""
-
-    encoder: EncoderChoice = Choice("UnidirectionalRNNEncoder")
-    bridge: BridgeChoice = Choice("InitialStateBridge")
-    decoder: DecoderChoice = Choice("BasicDecoder")
-
-
-@dataclass(frozen=True)
-class AttentionSeq2SeqConfig(TextSourceConfig):
-    """The keys of `AttentionSeq2Seq`."""
-
-    encoder: EncoderChoice = Choice("BidirectionalRNNEncoder")
-    bridge: BridgeChoice = Choice("ZeroBridge")
-    attention: AttentionChoice = Choice("AttentionLayerBahdanau")
-    decoder: AttentionDecoderChoice = Choice("AttentionDecoder")
 
 
 class ModelOutput(struct.PyTreeNode):

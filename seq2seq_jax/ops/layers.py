@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
 from seq2seq_jax.ops.dropout_masks import draw_mask
@@ -21,6 +22,9 @@ from seq2seq_jax.ops.kernels import active_kernels
 
 Path = tuple[str, ...]
 """Names that lead from a module to one of its submodules or parameters."""
+
+PREACTIVATION = "preactivation"
+"""The name under which `jax.checkpoint` finds the results of `split_gates`."""
 
 _compute_dtype: ContextVar[Any] = ContextVar("compute_dtype", default=None)
 
@@ -178,6 +182,23 @@ def column_sums(x: Float[Array, "*batch D"]) -> Float[Array, " D"]:
     """
     over = tuple(range(x.ndim - 1))
     return jnp.tensordot(jnp.ones(x.shape[:-1], x.dtype), x, (over, over), precision="highest")
+
+
+def split_gates(
+    preactivation: Float[Array, "*batch gates"], number: int
+) -> list[Float[Array, "*batch D"]]:
+    """Split the pre-activations of a cell's gates, `jnp.split` along the last axis.
+
+    The backward pass of a fast RNN scan saves them, instead of the products that they are sums of.
+
+    Args:
+      preactivation: [..., number D].
+      number: Number of gates.
+
+    Returns:
+      The gates, each [..., D].
+    """
+    return jnp.split(checkpoint_name(preactivation, PREACTIVATION), number, axis=-1)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from jaxtyping import PyTree
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import symmetric_uniform
-from seq2seq_jax.models.seq2seq import (
+from seq2seq_jax.models.model_config import (
     AttentionChoice,
     AttentionDecoderChoice,
-    AttentionSeq2Seq,
     BridgeChoice,
     EmbeddingConfig,
 )
+from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.schema.parameters import Choice, ClassOf
 from seq2seq_jax.schema.rules import at_least, one_of
 
