@@ -15,20 +15,38 @@ WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Installs into .venv and shows what pip downloads. Python compiles a module when it is first imported.
+PIP_INSTALL = $(PY) -m pip install --no-compile --disable-pip-version-check --editable
+PROGRESS = awk '/^ *(Downloading|Installing collected)/ { print substr($$0, 1, 79); fflush() }'
+
 install: .venv/.installed  ## create .venv with everything that running and testing need
 
 .venv/.installed: setup.cfg pyproject.toml
-	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --editable '.[g2p,images,tfds,search,test,dev]'
-	touch $@
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo 'Installing everything for development into .venv: 1.4 GB on disk, about 3 minutes'
+	@$(PIP_INSTALL) '.[g2p,images,tfds,search,test,dev]' | $(PROGRESS)
+	@touch .venv/.installed-run $@
 
-run: install  ## train a model that pronounces English words, evaluate it, run it on new words
+# What `make run` needs.
+.venv/.installed-run: setup.cfg pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo 'Installing JAX and what training needs into .venv: 0.9 GB on disk, about 1 minute'
+	@$(PIP_INSTALL) '.[g2p]' | $(PROGRESS)
+	@touch $@
+
+run: .venv/.installed-run  ## train a model that pronounces English words, evaluate it, run it on new words
 	$(PY) main.py --config=configs/g2p.py --workdir=$(RUN)
 	$(PY) main.py --mode=eval --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
 	  --config.input_pipeline_dev.params.split=test
-	printf '%s\n' $(WORDS) > $(RUN)/new_words.txt
 	$(PY) main.py --mode=infer --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
-	  < $(RUN)/new_words.txt | paste $(RUN)/new_words.txt -
+	  $(WORDS) | paste <(printf '%s\n' $(WORDS)) -
+	@echo
+	@echo 'Next:'
+	@echo '  . .venv/bin/activate'
+	@echo '  seq2seq-jax infer --workdir=$(RUN)           # type words, read their phones'
+	@echo '  seq2seq-jax errors --workdir=$(RUN)          # what the model gets wrong'
+	@echo '  seq2seq-jax attention --workdir=$(RUN) --output=attention psychologist'
+	@echo 'docs/own_data.md describes how to train on your own data.'
 
 # experiments/emoji/README.md says where the images and the network come from. Needs npm.
 EMOJI = $(shell $(PY) -c 'from seq2seq_jax.utils.cache_dir import cache_dir; print(cache_dir("emoji"))')

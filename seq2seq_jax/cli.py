@@ -129,15 +129,13 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, Overrides]
     if not rest or rest[0].startswith("-"):
         _program_parser().parse_args([word for word in rest if word in ("-h", "--help")])
         first = f"before {rest[0]}" if rest else f"as in `{PROGRAM} train`"
-        raise UserError(
-            "command line", f"name a command {first}; the commands are: {', '.join(COMMANDS)}"
-        )
+        what = f"name a command {first}; `{PROGRAM} --help` lists the commands"
+        raise UserError("command line", what)
     name, *words = rest
     if name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or ";"
-        raise UserError(
-            "command line", f"unknown command {name}{hint} the commands are: {', '.join(COMMANDS)}"
-        )
+        what = f"unknown command {name}{hint} `{PROGRAM} --help` lists the commands"
+        raise UserError("command line", what)
     command = load_command(name)
     parser = make_parser(name, command)
     arguments, unknown = parser.parse_known_args(words)
@@ -256,8 +254,11 @@ def _dotted_keys(group: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _set_up() -> None:
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
-    from seq2seq_jax.utils.logging import set_up_logging
+    from seq2seq_jax.utils.logging import announce_jax, set_up_logging
 
+    # XLA logs "Very slow compile?" as an error, in several lines. Errors also raise exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    announce_jax()
     sys.path.insert(0, os.getcwd())  # Users' own classes are found in the working directory.
     set_up_logging()
     enable_compilation_cache()

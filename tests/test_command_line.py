@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -90,6 +91,29 @@ def test_training_fills_the_workdir_and_speaks_on_stderr_only(trained):
     assert losses[-1] < losses[0]
 
 
+def test_the_first_line_is_printed_before_jax_is_imported(trained):
+    assert trained[1].stderr.splitlines()[0] == "Importing JAX"
+    assert trained[1].stderr.count("Importing JAX") == 1
+
+
+def test_log_lines_of_a_training_fit_into_80_columns(trained):
+    wide = [line for line in trained[1].stderr.splitlines() if len(line) > 80]
+    assert [line for line in wide if str(trained[0]) not in line] == []
+
+
+def test_speed_and_remaining_time_leave_out_the_steps_that_compile(trained):
+    lines = [line for line in trained[1].stderr.splitlines() if line.startswith("step ")]
+    lines = [line for line in lines if "dev" not in line]
+    assert len(lines) > 40
+    assert re.fullmatch(r"step 7/300 \| loss \S+ \| lr \S+ \| \S+ tok/s \| ETA 0:\d\d", lines[0])
+    speeds = [
+        line["train/target_tokens_per_second"]
+        for line in read_metrics(trained[0])
+        if "train/loss" in line
+    ]
+    assert speeds[0] > speeds[10] / 4
+
+
 def test_evaluation_needs_the_workdir_only_and_takes_overrides(trained):
     process = run(
         "--mode=eval",
@@ -111,7 +135,7 @@ def test_evaluation_needs_the_workdir_only_and_takes_overrides(trained):
         line for line in read_metrics(trained[0]) if line["step"] == STEPS and len(line) == 3
     ]
     assert float(results["log_perplexity"]) <= last["dev/log_perplexity"] + 1e-4
-    assert f"evaluating step {STEPS} on 5 pairs" in process.stderr
+    assert f"Evaluating step {STEPS} on 5 pairs" in process.stderr
 
 
 def test_a_line_typed_is_answered_before_the_next_is_typed(trained):

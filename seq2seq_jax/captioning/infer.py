@@ -32,15 +32,13 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
     Raises:
       UserError: An image cannot be used, or arguments contradict each other.
     """
-    if arguments.images and arguments.input:
-        raise UserError("--input", "cannot be combined with images on the command line")
     predictor = ImagePredictor.from_workdir(str(workdir.path), overrides)
     limit = BATCHES_PER_CHUNK * predictor.config.inference.batch_size
-    if arguments.images:
-        files = [file for path in arguments.images for file in image_files(path)]
+    if arguments.sources:
+        files = [file for path in arguments.sources for file in image_files(path)]
         chunks: Iterator[list[str]] = chunked(files, limit)
     else:
-        chunks = line_chunks(arguments.input, limit)
+        chunks = line_chunks(arguments.input, limit, "the path of an image")
     gallery = _Gallery(arguments, predictor)
 
     for paths in chunks:
@@ -56,7 +54,7 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
             if arguments.json:
                 print(prediction_line(one, attention=arguments.attention))
             else:
-                print(f"{one.source}\t{one.text}" if arguments.images else one.text)
+                print(f"{one.source}\t{one.text}" if arguments.sources else one.text)
         sys.stdout.flush()
     gallery.write()
 

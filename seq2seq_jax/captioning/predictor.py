@@ -21,6 +21,7 @@ from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import make_inference_config, make_search_config
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.logging import slow_work
 
 
 class ImagePredictor:
@@ -82,7 +83,8 @@ class ImagePredictor:
         """
         opened = Workdir(workdir)
         config = resolve(override_search(resolve(opened.config()), options), overrides)
-        return cls(load_model(opened, config), config)
+        with slow_work(f"Loading the model of {workdir}"):
+            return cls(load_model(opened, config), config)
 
     def predict(
         self, images: Sequence[CaptionedImage], *, attention: bool = False
@@ -108,13 +110,14 @@ class ImagePredictor:
         seeds = per_example_seeds(self.config.inference.sampling.seed, names)
         for batch, indices in image_batches(self.decode(images), batch_size):
             batch = self._devices.shard_global_batch(batch)
-            featured = self._precompute(self._params, self._non_trainable, batch)
-            drawn = {"seeds": seeds[indices]} if self._samples else {}
-            result = self._devices.to_host(
-                self._decode[attention](
-                    self._params, *self._model.encoder_inputs(featured), **drawn
+            with slow_work(f"Computing the captions of {np.count_nonzero(indices >= 0)} images"):
+                featured = self._precompute(self._params, self._non_trainable, batch)
+                drawn = {"seeds": seeds[indices]} if self._samples else {}
+                result = self._devices.to_host(
+                    self._decode[attention](
+                        self._params, *self._model.encoder_inputs(featured), **drawn
+                    )
                 )
-            )
             positions = featured["image_features"].shape[1]
             for row, index in enumerate(indices):
                 if index >= 0:

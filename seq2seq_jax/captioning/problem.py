@@ -63,15 +63,8 @@ class ImageProblem:
         )
 
     def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:
-        """Add the images, and what to write about them."""
+        """Add what to write about the images."""
         return [
-            parser.add_argument(
-                "images",
-                nargs="*",
-                metavar="IMAGE",
-                help="An image, or a directory of images. Without any, each line of the input is a"
-                " path.",
-            ),
             parser.add_argument(
                 "--page",
                 metavar="FILE",

@@ -10,7 +10,7 @@ from seq2seq_jax.utils.errors import UserError
 
 HELP = "Write one output line for each source line, or a caption for each image."
 EXAMPLES = (
-    "infer --workdir=runs/g2p < words.txt",
+    "infer --workdir=runs/g2p transformer chatbot",
     "infer --workdir=runs/g2p --input=words.txt --json --attention",
 )
 
@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       parser: The command's parser.
     """
     add_workdir(parser)
+    parser.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="A source text; for image models, an image or a directory of images. Without any, each"
+        " line of standard input is a source text or the path of an image.",
+    )
     parser.add_argument("--input", metavar="FILE", help="Read this file instead of standard input.")
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each line.")
     parser.add_argument(
@@ -46,6 +53,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if arguments.attention and not arguments.json:
         what = "needs --json; or use --tasks=DumpAttention, which writes files"
         raise UserError("--attention", what)
+    if arguments.sources and arguments.input:
+        raise UserError("--input", "cannot be combined with sources on the command line")
     workdir = Workdir(required_workdir(arguments))
     problem = problem_of(workdir.config())
     for other in all_problems():
@@ -57,6 +66,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 def _refuse_arguments(arguments: argparse.Namespace, other: Problem, problem: Problem) -> None:
     for action in other.add_infer_arguments(argparse.ArgumentParser()):
-        if getattr(arguments, action.dest) not in (action.default, []):
-            name = action.option_strings[0] if action.option_strings else str(action.metavar)
-            raise UserError(name, f"is for {other.title}; this workdir is of {problem.title}")
+        if getattr(arguments, action.dest) != action.default:
+            what = f"is for {other.title}; this workdir is of {problem.title}"
+            raise UserError(action.option_strings[0], what)

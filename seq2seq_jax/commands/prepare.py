@@ -43,9 +43,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.problems.protocol import problem_of
     from seq2seq_jax.storage.workdir import Workdir
+    from seq2seq_jax.utils.logging import slow_work
 
     problem = problem_of(config)
     workdir = Workdir(arguments.workdir or f"runs/{config_name(arguments.config)}")
     config = problem.complete_config(config, workdir)
-    data = problem.prepare_training(config, workdir, Devices())
+    with slow_work("Reading the data"):
+        data = problem.prepare_training(config, workdir, Devices())
     print(data.report)

@@ -58,9 +58,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
     from seq2seq_jax.training.trainer import train
-    from seq2seq_jax.utils.logging import say
+    from seq2seq_jax.utils.logging import say, slow_work
 
     initialize_distributed(arguments)
     if train(config, workdir) and Devices().is_main:
-        plot = plot_learning_curve(workdir)
+        with slow_work("Drawing the learning curve"):
+            plot = plot_learning_curve(workdir)
         say(f"{terminal_curves(workdir)}\nLearning curve in {plot}")

@@ -13,7 +13,7 @@ from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator, Evaluation
 from seq2seq_jax.inference.loading import load_ensemble
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.utils.logging import say
+from seq2seq_jax.utils.logging import say, slow_work
 
 
 class RunEvaluation(NamedTuple):
@@ -58,8 +58,9 @@ def evaluate(
     members = load_ensemble(run, config)
     first, alone = members[0], len(members) == 1
     devices = Devices(config.parallel)
-    dev = problem_of(config).prepare_dev(config, members, devices)
-    say(f"evaluating {', '.join(member.description for member in members)} on {dev.description}")
+    with slow_work("Reading the dev set"):
+        dev = problem_of(config).prepare_dev(config, members, devices)
+    say(f"Evaluating {', '.join(member.description for member in members)} on {dev.description}")
     evaluator = DevEvaluator(
         first.model if alone else [member.model for member in members],
         config,

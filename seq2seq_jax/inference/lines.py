@@ -16,6 +16,7 @@ from seq2seq_jax.data.readers.text_lines import (
     read_lines,
 )
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.logging import say
 
 BATCHES_PER_CHUNK = 16
 """Commands read this many batches of lines at once, so that lines of like length share a batch."""
@@ -23,12 +24,17 @@ BATCHES_PER_CHUNK = 16
 _T = TypeVar("_T")
 
 
-def line_chunks(path: str | None, limit: int) -> Iterator[list[str]]:
+def line_chunks(
+    path: str | None, limit: int, content: str = "a source text"
+) -> Iterator[list[str]]:
     """Read the lines of a file or of standard input as they come.
+
+    At a terminal, a line on standard error says when input is expected.
 
     Args:
       path: A file, plain or `.gz`; None: standard input.
       limit: Maximum number of lines in a chunk.
+      content: What a line has, for the user at a terminal.
 
     Returns:
       An iterator over chunks: all lines that are available, at most `limit` of them.
@@ -38,7 +44,7 @@ def line_chunks(path: str | None, limit: int) -> Iterator[list[str]]:
         is not UTF-8 or too long (FILE:LINE).
     """
     if path is None:
-        return stream_chunks(sys.stdin.buffer, "<stdin>", limit)
+        return _stdin_chunks(limit, content)
     check_readable(path, single_pass=True)
     if path.endswith(".gz"):
         return chunked(read_lines(path, single_pass=True), limit)
@@ -58,7 +64,8 @@ def pair_chunks(path: str | None, limit: int) -> Iterator[list[TextPair]]:
     Raises:
       UserError: As for `line_chunks`; also, a line is not a pair (FILE:LINE).
     """
-    return _split_pairs(line_chunks(path, limit), path or "<stdin>", limit)
+    lines = line_chunks(path, limit, "SOURCE, a tab, and TARGET")
+    return _split_pairs(lines, path or "<stdin>", limit)
 
 
 def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[TextPair]]:
@@ -170,6 +177,12 @@ def _raw_chunks(stream: BinaryIO, name: str, limit: int) -> Iterator[list[bytes]
     while lines:
         yield lines[:limit]
         lines = lines[limit:]
+
+
+def _stdin_chunks(limit: int, content: str) -> Iterator[list[str]]:
+    if sys.stdin.isatty():
+        say(f"Ready: type {content} and press Enter; press Ctrl-D to end.")
+    yield from stream_chunks(sys.stdin.buffer, "<stdin>", limit)
 
 
 def _file_chunks(path: str, limit: int) -> Iterator[list[str]]:

@@ -17,6 +17,7 @@ from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, check_vocabularies_fit
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.logging import slow_work
 
 
 class LoadedModel(NamedTuple):
@@ -64,11 +65,13 @@ def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
     Raises:
       UserError: As for `load_model`; also, two members have different vocabularies or tokenizers.
     """
-    first = load_model(workdir, config)
+    with slow_work(f"Loading the model of {workdir.path}"):
+        first = load_model(workdir, config)
     loaded = [first]
     for path in filter(None, config.inference.ensemble.split(",")):
         other = Workdir(path)
-        loaded.append(load_model(other, resolve(other.config()), config.inference))
+        with slow_work(f"Loading the model of {path}"):
+            loaded.append(load_model(other, resolve(other.config()), config.inference))
         _check_same_text(workdir.path, first, other.path, loaded[-1])
     return loaded
 

@@ -5,6 +5,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import jax
@@ -29,6 +30,7 @@ from seq2seq_jax.search.search_config import (
 )
 from seq2seq_jax.search.types import SearchResult
 from seq2seq_jax.storage.workdir import Workdir
+from seq2seq_jax.utils.logging import slow_work
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Predictor:
         self._devices = Devices(config.parallel)
         self.params = self._devices.replicate([loaded.params for loaded in models])
         self._compiled: dict[object, Any] = {}
+        self._announced: set[tuple[str, int, int]] = set()
         self._lock = threading.Lock()
         self._set_config(config)
 
@@ -158,7 +161,9 @@ class Predictor:
                 source_ids, source_len = encoded.padded(indices, width, batch_size)
                 batch = {"source_ids": source_ids, "source_len": source_len}
                 batch |= constraints.arrays(indices, batch_size)
-                yield indices, search(self.params, **self._devices.shard_global_batch(batch))
+                with self._compiling("the search", batch_size, width):
+                    result = search(self.params, **self._devices.shard_global_batch(batch))
+                yield indices, result
 
         predictions = [Prediction(text, [], []) for text in texts]
         for indices, result in _one_ahead(start_batches()):
@@ -205,9 +210,9 @@ class Predictor:
         results: dict[int, TargetScore] = {}
         for batch, indices in pair_batches(encoded, encoded_targets, batch_size):
             source_len, target_len = batch["source_len"], batch["target_len"]
-            scores = self._devices.to_host(
-                score(self.params, **self._devices.shard_global_batch(batch))
-            )
+            with self._compiling("the scores", *batch["source_ids"].shape):
+                result = score(self.params, **self._devices.shard_global_batch(batch))
+            scores = self._devices.to_host(result)
             for row, index in enumerate(indices):
                 length = target_len[row] - 1
                 weights = None
@@ -249,9 +254,9 @@ class Predictor:
                     "source_len": np.zeros(rows, np.int32),
                 }
                 batch |= self._encode_constraints([]).arrays(np.zeros(0, int), rows)
-                jax.block_until_ready(
-                    search(self.params, **self._devices.shard_global_batch(batch))
-                )
+                with self._compiling("the search", rows, width):
+                    result = search(self.params, **self._devices.shard_global_batch(batch))
+                jax.block_until_ready(result)
 
     def _set_config(self, config: ConfigDict) -> None:
         self.config = config
@@ -266,6 +271,14 @@ class Predictor:
                 self._compiled[key] = make()
             function: _T = self._compiled[key]
             return function
+
+    def _compiling(self, what: str, rows: int, width: int) -> AbstractContextManager[None]:
+        """Log that a shape is compiled, if it is the first time and takes long."""
+        shape = (what, rows, width)
+        if shape in self._announced:
+            return nullcontext()
+        self._announced.add(shape)
+        return slow_work(f"Compiling {what} for {rows} x {width} source tokens")
 
     def _compile_search(self, return_attention: bool, return_beam_trace: bool) -> Decode:
         self._check_attention(return_attention)

@@ -184,7 +184,7 @@ class Problem(Protocol):
         """Read inputs, decode them with a trained model, and write the results to stdout.
 
         Args:
-          arguments: The command line of `infer`: input, json, attention, and what
+          arguments: The command line of `infer`: sources, input, json, attention, and what
             `add_infer_arguments` added.
           overrides: Pairs of a dotted key and a text.
           workdir: The workdir of the model.

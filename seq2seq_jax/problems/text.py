@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from seq2seq_jax.inference.loading import LoadedModel
     from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
     from seq2seq_jax.storage.workdir import Workdir
+
+_log = logging.getLogger(__name__)
 
 
 class TextProblem:
@@ -69,7 +73,7 @@ class TextProblem:
         from seq2seq_jax.config import resolve
         from seq2seq_jax.inference.example_constraints import ConstraintFiles
         from seq2seq_jax.inference.json_lines import prediction_line
-        from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, line_chunks
+        from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
         from seq2seq_jax.inference.tasks.inference_task import begin_tasks, make_tasks, run_tasks
@@ -78,7 +82,14 @@ class TextProblem:
             overrides = [*overrides, ("tasks", arguments.tasks)]
         config = resolve(workdir.config(), overrides)
         tasks = make_tasks(config)
-        chunks = line_chunks(arguments.input, BATCHES_PER_CHUNK * config.inference.batch_size)
+        limit = BATCHES_PER_CHUNK * config.inference.batch_size
+        if arguments.sources:
+            for path in filter(os.path.isfile, arguments.sources):
+                what = "%s is a file, but is used as a source text; --input=%s reads its lines"
+                _log.warning(what, path, path)
+            chunks = chunked(arguments.sources, limit)
+        else:
+            chunks = line_chunks(arguments.input, limit)
         predictor = Predictor(load_ensemble(workdir, config), config)
         if arguments.attention and not predictor.has_attention:
             raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")

@@ -24,6 +24,7 @@ from seq2seq_jax.storage.workdir import (
 )
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
+from seq2seq_jax.training.remaining_time import RemainingTime
 from seq2seq_jax.training.schedules import make_schedule
 from seq2seq_jax.training.stopping import Every, Patience, catch_preemption_signals
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
@@ -35,7 +36,7 @@ from seq2seq_jax.training.training_log import (
     log_training,
 )
 from seq2seq_jax.utils.errors import UserError
-from seq2seq_jax.utils.logging import progress_bar
+from seq2seq_jax.utils.logging import progress_bar, slow_work
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ class Trainer:
         # What can be wrong is checked first: nothing is compiled or written before.
         check_same_configuration(workdir, config)
         hooks = make_hooks(config)
-        self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
+        with slow_work("Reading the data"):
+            self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
         vocabularies, non_trainable = data.vocabularies, dict(data.non_trainable)
         model = build_model(config, vocabularies.source.size, vocabularies.target.size)
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
@@ -97,13 +99,14 @@ class Trainer:
         self.lr_plateau = Patience(metric, config.optimizer.lr_plateau_patience, lower)
         resuming = self.checkpoints.latest_step() is not None
         initial_params = {} if resuming else data.initial_params()
-        self.state = create_train_state(
-            updated(init_params(model, config.seed), initial_params),
-            optimizer,
-            ema_decay=config.ema_decay,
-            seed=config.seed,
-            non_trainable=non_trainable,
-        )
+        with slow_work("Initializing the parameters"):
+            self.state = create_train_state(
+                updated(init_params(model, config.seed), initial_params),
+                optimizer,
+                ema_decay=config.ema_decay,
+                seed=config.seed,
+                non_trainable=non_trainable,
+            )
         if resuming:
             self.restore()
         self.state = self.devices.replicate(self.state)
@@ -142,11 +145,20 @@ class Trainer:
                 model, config, data.tokenizers.target, vocabularies.target, data.dev, self.devices
             )
         self._log_every = Every(steps=config.log_every_n_steps)
-        self._evaluate_every = Every(steps=config.eval_every_n_steps if self._evaluator else 0)
+        evaluate_every = config.eval_every_n_steps if self._evaluator else 0
+        self._evaluate_every = Every(steps=evaluate_every)
         self._save_every = Every(config.save_checkpoints_steps, config.save_checkpoints_secs)
         self._save_every.reset()
         self._saved_step = self.step
         self._log_compilation = CompilationLog(data.num_shapes)
+        self._remaining_time = RemainingTime(
+            config.train_steps,
+            {
+                "evaluation": evaluate_every,
+                "saving": config.save_checkpoints_steps or evaluate_every,
+            },
+            {"evaluation": len(data.dev.names) / config.batch_size if data.dev else 0},
+        )
 
     def fit(self) -> bool:
         """Train until the configured step, the end of the data, early stopping or a signal.
@@ -210,7 +222,8 @@ class Trainer:
         if self._evaluator is None:
             raise UserError("eval_every_n_steps", "is 0, so there is no dev set; use 1 or more")
         self.metrics.pause()
-        evaluation = self._evaluator(self.state.eval_params, self.state.non_trainable)
+        with self._remaining_time.interruption("evaluation"), slow_work("Evaluating the dev set"):
+            evaluation = self._evaluator(self.state.eval_params, self.state.non_trainable)
         if self.writer:
             log_evaluation(self.writer, self.step, self.config.train_steps, evaluation)
         return evaluation.numbers
@@ -229,19 +242,20 @@ class Trainer:
         self.metrics.pause()
         sums = self.metrics.sums()
         check_loss(sums.get("loss", 0.0), self.step, self.checkpoints)
-        self.checkpoints.save(
-            self.step,
-            self.state.saved,
-            {
-                "batches": self.data.batches.state(),
-                "metrics": sums,
-                "early_stopping": self.early_stopping.state(),
-                "lr_plateau": self.lr_plateau.state(),
-                "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
-                "non_trainable": self.non_trainable_digest,
-            },
-            results,
-        )
+        with self._remaining_time.interruption("saving"), slow_work("Saving a checkpoint"):
+            self.checkpoints.save(
+                self.step,
+                self.state.saved,
+                {
+                    "batches": self.data.batches.state(),
+                    "metrics": sums,
+                    "early_stopping": self.early_stopping.state(),
+                    "lr_plateau": self.lr_plateau.state(),
+                    "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
+                    "non_trainable": self.non_trainable_digest,
+                },
+                results,
+            )
         self._saved_step = self.step
         self._save_every.reset()
 
@@ -283,9 +297,13 @@ class Trainer:
                     "input_pipeline_train.params.num_epochs", "no batch in these epochs"
                 )
             return False
-        self._log_compilation(batch)
+        compiles = self._log_compilation(batch)
+        if compiles:  # The clock leaves out the step that compiles.
+            self.metrics.pause()
         self.state, metrics = self._train_step(self.state, self.devices.shard_batch(batch))
         self.metrics.add(metrics)
+        if compiles:
+            self.metrics.sums()
         self.step += 1
         for hook in self.hooks:
             hook.after_step(self.step, self.state, batch)
@@ -298,14 +316,10 @@ class Trainer:
             return
         scalars = self.metrics.scalars(self.step, self.schedule, float(self.state.lr_scale))
         check_loss(scalars["train/loss"], self.step, self.checkpoints)
+        self._remaining_time.add_steps(*self.metrics.timed_steps())
         if self.writer:
-            log_training(
-                self.writer,
-                self.step,
-                self.config.train_steps,
-                scalars,
-                self.metrics.seconds_per_step(),
-            )
+            remaining = self._remaining_time.estimate(self.step)
+            log_training(self.writer, self.step, self.config.train_steps, scalars, remaining)
             if self.step <= self.config.log_every_n_steps:
                 _log.info("Peak memory: %s", peak_memory())
         self.metrics = MetricAccumulator()

@@ -13,6 +13,7 @@ from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.training.schedules import Schedule
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.logging import join_fields
 
 MAX_PENDING_STEPS = 8
 """Steps that may be in flight at once: enough that the device never waits for the next one, few
@@ -26,22 +27,23 @@ class MetricAccumulator:
 
     The numbers are copied from the device only when they are needed. The sums are part of
     checkpoints, so that a resumed run logs the same values as an uninterrupted one, except for the
-    speed.
+    speed. The speed is that of the steps during which the clock runs: `pause` it before a step that
+    compiles.
     """
 
     def __init__(self, saved: Mapping[str, float] | None = None) -> None:
-        """Start with the sums of a checkpoint, or with nothing.
+        """Start with the sums of a checkpoint, or with nothing; the clock does not run yet.
 
         Args:
           saved: What `sums` returned when the checkpoint was written.
         """
         self._sums: dict[str, float] = dict(saved or {})
         self._pending: list[Mapping[str, jax.Array]] = []
-        self._steps_here = 0
-        self._source_tokens_here = 0.0
-        self._target_tokens_here = 0.0
+        self._timed_steps = 0
+        self._timed_source_tokens = 0.0
+        self._timed_target_tokens = 0.0
         self._seconds = 0.0
-        self._started: float | None = time.perf_counter()
+        self._started: float | None = None
 
     def add(self, metrics: Mapping[str, jax.Array]) -> None:
         """Add the metrics of one step, and wait for the step `MAX_PENDING_STEPS` before.
@@ -66,19 +68,20 @@ class MetricAccumulator:
             self._started = time.perf_counter()
 
     def sums(self) -> dict[str, float]:
-        """Return all sums since the last log line, as JSON can hold them."""
+        """Wait for the last step, and return all sums since the last log line as JSON numbers."""
         for metrics in jax.device_get(self._pending):
-            self._steps_here += 1
-            self._source_tokens_here += float(metrics["source_tokens"])
-            self._target_tokens_here += float(metrics["target_tokens"])
+            if self._started is not None:
+                self._timed_steps += 1
+                self._timed_source_tokens += float(metrics["source_tokens"])
+                self._timed_target_tokens += float(metrics["target_tokens"])
             for name, value in {"steps": 1, **metrics}.items():
                 self._sums[name] = self._sums.get(name, 0.0) + float(value)
         self._pending = []
         return self._sums
 
-    def seconds_per_step(self) -> float:
-        """Return the mean duration of the steps taken by this process."""
-        return self._seconds / max(self._steps_here, 1)
+    def timed_steps(self) -> tuple[int, float]:
+        """Return the number of steps during which the clock ran, and their seconds."""
+        return self._timed_steps, self._seconds
 
     def scalars(self, step: int, schedule: Schedule, lr_scale: float = 1.0) -> dict[str, float]:
         """Return the metrics for the log: means, the learning rate and the speed.
@@ -92,20 +95,22 @@ class MetricAccumulator:
 
         Returns:
           The metrics by their names in `metrics.jsonl`. `train/cpu_seconds` is the CPU time that
-          this process has used so far.
+          this process has used so far. If every step compiled, there is no speed.
         """
         sums = self.sums()
         loss = sums["loss"] / sums["target_tokens"]
-        seconds = max(self._seconds, 1e-9)
-        return {
+        scalars = {
             "train/loss": loss,
             "train/perplexity": math.exp(min(loss, 700)),
             "train/grad_norm": sums["grad_norm"] / sums["steps"],
             "train/learning_rate": lr_scale * float(schedule(step - 1)),
             "train/cpu_seconds": time.process_time(),
-            "train/source_tokens_per_second": self._source_tokens_here / seconds,
-            "train/target_tokens_per_second": self._target_tokens_here / seconds,
         }
+        if self._timed_steps:
+            source, target = self._timed_source_tokens, self._timed_target_tokens
+            scalars["train/source_tokens_per_second"] = source / self._seconds
+            scalars["train/target_tokens_per_second"] = target / self._seconds
+        return scalars
 
 
 class CompilationLog:
@@ -120,17 +125,22 @@ class CompilationLog:
         self._num_shapes = num_shapes
         self._compiled: set[tuple[int, ...]] = set()
 
-    def __call__(self, batch: Batch) -> None:
+    def __call__(self, batch: Batch) -> bool:
         """Log the shape of a batch if it is new.
 
         Args:
           batch: A training batch.
+
+        Returns:
+          Whether the shape is new.
         """
         widths = tuple(x.shape[1] for name, x in batch.items() if name.endswith("_ids"))
-        if widths not in self._compiled:
-            self._compiled.add(widths)
-            bucket, count = " x ".join(map(str, widths)), len(self._compiled)
-            _log.info("Compiling bucket %s (%d of %d)", bucket, count, self._num_shapes)
+        if widths in self._compiled:
+            return False
+        self._compiled.add(widths)
+        bucket, count = " x ".join(map(str, widths)), len(self._compiled)
+        _log.info("Compiling bucket %s (%d of %d)", bucket, count, self._num_shapes)
+        return True
 
 
 def check_loss(loss: float, step: int, checkpoints: Checkpoints) -> None:
@@ -159,31 +169,31 @@ def log_training(
     step: int,
     train_steps: int,
     scalars: Mapping[str, float],
-    seconds_per_step: float,
+    remaining_seconds: float | None,
 ) -> None:
     """Write training metrics to disk and to the log.
 
-    The speed in the log line is in target tokens per second.
+    The speed in the log line is in target tokens per second. Perplexity and the norm of the
+    gradient are only written to disk.
 
     Args:
       writer: Writes the metrics to disk.
       step: Number of steps done.
       train_steps: Number of steps of the whole training.
       scalars: What `MetricAccumulator.scalars` returned.
-      seconds_per_step: From which the remaining time is estimated.
+      remaining_seconds: The estimated remaining time, if it is known.
     """
     writer.write_scalars(step, scalars)
-    _log.info(
-        "step %d/%d | loss %.3g | lr %.3g | %s tok/s | ETA %s | ppl %.3g | grad norm %.3g",
-        step,
-        train_steps,
-        scalars["train/loss"],
-        scalars["train/learning_rate"],
-        format_count(scalars["train/target_tokens_per_second"]),
-        format_duration(seconds_per_step * (train_steps - step)),
-        scalars["train/perplexity"],
-        scalars["train/grad_norm"],
-    )
+    fields = [
+        f"step {step}/{train_steps}",
+        f"loss {scalars['train/loss']:.3g}",
+        f"lr {scalars['train/learning_rate']:.3g}",
+    ]
+    if speed := scalars.get("train/target_tokens_per_second"):
+        fields.append(f"{format_count(speed)} tok/s")
+    if remaining_seconds is not None:
+        fields.append(f"ETA {format_duration(remaining_seconds)}")
+    _log.info("%s", join_fields(fields))
 
 
 def log_evaluation(
@@ -205,8 +215,8 @@ def log_evaluation(
     writer.write_scalars(step, {f"dev/{name}": value for name, value in numbers.items()})
     if texts:
         writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
-    results = " | ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-    _log.info("step %d/%d | dev | %s", step, train_steps, results)
+    fields = [f"{name} {value:.4g}" for name, value in numbers.items()]
+    _log.info("%s", join_fields([f"step {step}/{train_steps}", "dev", *fields]))
 
 
 def format_count(number: float) -> str:

@@ -2,8 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +21,11 @@ from rich.progress import (
 
 console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 """The console that log lines and progress bars share, so that neither overwrites the other."""
+
+LINE_WIDTH = 80
+"""The number of columns that log lines of several fields fit into."""
+
+_log = logging.getLogger(__name__)
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
@@ -39,6 +47,74 @@ def say(text: str) -> None:
       text: The line.
     """
     print(text, file=sys.stderr, flush=True)
+
+
+def announce_jax() -> None:
+    """Print a line when JAX is imported for the first time, because that takes seconds."""
+    if "jax" not in sys.modules and not any(isinstance(f, _JaxFinder) for f in sys.meta_path):
+        sys.meta_path.insert(0, _JaxFinder())
+
+
+@contextmanager
+def slow_work(description: str, seconds: float = 1.0) -> Iterator[None]:
+    """Log what is done, if it is not done soon.
+
+    Args:
+      description: What the block does, as a log line.
+      seconds: The line is logged if the block takes longer than this.
+
+    Example:
+      >>> with slow_work("Reading the data"):
+      ...     pass  # fast, so nothing is logged
+    """
+    timer = threading.Timer(seconds, _log.info, ("%s", description))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def join_fields(fields: Sequence[str], width: int = LINE_WIDTH) -> str:
+    """Join the fields of a log line, and begin a new line only between two fields.
+
+    Args:
+      fields: The fields.
+      width: The largest width of a line, unless a single field is wider.
+
+    Example:
+      >>> print(join_fields(["step 1/2", "loss 2.31", "lr 0.002"], width=24))
+      step 1/2 | loss 2.31
+        | lr 0.002
+    """
+    lines = [fields[0]]
+    for field in fields[1:]:
+        longer = f"{lines[-1]} | {field}"
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(f"  | {field}")
+    return "\n".join(lines)
+
+
+def wrap_words(text: str, width: int) -> str:
+    """Break the lines of a text that are too wide between words, so that no number is cut.
+
+    Args:
+      text: The text.
+      width: The largest width of a line, unless a single word is wider.
+
+    Example:
+      >>> print(wrap_words("10,000 pairs of 9,000 sources", width=20))
+      10,000 pairs of
+        9,000 sources
+    """
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    lines = text.split("\n")
+    return "\n".join(wrapper.fill(line) if len(line) > width else line for line in lines)
 
 
 @contextmanager
@@ -96,6 +172,15 @@ class _ConsoleHandler(logging.Handler):
         if record.levelno >= logging.WARNING:
             text = f"{record.levelname.lower()}: {text}"
         if console.is_terminal:
-            console.print(text)
+            console.print(wrap_words(text, console.width))
         else:
             say(text)
+
+
+class _JaxFinder(MetaPathFinder):
+    """Finds no module, but sees when JAX is searched for."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "jax":
+            sys.meta_path.remove(self)
+            say("Importing JAX")

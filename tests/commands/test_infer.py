@@ -39,6 +39,19 @@ def plain(infer):
     return infer()
 
 
+def test_sources_on_the_command_line_are_answered_as_lines_of_a_file(command, infer, plain, runs):
+    words = [f"--workdir={runs / 'one'}", LINES[0], LINES[2], "e e e e e e e"]
+    assert command("infer", *words)[0].splitlines() == [plain[0], plain[2], plain[3]]
+    both = "--input: cannot be combined with sources on the command line"
+    with pytest.raises(UserError, match=both):
+        infer(f"--input={runs / 'lines'}", "a b")
+
+
+def test_a_source_that_is_the_name_of_a_file_is_warned_about(infer, command, runs, caplog):
+    command("infer", f"--workdir={runs / 'one'}", runs / "lines")
+    assert f"{runs / 'lines'} is a file, but is used as a source text" in caplog.text
+
+
 def test_json_has_a_line_for_each_line(infer, plain):
     found = [json.loads(line) for line in infer("--json", *BEAM)]
     assert [one["source"] for one in found] == LINES

@@ -3,11 +3,12 @@
 import io
 import os
 import select
+import sys
 import threading
 
 import pytest
 
-from seq2seq_jax.inference.lines import chunked, stream_chunks
+from seq2seq_jax.inference.lines import chunked, line_chunks, stream_chunks
 from seq2seq_jax.utils.errors import UserError
 
 PATIENCE = 20  # seconds until a test gives up
@@ -163,3 +164,31 @@ def test_chunks_end_with_the_lines_and_before_an_error():
     with pytest.raises(UserError):
         next(chunks)
     assert list(chunked("abcd", 2)) == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_terminal_is_told_when_input_is_expected(monkeypatch, capsys):
+    import pty
+
+    ours, theirs = pty.openpty()
+    with open(theirs, encoding="utf-8") as stdin, open(ours, "wb", buffering=0) as keyboard:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        chunks = line_chunks(None, 3, "a word")
+        assert capsys.readouterr().err == ""  # the model is not loaded yet
+        keyboard.write(b"a b\n")
+        assert next(chunks) == ["a b"]
+        said = capsys.readouterr()
+        assert said.err == "Ready: type a word and press Enter; press Ctrl-D to end.\n"
+        assert said.out == ""
+        keyboard.write(b"\x04")
+        assert list(chunks) == []
+
+
+def test_a_pipe_is_told_nothing(monkeypatch, capsys):
+    reader, writer = os.pipe()
+    os.write(writer, b"a\n")
+    os.close(writer)
+    with open(reader, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert list(line_chunks(None, 3)) == [["a"]]
+    assert capsys.readouterr().err == ""

@@ -79,10 +79,8 @@ def test_arguments_of_another_problem_are_refused_in_one_line(image_workdir, tmp
     text_workdir = tmp_path / "text"
     text_workdir.mkdir()
     write_config(resolve(default_config("AttentionSeq2Seq")), text_workdir / "config.json")
-    assert main(["infer", f"--workdir={text_workdir}", "cat.png"]) == 2
     assert main(["infer", f"--workdir={text_workdir}", "--page=x.html"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "error: --tasks: is for text models; this workdir is of image models",
-        "error: IMAGE: is for image models; this workdir is of text models",
         "error: --page: is for image models; this workdir is of text models",
     ]

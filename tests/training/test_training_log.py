@@ -1,13 +1,21 @@
 import json
 import math
 import time
+from itertools import cycle
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from seq2seq_jax.evaluation.dev_evaluation import Evaluation
+from seq2seq_jax.training.remaining_time import RemainingTime
 from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
-from seq2seq_jax.training.training_log import MAX_PENDING_STEPS, MetricAccumulator, log_training
+from seq2seq_jax.training.training_log import (
+    MAX_PENDING_STEPS,
+    MetricAccumulator,
+    log_evaluation,
+    log_training,
+)
 
 SCHEDULE = make_schedule(
     ScheduleConfig(
@@ -57,6 +65,7 @@ def test_a_resumed_accumulator_returns_the_same_metrics_except_for_the_speed():
 
 def test_time_between_pause_and_resume_does_not_count():
     accumulator = MetricAccumulator()
+    accumulator.resume()
     accumulator.add(SECOND)
     accumulator.pause()
     before = accumulator.scalars(1, SCHEDULE)["train/target_tokens_per_second"]
@@ -64,8 +73,104 @@ def test_time_between_pause_and_resume_does_not_count():
     assert accumulator.scalars(1, SCHEDULE)["train/target_tokens_per_second"] == before
     accumulator.resume()
     accumulator.pause()
-    assert accumulator.seconds_per_step() < 0.05
+    steps, seconds = accumulator.timed_steps()
+    assert steps == 1 and seconds < 0.05
     assert accumulator.scalars(1, SCHEDULE)["train/source_tokens_per_second"] > 40
+
+
+def test_a_step_while_the_clock_is_paused_counts_for_the_loss_but_not_for_the_speed():
+    accumulator = MetricAccumulator()
+    accumulator.add(FIRST)  # compiles, for example
+    accumulator.sums()
+    assert "train/target_tokens_per_second" not in accumulator.scalars(1, SCHEDULE)
+    accumulator.resume()
+    accumulator.add(SECOND)
+    accumulator.pause()
+    assert accumulator.timed_steps()[0] == 1
+    scalars = accumulator.scalars(2, SCHEDULE)
+    assert scalars["train/loss"] == 2
+    seconds = accumulator.timed_steps()[1]
+    assert scalars["train/target_tokens_per_second"] == pytest.approx(1 / seconds)
+
+
+class _Clock:
+    """An artificial clock."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+
+
+def simulate(clock, *, steps=200, log_every=5, evaluate_every=50, evaluation=30.0, first_guess=0.0):
+    """Train on an artificial clock; return the time of each log line, its estimate, and the end."""
+    periods = {"evaluation": evaluate_every, "saving": evaluate_every}
+    remaining = RemainingTime(steps, periods, {"evaluation": first_guess})
+    accumulator, estimates = MetricAccumulator(), []
+    buckets = cycle(range(4))
+    compiled = set()
+    for step in range(1, steps + 1):
+        bucket = next(buckets)
+        compiles = bucket not in compiled
+        accumulator.resume()
+        if compiles:
+            compiled.add(bucket)
+            accumulator.pause()
+            clock.now += 40
+        clock.now += 1 + bucket / 4
+        accumulator.add(FIRST)
+        if compiles:
+            accumulator.sums()
+        if step % log_every == 0:
+            accumulator.pause()
+            remaining.add_steps(*accumulator.timed_steps())
+            estimates.append((step, clock.now, remaining.estimate(step)))
+            accumulator = MetricAccumulator()
+        if step % evaluate_every == 0 or step == steps:
+            accumulator.pause()
+            with remaining.interruption("evaluation"):
+                clock.now += evaluation
+            with remaining.interruption("saving"):
+                clock.now += 2
+    return estimates, clock.now
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {},
+        {"evaluate_every": 20, "evaluation": 10.0},
+        {"evaluate_every": 200, "evaluation": 30.0, "first_guess": 20},
+        {"evaluate_every": 30, "evaluation": 60.0, "first_guess": 30},
+        {"log_every": 1, "evaluation": 1.0},
+    ],
+)
+def test_the_remaining_time_is_right_within_a_factor_of_one_and_a_half_after_a_tenth(
+    case, monkeypatch
+):
+    estimates, end = simulate(_Clock(monkeypatch), **case)
+    late = [row for row in estimates if 20 <= row[0] < 200]
+    assert len(late) > 30
+    for step, now, estimate in late:
+        assert (end - now) / 1.5 <= estimate <= 1.5 * (end - now), step
+
+
+def test_the_remaining_time_is_unknown_until_a_step_was_measured():
+    remaining = RemainingTime(10, {}, {})
+    assert remaining.estimate(1) is None
+    remaining.add_steps(0, 0.0)
+    assert remaining.estimate(1) is None
+    remaining.add_steps(2, 1.0)
+    assert remaining.estimate(4) == pytest.approx(3.0)
+
+
+def test_compilation_in_an_evaluation_does_not_count():
+    remaining = RemainingTime(10, {"evaluation": 5}, {})
+    remaining.add_steps(5, 0.0)
+    with remaining.interruption("evaluation"):
+        started = time.perf_counter()
+        jax.jit(lambda x: jnp.sort(x) + jnp.linalg.norm(x @ x.T))(jnp.ones((37, 37)))
+        seconds = time.perf_counter() - started
+    assert remaining.estimate(6) < 0.8 * seconds  # one evaluation remains
 
 
 def test_the_perplexity_of_a_huge_loss_is_finite():
@@ -105,8 +210,27 @@ def test_a_log_line_has_loss_learning_rate_speed_and_remaining_time(caplog):
     }
     writer = _Writer()
     with caplog.at_level("INFO"):
-        log_training(writer, 100, 1600, scalars, 190 / 1500)
-    assert caplog.messages == [
-        "step 100/1600 | loss 2.31 | lr 0.002 | 3.6k tok/s | ETA 3:10 | ppl 10 | grad norm 0.881"
-    ]
+        log_training(writer, 100, 1600, scalars, 190)
+    assert caplog.messages == ["step 100/1600 | loss 2.31 | lr 0.002 | 3.6k tok/s | ETA 3:10"]
     assert writer.written == (100, scalars)
+
+
+def test_a_log_line_leaves_out_what_was_not_measured(caplog):
+    scalars = {"train/loss": 2.3071, "train/learning_rate": 0.002}
+    with caplog.at_level("INFO"):
+        log_training(_Writer(), 1, 20, scalars, None)
+    assert caplog.messages == ["step 1/20 | loss 2.31 | lr 0.002"]
+
+
+def test_log_lines_with_large_numbers_fit_into_80_columns(caplog):
+    scalars = {
+        "train/loss": 0.0012345,
+        "train/learning_rate": 1.2345e-05,
+        "train/target_tokens_per_second": 999_949.0,
+    }
+    numbers = {name: 1234.5678 for name in ("log_perplexity", "perplexity", "sequence_error_rate")}
+    with caplog.at_level("INFO"):
+        log_training(_Writer(), 1_500_000, 2_000_000, scalars, 359_999)
+        log_evaluation(_Writer(), 1_500_000, 2_000_000, Evaluation(numbers, []))
+    assert max(len(line) for text in caplog.messages for line in text.splitlines()) <= 80
+    assert "| sequence_error_rate 1235" in caplog.messages[1]
