@@ -104,6 +104,13 @@ def test_links_to_files_have_targets(name):
         assert page.is_relative_to(DOCS) <= path.is_relative_to(DOCS), target
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_of_links_are_words_and_not_names_of_files(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    texts = re.findall(r"\[([^\]]*)\]\([^)\s]+\)", text)
+    assert [one for one in texts if re.search(r"\.(md|html|ipynb)\b", one)] == []
+
+
 def _texts_of_the_code() -> str:
     """All string literals of the package; the gaps of f-strings are empty."""
     texts = []
@@ -396,7 +403,13 @@ def test_every_message_that_the_page_lists_is_in_the_code():
 
 
 @pytest.mark.parametrize(
-    ("name", "smaller"), [("configuration.md", ONE_SHAPE), ("tuning.md", ONE_SHAPE)]
+    ("name", "smaller"),
+    [
+        ("configuration.md", ONE_SHAPE),
+        ("tuning.md", ONE_SHAPE),
+        ("from_pytorch.md", SMALL),
+        ("from_yoyodyne.md", SMALL),
+    ],
 )
 def test_every_command_of_a_page_with_a_tiny_model_runs(name, smaller, folder):
     run_page(name, folder, smaller=smaller)
