@@ -175,7 +175,10 @@ class Trainer:
             _log.info("All %d steps are done; increase train_steps to continue", config.train_steps)
         with (
             catch_preemption_signals() as signalled,
-            progress_bar("training", config.train_steps, self.step) as show_progress,
+            # The log lines have the remaining time; the bar's own would count compilation.
+            progress_bar(
+                "Training", config.train_steps, self.step, estimate=False
+            ) as show_progress,
             end_hooks(self.hooks),
         ):
             for hook in self.hooks:

@@ -134,19 +134,21 @@ def progress_count(description: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def progress_bar(
-    description: str, total: int, completed: int = 0
+    description: str, total: int, completed: int = 0, *, estimate: bool = True
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar and the remaining time, if stderr is a terminal.
+    """Show a bar, if stderr is a terminal.
 
     Args:
       description: What is done.
       total: The size of the work.
       completed: The size of what is done already.
+      estimate: Show the remaining time, and otherwise the elapsed time.
 
     Yields:
       A function that takes the size of what is done.
     """
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    time_column = TimeRemainingColumn() if estimate else TimeElapsedColumn()
+    columns = (BarColumn(), MofNCompleteColumn(), time_column)
     with _progress(description, total, completed, columns) as show:
         yield show
 

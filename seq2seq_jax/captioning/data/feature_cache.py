@@ -122,7 +122,7 @@ def _compute(
 ) -> None:
     started = time.monotonic()
     features = None
-    with progress_bar("computing features", len(images)) as show:
+    with progress_bar("Computing features", len(images)) as show:
         for start, (batch, _) in zip(
             range(0, len(images), batch_size), image_batches(images, batch_size), strict=True
         ):
