@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from seq2seq_jax.evaluation.dev_evaluation import Evaluation
-from seq2seq_jax.training.remaining_time import RemainingTime
+from seq2seq_jax.training.remaining_time import RemainingTime, compilation_seconds
 from seq2seq_jax.training.schedules import ScheduleConfig, make_schedule
 from seq2seq_jax.training.training_log import (
     MAX_PENDING_STEPS,
@@ -101,7 +101,7 @@ class _Clock:
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
 
 
-def simulate(clock, *, steps=200, log_every=5, evaluate_every=50, evaluation=30.0, first_guess=0.0):
+def simulate(clock, *, steps=200, log_every=5, evaluate_every=50, evaluation=30.0, first_guess=20):
     """Train on an artificial clock; return the time of each log line, its estimate, and the end."""
     periods = {"evaluation": evaluate_every, "saving": evaluate_every}
     remaining = RemainingTime(steps, periods, {"evaluation": first_guess})
@@ -163,14 +163,20 @@ def test_the_remaining_time_is_unknown_until_a_step_was_measured():
     assert remaining.estimate(4) == pytest.approx(3.0)
 
 
-def test_compilation_in_an_evaluation_does_not_count():
+def test_compilation_in_an_evaluation_does_not_count(monkeypatch):
+    clock = _Clock(monkeypatch)
     remaining = RemainingTime(10, {"evaluation": 5}, {})
     remaining.add_steps(5, 0.0)
     with remaining.interruption("evaluation"):
-        started = time.perf_counter()
-        jax.jit(lambda x: jnp.sort(x) + jnp.linalg.norm(x @ x.T))(jnp.ones((37, 37)))
-        seconds = time.perf_counter() - started
-    assert remaining.estimate(6) < 0.8 * seconds  # one evaluation remains
+        clock.now += 7
+        jax.monitoring.record_event_duration_secs("/jax/core/compile/backend_compile_duration", 5.0)
+    assert remaining.estimate(6) == pytest.approx(2.0)  # one evaluation remains
+
+
+def test_compilation_is_measured():
+    before = compilation_seconds()
+    jax.jit(lambda x: jnp.sort(x) + 7)(jnp.ones(37))
+    assert compilation_seconds() > before
 
 
 def test_the_perplexity_of_a_huge_loss_is_finite():
