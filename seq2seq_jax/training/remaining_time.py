@@ -77,10 +77,10 @@ def compilation_seconds() -> float:
     return _compilation_seconds
 
 
-def _add_compilation(event: str, seconds: float, **_: object) -> None:
+def _add_compilation(event: str, duration_secs: float, **_: str | int) -> None:
     global _compilation_seconds
     if event == "/jax/core/compile/backend_compile_duration":
-        _compilation_seconds += seconds
+        _compilation_seconds += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_add_compilation)
