@@ -1,11 +1,22 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run emoji test test-all lint fmt type docs serve notebooks bench bench-peers
+.PHONY: help install run emoji test test-all smoke wheel lint fmt type docs serve notebooks release \
+  address bench bench-peers
 
-# A Python 3.11 or later that creates the environment.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PY := .venv/bin/python
+# A Python 3.11 or later that creates the environment. With PYTHON=python3.13, and a .venv of another
+# version, the environment is .venv-3.13.
+VENV := .venv
+ifdef PYTHON
+  override PYTHON := $(or $(shell .ci/find_python $(PYTHON)),$(error PYTHON=$(PYTHON) is not found))
+  VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  ifeq ($(wildcard .venv/lib/python$(VERSION)),)
+    VENV := $(if $(wildcard .venv/bin/python),.venv-$(VERSION),.venv)
+  endif
+else
+  PYTHON := $(or $(shell .ci/find_python python3.11),$(shell .ci/find_python))
+endif
+PY := $(VENV)/bin/python
 # Two worker processes; the tests of a file run in one process and share compiled fixtures.
 PYTEST_ARGS ?= -n 2 --dist loadfile --durations=10 --cov=seq2seq_jax --cov-report= --cov-fail-under=90
 RUN := runs/g2p
@@ -15,26 +26,26 @@ WORDS := chatbot tokenizer unfriend autocorrect emoji quidditch
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Installs into .venv and shows what pip downloads. Python compiles a module when it is first imported.
-PIP_INSTALL = $(PY) -m pip install --no-compile --disable-pip-version-check --editable
+# Installs into $(VENV) and shows what pip downloads. Python compiles a module when it is first imported.
+PIP_INSTALL = set -o pipefail; $(PY) -m pip install --no-compile --disable-pip-version-check --editable
 PROGRESS = awk '/^ *(Downloading|Installing collected)/ { print substr($$0, 1, 79); fflush() }'
 
-install: .venv/.installed  ## create .venv with everything that running and testing need
+install: $(VENV)/.installed  ## create .venv with everything that running and testing need
 
-.venv/.installed: setup.cfg pyproject.toml
-	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@echo 'Installing everything for development into .venv: 1.4 GB on disk, about 3 minutes'
+$(VENV)/.installed: setup.cfg setup.py pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing everything for development into $(VENV): 1.4 GB on disk, about 3 minutes'
 	@$(PIP_INSTALL) '.[g2p,images,tfds,search,test,dev]' | $(PROGRESS)
-	@touch .venv/.installed-run $@
+	@touch $(VENV)/.installed-run $(VENV)/.installed-smoke $@
 
 # What `make run` needs.
-.venv/.installed-run: setup.cfg pyproject.toml
-	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@echo 'Installing JAX and what training needs into .venv: 0.9 GB on disk, about 1 minute'
+$(VENV)/.installed-run: setup.cfg setup.py pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing JAX and what training needs into $(VENV): 0.9 GB on disk, about 1 minute'
 	@$(PIP_INSTALL) '.[g2p]' | $(PROGRESS)
 	@touch $@
 
-run: .venv/.installed-run  ## train a model that pronounces English words, evaluate it, run it on new words
+run: $(VENV)/.installed-run  ## train a model that pronounces English words, evaluate it, run it on new words
 	$(PY) main.py --config=configs/g2p.py --workdir=$(RUN)
 	$(PY) main.py --mode=eval --workdir=$(RUN) --config.inference.beam_search.beam_width=5 \
 	  --config.input_pipeline_dev.params.split=test
@@ -68,6 +79,32 @@ test: install  ## run the tests
 test-all: install  ## run all tests, including slow ones
 	$(PY) -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
 
+# The environment of a Python for this target has the extras g2p and test only.
+SMOKE := tests/test_first_step.py tests/test_wheel.py tests/config tests/ops tests/storage \
+  tests/commands/test_configuration.py tests/utils
+
+smoke: $(VENV)/.installed-smoke  ## run a quick part of the tests, as in make smoke PYTHON=python3.13
+	$(PY) -m pytest -n 2 --dist loadfile $(SMOKE)
+
+$(VENV)/.installed-smoke: setup.cfg setup.py pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) '.[g2p,test]' | $(PROGRESS)
+	@touch $@
+
+wheel: install  ## build the wheel in dist/
+	rm -rf build dist
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@ls dist/*.whl
+
+release: wheel  ## build and check what a release publishes, and name it; nothing is published
+	$(PY) -m twine check --strict dist/*.whl
+	@$(PY) -m docs.release check
+
+# ADDRESS is the new address of the repository, as in ADDRESS=https://github.com/NAME/seq2seq-jax.
+address: install  ## write the address of the repository into all files that contain it
+	@$(PY) -m docs.release address $(ADDRESS)
+
 lint: install  ## check style and terms
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -80,14 +117,14 @@ fmt: install  ## format the code, and fix what ruff can fix
 type: install  ## check types
 	$(PY) -m mypy
 
-docs: .venv/.installed-docs  ## build the documentation in site/, and reject broken links
+docs: $(VENV)/.installed-docs  ## build the documentation in site/, and reject broken links
 	$(PY) -m zensical build --clean --strict
-	@rm -f site/*_page.py
+	@rm -f site/*.py
 
-serve: .venv/.installed-docs  ## serve the documentation with search at http://localhost:8000
+serve: $(VENV)/.installed-docs  ## serve the documentation with search at http://localhost:8000
 	$(PY) -m zensical serve
 
-.venv/.installed-docs: .venv/.installed
+$(VENV)/.installed-docs: $(VENV)/.installed
 	$(PY) -m pip install --quiet --editable '.[docs]'
 	touch $@
 

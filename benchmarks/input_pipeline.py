@@ -151,7 +151,7 @@ def _write_array_record(path: Path, records: Iterator[bytes]) -> None:
     try:
         from array_record.python.array_record_module import ArrayRecordWriter
     except ImportError:
-        say("grain is skipped: array_record is missing (pip install 'seq2seq-jax[records]')")
+        say("grain is skipped: array_record is missing (extra records)")
         return
     part = path.with_suffix(".part")
     writer = ArrayRecordWriter(str(part), "group_size:1")  # As grain recommends for random access.

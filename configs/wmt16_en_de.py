@@ -3,7 +3,7 @@
 Prepare the data once: 4.5 million pairs, a download of 1.7 GB, and the only step that needs
 TensorFlow.
 
-    pip install 'seq2seq-jax[tfds,tf]'
+    pip install '.[tfds,tf]'
     python -c "import tensorflow_datasets as tfds; \\
       tfds.builder('wmt16_translate/de-en', file_format='array_record').download_and_prepare()"
 

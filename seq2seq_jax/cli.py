@@ -15,8 +15,12 @@ from seq2seq_jax.config.overrides import Overrides, split_overrides
 from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import describe_versions
 
 COMMANDS = {
+    "configs": "seq2seq_jax.commands.configuration.configs",
+    "init": "seq2seq_jax.commands.configuration.init",
+    "config": "seq2seq_jax.commands.configuration.config",
     "prepare": "seq2seq_jax.commands.prepare",
     "train": "seq2seq_jax.commands.train",
     "eval": "seq2seq_jax.commands.evaluate",
@@ -78,8 +82,10 @@ def run_main_py() -> NoReturn:
     mode = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     mode.add_argument("--mode")
     found, rest = mode.parse_known_args()
-    asks_for_help = found.mode is None and not {"-h", "--help"}.isdisjoint(rest)
-    sys.exit(main(["--help"] if asks_for_help else [found.mode or "train", *rest]))
+    for flags in (["--help", "-h"], ["--version", "-V"]):
+        if found.mode is None and not set(flags).isdisjoint(rest):
+            sys.exit(main(flags[:1]))
+    sys.exit(main([found.mode or "train", *rest]))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -116,7 +122,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, Overrides]
     """Parse a command line.
 
     Args:
-      argv: The command line without the program's name. `--help` prints and exits.
+      argv: The command line without the program's name. `--help` and `--version` print and exit.
 
     Returns:
       The command's arguments, where `run` is the function that runs it, and the overrides of the
@@ -126,6 +132,9 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, Overrides]
       UserError: The command or a flag is unknown, or a value is missing or wrong.
     """
     overrides, rest = split_overrides(argv)
+    if rest[:1] in (["--version"], ["-V"]):
+        print(describe_versions())
+        raise SystemExit(0)
     if not rest or rest[0].startswith("-"):
         _program_parser().parse_args([word for word in rest if word in ("-h", "--help")])
         first = f"before {rest[0]}" if rest else f"as in `{PROGRAM} train`"
@@ -199,7 +208,8 @@ def _program_parser() -> argparse.ArgumentParser:
         lines.append(f"  {name:<15}{load_command(name).HELP}")
     lines += [
         "",
-        f"`{PROGRAM} COMMAND --help` explains a command. --config.KEY=VALUE sets any key of the",
+        f"`{PROGRAM} COMMAND --help` explains a command; `{PROGRAM} --version` prints versions.",
+        "--config.KEY=VALUE sets any key of the",
         "configuration, as in --config.optimizer.learning_rate=1e-3.",
         "",
         "On Linux the program restarts its interpreter once, with settings of the memory allocator",

@@ -4,6 +4,7 @@ import argparse
 
 from seq2seq_jax.commands.run_arguments import add_workdir
 from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.config.recipes import NO_CONFIG
 from seq2seq_jax.devices.distributed import add_host_arguments, initialize_distributed
 from seq2seq_jax.utils.errors import UserError
 
@@ -24,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help="A Python file with get_config(), as FILE or FILE:ARGUMENT. Without --workdir, the"
-        " run is in runs/NAME, where NAME is the name of the file.",
+        help="The name of a recipe (see the command configs), or a Python file with get_config();"
+        " FILE:ARGUMENT passes it an argument. Without --workdir, the run is in runs/NAME, where"
+        " NAME is the name of the file.",
     )
     add_host_arguments(parser)
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         workdir = arguments.workdir
         config = Workdir(workdir).config()
     else:
-        raise UserError("--config", "name a configuration; use --config=configs/attention.py")
+        raise UserError("--config", NO_CONFIG)
     config = resolve(config, overrides)
 
     # These import JAX; a wrong flag is reported before.

@@ -16,7 +16,7 @@ from seq2seq_jax.config.files import (
     write_config,
 )
 from seq2seq_jax.config.overrides import split_overrides
-from seq2seq_jax.config.resolution import default_config, resolve, restore
+from seq2seq_jax.config.resolution import default_config, explain, resolve, restore
 from seq2seq_jax.config.tf_seq2seq import read_tf_config
 from seq2seq_jax.config.validation import check_training
 
@@ -27,6 +27,7 @@ __all__ = [
     "config_name",
     "default_config",
     "diff_configs",
+    "explain",
     "import_dotted",
     "load_config",
     "read_config",

@@ -6,12 +6,13 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config.recipes import LIST_RECIPES, find_recipe, recipe_files
 from seq2seq_jax.config.resolution import restore
 from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
 from seq2seq_jax.schema.names import did_you_mean
@@ -49,8 +50,9 @@ def load_config(path: str | os.PathLike[str]) -> ConfigDict:
     """Load a configuration that is not resolved yet.
 
     Args:
-      path: A Python file with `get_config()`. `FILE:TEXT`, as in `configs/nmt.py:large`, calls
-        `get_config(TEXT)`. Or YAML or JSON files of google/seq2seq, separated by commas.
+      path: A Python file with `get_config()`, or the name of a recipe, as in `g2p`. `FILE:TEXT`
+        and `NAME:TEXT`, as in `nmt:large`, call `get_config(TEXT)`. Or YAML or JSON files of
+        google/seq2seq, separated by commas.
 
     Returns:
       What `get_config()` returns, or what the files of google/seq2seq say.
@@ -63,7 +65,9 @@ def load_config(path: str | os.PathLike[str]) -> ConfigDict:
         return read_tf_config(names)
     file, argument = split_argument(path)
     arguments = [] if argument is None else [argument]
-    config = call_python_file(file, "get_config", "config file", ", or YAML", arguments)
+    config = call_python_file(
+        file, "get_config", "config file", ", or YAML", arguments, recipe_files()
+    )
     if not isinstance(config, ConfigDict):
         kind = type(config).__name__
         raise UserError(str(path), f"get_config() must return a ConfigDict; got {kind}")
@@ -73,6 +77,8 @@ def load_config(path: str | os.PathLike[str]) -> ConfigDict:
 def split_argument(path: str | os.PathLike[str]) -> tuple[str, str | None]:
     """Split `FILE.py:TEXT` into the file and the argument of its function; None without one.
 
+    The file of `NAME` and of `NAME:TEXT`, where NAME is that of a recipe, is the recipe's file.
+
     Example:
       >>> split_argument("configs/nmt.py:large")
       ('configs/nmt.py', 'large')
@@ -80,7 +86,12 @@ def split_argument(path: str | os.PathLike[str]) -> tuple[str, str | None]:
       ('configs/g2p.py', None)
     """
     file, colon, argument = str(path).rpartition(":")
-    return (file, argument) if colon and file.endswith(".py") else (str(path), None)
+    if colon and file.endswith(".py"):
+        return file, argument
+    name, colon, argument = str(path).partition(":")
+    if recipe := find_recipe(name):
+        return str(recipe), argument if colon else None
+    return str(path), None
 
 
 def config_name(path: str | os.PathLike[str]) -> str:
@@ -92,8 +103,8 @@ def config_name(path: str | os.PathLike[str]) -> str:
       path: The configuration, as for `load_config`.
 
     Example:
-      >>> config_name("configs/nmt.py:large")
-      'nmt_large'
+      >>> config_name("configs/nmt.py:large"), config_name("nmt:large")
+      ('nmt_large', 'nmt_large')
       >>> config_name("attention.yml,train.yml")
       'attention'
       >>> config_name("experiments/emoji/config.py")
@@ -111,6 +122,7 @@ def call_python_file(
     kind: str,
     others: str = "",
     arguments: Sequence[str] = (),
+    names: Collection[str] = (),
 ) -> Any:
     """Call a function of a user's Python file.
 
@@ -120,6 +132,7 @@ def call_python_file(
       kind: The kind of file, for error messages.
       others: What other kinds of file are accepted, for error messages.
       arguments: The arguments of the function.
+      names: The names that can be given instead of a file.
 
     Returns:
       What the function returns.
@@ -130,7 +143,10 @@ def call_python_file(
     file = Path(path)
     if not file.is_file():
         near = [str(other) for other in file.parent.glob("*.py")]
-        raise UserError(str(path), f"no such {kind}{did_you_mean(str(file), near)}")
+        hint = did_you_mean(str(file), near) or did_you_mean(file.stem.split(":")[0], names)
+        raise UserError(
+            str(path), f"no such {kind}{hint or (f'; {LIST_RECIPES}' if names else '')}"
+        )
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
     if file.suffix != ".py" or spec is None or spec.loader is None:
         raise UserError(str(path), f"a {kind} is a Python file, NAME.py{others}")

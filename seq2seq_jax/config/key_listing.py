@@ -1,7 +1,11 @@
 """The list of keys that `--config.help` prints."""
 
+import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import yaml
 
 from seq2seq_jax.config.class_pass import ChosenClass, KeyGroup
 from seq2seq_jax.config.classes import built_in_classes
@@ -38,15 +42,49 @@ def list_keys(keys: KeyGroup, values: Mapping[str, object], prefix: str) -> str:
     return "\n".join(_lines(entry, value, prefix))
 
 
+def to_yaml(keys: KeyGroup, values: Mapping[str, object]) -> str:
+    """Write values as YAML, with the meaning and the allowed values of each key as comments.
+
+    Args:
+      keys: All keys, as `choose_classes` returns them.
+      values: Their nested values.
+    """
+    return "\n".join(_yaml_lines(keys, values, ""))
+
+
+def _yaml_lines(keys: KeyGroup, values: Mapping[str, Any], margin: str) -> Iterator[str]:
+    for name, entry in keys.items():
+        value = values.get(name)
+        if isinstance(entry, KeyGroup):
+            yield f"{margin}{name}:" + ("" if entry else " {}")
+            yield from _yaml_lines(entry, value or {}, f"{margin}  ")
+            continue
+        allowed = _allowed(entry)
+        text = f"{entry.meaning} ({allowed})" if allowed else entry.meaning
+        yield from textwrap.wrap(
+            text, 100, initial_indent=f"{margin}# ", subsequent_indent=f"{margin}# "
+        )
+        yield f"{margin}{name}: {_yaml_value(value)}"
+
+
+def _yaml_value(value: object) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return text.removesuffix("...\n").strip()
+
+
+def _allowed(entry: ChosenClass | Key) -> str:
+    if isinstance(entry, ChosenClass):
+        names = format_choices(built_in_classes()[entry.slot])
+        return f"one of: {names}, or the path of a custom class"
+    return describe_expected(entry)
+
+
 def _lines(entry: KeyGroup | ChosenClass | Key, value: Any, key: str) -> Iterator[str]:
     if isinstance(entry, KeyGroup):
         for name, below in entry.items():
             yield from _lines(below, value.get(name), f"{key}.{name}" if key else name)
         return
-    if isinstance(entry, ChosenClass):
-        names = format_choices(built_in_classes()[entry.slot])
-        allowed = f"one of: {names}, or the path of a custom class"
-    else:
-        allowed = describe_expected(entry)
+    allowed = _allowed(entry)
     yield f"--config.{key}={'' if value is None else value}" + (f"  ({allowed})" if allowed else "")
     yield f"    {entry.meaning}"

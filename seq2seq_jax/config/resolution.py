@@ -5,20 +5,22 @@ before the default. It results in one table of all keys. The second gives each k
 same order. A key counts as set if a file or a flag wrote it, even with the default's value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import validation
 from seq2seq_jax.config.class_pass import (
     Flags,
+    KeyGroup,
     choose_classes,
     choose_model,
     find_old_keys,
     label_classes,
 )
 from seq2seq_jax.config.classes import class_parameters
-from seq2seq_jax.config.key_listing import KeyListing, list_keys
+from seq2seq_jax.config.key_listing import KeyListing, list_keys, to_yaml
 from seq2seq_jax.config.overrides import HELP
 from seq2seq_jax.config.run_config import RunConfig
 from seq2seq_jax.config.value_pass import fill_values, keep_written
@@ -72,6 +74,34 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
       UserError: At the dotted key that is wrong.
       KeyListing: An override asks for a list of keys: `help`, or `encoder.params.help`.
     """
+    _, filled, written = _resolve(config, overrides)
+    return WrittenConfig.of(filled, written.__contains__)
+
+
+def explain(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> str:
+    """Return a resolved configuration as YAML, with the meaning of each key as a comment.
+
+    Args:
+      config: As for `resolve`.
+      overrides: As for `resolve`.
+
+    Raises:
+      UserError: As for `resolve`.
+      KeyListing: As for `resolve`.
+
+    Example:
+      >>> lines = explain(default_config("AttentionSeq2Seq")).splitlines()
+      >>> "batch_size: 32" in lines
+      True
+    """
+    keys, filled, _ = _resolve(config, overrides)
+    return to_yaml(keys, filled)
+
+
+def _resolve(
+    config: ConfigDict, overrides: Iterable[tuple[str, str]]
+) -> tuple[KeyGroup, dict[str, Any], Set[str]]:
+    """Return all keys, the nested values, and the dotted keys that a file or a flag wrote."""
     flags: Flags = {}
     for key, text in overrides:
         flags.pop(key, None)  # Back to the end, where the later one belongs.
@@ -90,7 +120,7 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
     if groups:
         raise KeyListing("\n".join(list_keys(keys, filled, group) for group in groups))
     validation.check(filled, written)
-    return WrittenConfig.of(filled, written.__contains__)
+    return keys, filled, written
 
 
 def restore(values: Mapping[str, object]) -> ConfigDict:

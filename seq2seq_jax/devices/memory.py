@@ -7,12 +7,16 @@ huge pages.
 """
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from seq2seq_jax.utils.errors import UserError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 _TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=68719476736"
 
@@ -34,12 +38,16 @@ def tune_malloc() -> None:
 
 
 def peak_memory() -> str:
-    """Return the peak memory of this process and of its first accelerator as text."""
+    """Return the peak memory of this process and of its first accelerator as text.
+
+    Where the operating system does not report it, the text says so.
+    """
     import jax
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    text = f"{host / 1e9:.1f} GB"
+    text = "not reported by this system"
+    if resource is not None:
+        unit = 1 if sys.platform == "darwin" else 1024
+        text = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9:.1f} GB"
     stats = jax.local_devices()[0].memory_stats() or {}  # None on the CPU
     if "peak_bytes_in_use" in stats:
         text += f", {stats['peak_bytes_in_use'] / 1e9:.1f} GB per device"

@@ -14,6 +14,7 @@ from seq2seq_jax.sweeps.trial_process import make_job, read_outcomes, start_job
 from seq2seq_jax.sweeps.trials import Training
 from seq2seq_jax.training.stopping import catch_preemption_signals
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.processors import available_processors
 
 Outcomes = dict[str, Result]
 """Name of a trial -> its result."""
@@ -88,7 +89,7 @@ def assign_processors(slot: int, jobs: int) -> list[int]:
     Returns:
       The processors; empty, which means all, if there are fewer processors than jobs.
     """
-    mine = sorted(os.sched_getaffinity(0))
+    mine = available_processors()
     share = len(mine) // jobs
     return mine[slot * share : (slot + 1) * share]
 

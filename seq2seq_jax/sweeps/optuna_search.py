@@ -20,6 +20,7 @@ from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result, read_results
 from seq2seq_jax.sweeps.results import FILE_NAME as RESULTS
 from seq2seq_jax.sweeps.trials import Training, config_digest, point_trainings, search_label
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 SAMPLERS = ("random", "bayes")
 FILE_NAME = "optuna.db"
@@ -156,7 +157,7 @@ def _import_optuna() -> ModuleType:
     try:
         import optuna
     except ImportError as error:
-        what = f"needs Optuna ({error}); pip install 'seq2seq-jax[search]'"
+        what = f"needs Optuna ({error}); use {install_command('search')}"
         raise UserError("--search", what) from error
     optuna.logging.set_verbosity(logging.WARNING)
     return optuna

@@ -20,6 +20,7 @@ from seq2seq_jax.sweeps.scheduler import Scheduler
 from seq2seq_jax.sweeps.trial_process import Job, make_job, read_outcomes, start_job
 from seq2seq_jax.sweeps.trials import Training
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 
 def make_ray_runner(address: str, cpus: float, gpus: float) -> Callable[..., bool]:
@@ -150,6 +151,6 @@ def _import_ray() -> tuple[ModuleType, ModuleType]:
         import ray
         from ray import tune
     except ImportError as error:
-        what = f"needs Ray Tune ({error}); pip install 'seq2seq-jax[ray]'"
+        what = f"needs Ray Tune ({error}); use {install_command('ray')}"
         raise UserError("--ray", what) from error
     return ray, tune

@@ -30,6 +30,7 @@ from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result
 from seq2seq_jax.sweeps.trials import Training, config_digest
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.processors import available_processors, restrict_processors
 
 STOPPED = 3
 """Exit status of a training that was stopped by a signal after writing a checkpoint."""
@@ -161,7 +162,7 @@ def run_job_file(path: str) -> None:
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     folder = Path(job.folder)
     if job.processors:
-        os.sched_setaffinity(0, job.processors)  # Before XLA counts them.
+        restrict_processors(job.processors)  # Before XLA counts them.
     from seq2seq_jax.devices.memory import tune_malloc
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
     from seq2seq_jax.utils.logging import set_up_logging
@@ -231,7 +232,7 @@ def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
         "parameters": run.num_parameters,
         "seconds": {"training": training["seconds"], "evaluation": seconds},
         "cpu_seconds": {"training": training["cpu_seconds"], "evaluation": cpu_seconds},
-        "processors": len(os.sched_getaffinity(0)),
+        "processors": len(available_processors()),
         "outputs": f"outputs/{name}.txt" if samples else "",
     }
 

@@ -10,7 +10,7 @@ from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
 pytestmark = pytest.mark.filterwarnings("ignore")
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None,
-    reason="Optuna is not installed: pip install 'seq2seq-jax[search]'",
+    reason="Optuna is not installed (extra search)",
 )
 TEXT = (
     "factors={'embedding.dim': Range(20, 60),"
@@ -84,7 +84,7 @@ def test_flags_that_do_not_fit_together_are_one_line(tmp_path, capsys, flags, me
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
-    reason="Ray is not installed: pip install 'seq2seq-jax[ray]'",
+    reason="Ray is not installed (extra ray)",
 )
 @pytest.mark.parametrize("flags", [[], ["--search=random", "--trials=2"]], ids=["grid", "search"])
 def test_ray_runs_the_same_file(tmp_path, flags):

@@ -23,6 +23,7 @@ import numpy as np
 
 from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 MAX_PIXELS = 50_000_000
 """The default limit; this number of pixels takes 150 MB."""
@@ -189,7 +190,7 @@ def _pillow() -> Any:
         from PIL import Image
     except ImportError as error:
         raise UserError(
-            "images", "Pillow is not installed: pip install 'seq2seq-jax[images]'"
+            "images", f"Pillow is not installed; use {install_command('images')}"
         ) from error
     return Image
 

@@ -17,6 +17,7 @@ import numpy as np
 from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, Branch, Conv, Fork, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 Variables = Mapping[str, np.ndarray]
 
@@ -49,7 +50,7 @@ def read(path: str) -> FoundWeights:
     try:
         import h5py
     except ImportError as error:
-        raise UserError(path, "needs h5py: pip install 'seq2seq-jax[images]'") from error
+        raise UserError(path, f"needs h5py; use {install_command('images')}") from error
     try:
         with h5py.File(_weights_file(path), "r") as file:
             return _find_weights(_variables(file))

@@ -8,6 +8,7 @@ from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.captioning.weights.torch_file import read_torch_file
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 _STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
 _FIGURE_5 = (
@@ -113,7 +114,7 @@ def _read_safetensors(path: str) -> dict[str, np.ndarray]:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
-        raise UserError(path, "needs safetensors: pip install 'seq2seq-jax[images]'") from error
+        raise UserError(path, f"needs safetensors; use {install_command('images')}") from error
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

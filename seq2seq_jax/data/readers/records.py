@@ -18,6 +18,7 @@ from seq2seq_jax.data.readers.tfrecord import (
     read_tfrecords,
 )
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 CHUNK_BYTES = 1 << 22
 """Compressed bytes of an array_record file that are read together."""
@@ -156,8 +157,8 @@ def _array_record_reader(name: str, options: str) -> Any:
     except ImportError as error:
         raise UserError(
             name,
-            "is an array_record file, but array_record is not installed: "
-            "pip install 'seq2seq-jax[records]'",
+            "is an array_record file, but array_record is not installed; use "
+            + install_command("records"),
         ) from error
     reader = ArrayRecordReader(name, options)
     if not reader.ok():

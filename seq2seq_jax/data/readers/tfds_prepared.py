@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 
 def load_dataset_info(name: str, data_dir: str, key: str) -> Any:
@@ -102,7 +103,7 @@ def import_tfds(key: str) -> ModuleType:
     try:
         return importlib.import_module("tensorflow_datasets")
     except ImportError as error:
-        what = "needs tensorflow-datasets: pip install 'seq2seq-jax[tfds]'"
+        what = f"needs tensorflow-datasets; use {install_command('tfds')}"
         raise UserError(key, what) from error
 
 
@@ -133,7 +134,7 @@ def _preparation_command(name: str, data_dir: str | os.PathLike[str]) -> str:
         f"import tensorflow_datasets as tfds; tfds.builder('{name}', data_dir='{data_dir}',"
         " file_format='array_record').download_and_prepare()"
     )
-    return f"pip install 'seq2seq-jax[tfds,tf]' && python -c \"{code}\""
+    return f'{install_command("tfds", "tf")} && python -c "{code}"'
 
 
 _READABLE = ("array_record", "tfrecord")

