@@ -2,7 +2,7 @@
 
     import seq2seq_jax as s2s
 
-    config = s2s.resolve(s2s.load_config("configs/g2p.py"), [("train_steps", "200")])
+    config = s2s.resolve(s2s.load_config("g2p"), [("train_steps", "200")])
     s2s.train(config, "runs/g2p")
     predictor = s2s.Predictor.from_workdir("runs/g2p", beam_width=5)
     print(predictor.predict(["transformer"])[0].text)

@@ -10,6 +10,7 @@ import re
 import runpy
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import jax
@@ -26,6 +27,7 @@ from seq2seq_jax.config import (
     load_config,
     resolve,
 )
+from seq2seq_jax.config.recipes import find_recipe
 from tests.documented_commands import (
     PAGES,
     ROOT,
@@ -205,6 +207,12 @@ def _parse(arguments):
 def _config_file(path):
     if (ROOT / path.partition(":")[0]).is_file():
         return load_config(ROOT / path)
+    if find_recipe(path.partition(":")[0]):
+        return load_config(path)
+    if written := re.fullmatch(r"my_(translation|g2p|captions)\.py", path):  # by `init`
+        with tempfile.TemporaryDirectory() as directory:
+            cli.main(["init", f"--task={written[1]}", f"--output={directory}/{path}"])
+            return load_config(f"{directory}/{path}")
     if path.endswith((".yml", ".yaml")):
         return default_config("AttentionSeq2Seq")
     for page in PAGES:

@@ -10,8 +10,8 @@ from seq2seq_jax.utils.errors import UserError
 
 HELP = "Train a model, or resume the training of a run."
 EXAMPLES = (
-    "train --config=configs/attention.py",
-    "train --config=configs/g2p.py --workdir=runs/mine --config.batch_size=64",
+    "train --config=toy_reverse",
+    "train --config=g2p --workdir=runs/mine --config.batch_size=64",
 )
 
 
