@@ -127,6 +127,8 @@ def _texts_of_the_code() -> str:
 
 # Commands ----------------------------------------------------------------------------------------
 
+_QUERIES = ("help", "--help", "--version")
+
 
 @pytest.fixture(scope="module")
 def runs():
@@ -152,8 +154,8 @@ def test_every_command_of_a_page_is_accepted(name, runs):
         for words in simple_commands(line):
             _check_paths(words)
             arguments = our_arguments(words)
-            if arguments is not None and arguments[-1].endswith("help"):
-                assert arguments[0] in {*cli.COMMANDS, "--help"}, words
+            if arguments is not None and arguments[-1].endswith(_QUERIES):
+                assert arguments[0] in {*cli.COMMANDS, *_QUERIES}, words
             elif arguments is not None:
                 _check_ours(arguments, runs)
             else:
@@ -164,7 +166,7 @@ def _ours_of(page):
     for line in command_lines(page):
         for words in simple_commands(line):
             arguments = our_arguments(words)
-            if arguments is None or arguments[-1].endswith("help"):
+            if arguments is None or arguments[-1].endswith(_QUERIES):
                 continue
             if not _is_wrong_on_purpose(page, line):
                 yield [word for word in arguments if word != "..."]
