@@ -171,7 +171,8 @@ def test_help_and_wrong_flags_are_answered_without_importing_jax(arguments, stat
 
 def test_training_needs_a_configuration(refused):
     line = refused("train")
-    assert line == "error: --config: name a configuration; use --config=configs/attention.py"
+    assert line.startswith("error: --config: name a configuration, as in --config=toy_reverse; ")
+    assert "`seq2seq-jax configs`" in line and "`seq2seq-jax init`" in line
 
 
 @pytest.mark.parametrize("name", ["eval", "infer", "score", "inspect"])

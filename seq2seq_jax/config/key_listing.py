@@ -69,7 +69,7 @@ def _yaml_lines(keys: KeyGroup, values: Mapping[str, Any], margin: str) -> Itera
 
 def _yaml_value(value: object) -> str:
     plain = list(value) if isinstance(value, tuple) else value
-    text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=math.inf)
+    text: str = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=math.inf)
     return text.removesuffix("...\n").strip()
 
 

@@ -90,9 +90,8 @@ def explain(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> st
       KeyListing: As for `resolve`.
 
     Example:
-      >>> lines = explain(default_config("AttentionSeq2Seq")).splitlines()
-      >>> "batch_size: 32" in lines
-      True
+      >>> explain(default_config("AttentionSeq2Seq"), [("seed", "7")]).count("\\nseed: 7\\n")
+      1
     """
     keys, filled, _ = _resolve(config, overrides)
     return to_yaml(keys, filled)

@@ -184,7 +184,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{\n"a": 1,\n}', ":3: not JSON: "),
+        (b'{\n"a": 1\n"b"}', ":3: not JSON: "),
         (b"[1]", ": must hold a JSON object"),
         (b'"\xff"', ": not UTF-8"),
     ],

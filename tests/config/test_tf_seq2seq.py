@@ -102,7 +102,7 @@ def test_train_options_name_the_model_model_class(tmp_path):
     ("name", "text", "where"),
     [
         ("broken.yml", "a: 1\nb: [", "broken.yml:2: not YAML"),
-        ("broken.json", '{"a": 1,\n}', "broken.json:2: not JSON"),
+        ("broken.json", '{"a": 1\n"b"}', "broken.json:2: not JSON"),
         ("list.yml", "- a\n", "list.yml: must hold keys and values"),
     ],
 )

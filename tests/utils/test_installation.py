@@ -78,5 +78,5 @@ def test_no_message_and_no_page_installs_from_an_index_that_lacks_the_package():
     for file in files:
         if file.is_file() and file.name != "installation.py":
             found = re.findall(r"pip install [^\n]*", file.read_text(encoding="utf-8"))
-            for line in found:
+            for line in (one for one in found if "--no-index" not in one):
                 assert not re.search(r"(?<!/)seq2seq-jax(\[|$|'|`)(?![^\n]*@)", line), (file, line)
