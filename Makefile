@@ -36,7 +36,7 @@ $(VENV)/.installed: setup.cfg setup.py pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing everything for development into $(VENV): 1.4 GB on disk, about 3 minutes'
 	@$(PIP_INSTALL) '.[g2p,images,tfds,search,test,dev]' | $(PROGRESS)
-	@touch $(VENV)/.installed-run $(VENV)/.installed-smoke $@
+	@touch $(VENV)/.installed-smoke $(VENV)/.installed-run $@
 
 # What `make run` needs.
 $(VENV)/.installed-run: setup.cfg setup.py pyproject.toml

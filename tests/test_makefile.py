@@ -1,4 +1,4 @@
-"""What `make` would do; nothing is executed."""
+"""The commands of `make`; nothing is executed."""
 
 import re
 import shutil

@@ -79,7 +79,7 @@ def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> Co
 
 
 def explain(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> str:
-    """Return a resolved configuration as YAML, with the meaning of each key as a comment.
+    r"""Return a resolved configuration as YAML, with the meaning of each key as a comment.
 
     Args:
       config: As for `resolve`.
@@ -90,7 +90,7 @@ def explain(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> st
       KeyListing: As for `resolve`.
 
     Example:
-      >>> explain(default_config("AttentionSeq2Seq"), [("seed", "7")]).count("\\nseed: 7\\n")
+      >>> explain(default_config("AttentionSeq2Seq"), [("seed", "7")]).count("\nseed: 7\n")
       1
     """
     keys, filled, _ = _resolve(config, overrides)
