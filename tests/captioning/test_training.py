@@ -109,6 +109,19 @@ def test_evaluation_of_a_workdir_gives_what_training_gave(run, capsys):
     assert float(results["log_perplexity"]) == pytest.approx(line["dev/log_perplexity"], abs=1e-4)
 
 
+def test_reference_kernels_train_and_caption_as_the_fast_ones_do(directory, tmp_path):
+    losses, captions = [], []
+    for kernels in ("fast", "reference"):
+        config = config_of(directory, train_steps=3, log_every_n_steps=1, kernels=kernels)
+        assert train(config, tmp_path / kernels)
+        losses.append([line["train/loss"] for line in read_metrics(tmp_path / kernels)[:3]])
+        predictor = ImagePredictor.from_workdir(tmp_path / kernels)
+        images = [captioned_file(str(path)) for path in sorted(directory.glob("*.png"))]
+        captions.append([one.text for one in predictor.predict(images)])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert captions[0] == captions[1]
+
+
 def test_features_are_computed_once(run, directory, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     train(config_of(directory, train_steps=1, eval_every_n_steps=0), tmp_path)
