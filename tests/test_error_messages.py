@@ -238,14 +238,15 @@ def test_states_that_do_not_fit_together_are_both_named(untrained):
 
 
 def test_one_table_needs_vocabularies_of_one_size(untrained, tmp_path):
-    small, large = write(tmp_path / "small", "1\n2\n"), write(tmp_path / "large", "1\n2\n3\n")
+    lines = "".join(f"{i}\n" for i in range(20))
+    small, large = write(tmp_path / "small", lines), write(tmp_path / "large", f"{lines}x\n")
     line = untrained(
         "--config.embedding.share=true",
         f"--config.vocab_source={small}",
         f"--config.vocab_target={large}",
     )
     assert line.startswith("error: embedding.share: ")
-    assert "source has 5 and the target 6 tokens" in line
+    assert "source has 23 and the target 24 tokens" in line
 
 
 # Files ------------------------------------------------------------------------------------------

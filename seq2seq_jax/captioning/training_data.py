@@ -1,5 +1,6 @@
 """Training and dev data of image problems: from the input pipeline to batches."""
 
+import logging
 from collections.abc import Mapping
 
 from jaxtyping import PyTree
@@ -24,9 +25,11 @@ from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.encoder_weights import encoder_variables
 from seq2seq_jax.captioning.feature_extraction import extract_features
 from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
+from seq2seq_jax.data.coverage import oov_warning
 from seq2seq_jax.data.report import report_line
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
+from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import Params, build_encoder
@@ -34,6 +37,8 @@ from seq2seq_jax.problems.protocol import DevData, TrainingData
 from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
 from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
@@ -57,6 +62,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     tokenizers = Tokenizers(*word_tokenizers(config))
     vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
     corpus = _corpus(config, checked, tokenizers, vocabularies)
+    _warn_of_oov("training set", corpus, tokenizers, vocabularies)
     encoder = _build_image_encoder(config)
     variables = encoder_variables(config, encoder, workdir)
     variants = config.images.variants
@@ -91,7 +97,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     dev = None
     if config.eval_every_n_steps:
         dev = _dev_data(config, tokenizers, vocabularies, variables, devices)
-        report.append(report_line("Dev set", dev.description))
+        report.append(dev.report)
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -128,17 +134,20 @@ def _dev_data(
 ) -> DevData:
     checked = _check_images(config, "input_pipeline_dev")
     corpus = _corpus(config, checked, tokenizers, vocabularies)
+    _warn_of_oov("dev set", corpus, tokenizers, vocabularies)
     images = _load_images(
         config, "input_pipeline_dev", checked, _build_image_encoder(config), variables
     )
     size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     widths = choose_target_widths(corpus.targets.lengths, size)
+    description = f"{len(checked.examples):,} images"
     return DevData(
         pairs=lambda: (batch for batch, _ in caption_dev_batches(corpus, images, widths, size)),
         sources=lambda: image_batches(images, size),
         names=[example.name for example in checked.examples],
         references=[example.captions for example in checked.examples],
-        description=f"{len(checked.examples):,} images",
+        description=description,
+        report=f"{report_line('Dev set', description)}\n{_report(checked, corpus)}",
     )
 
 
@@ -165,7 +174,9 @@ def _make_vocabularies(
     config: ConfigDict, checked: CheckedImages, tokenizers: Tokenizers
 ) -> Vocabularies:
     if config.vocab_target:
-        return Vocabularies(EMPTY_VOCABULARY, Vocabulary.read(config.vocab_target))
+        vocabulary = Vocabulary.read(config.vocab_target)
+        check_vocabulary_file(vocabulary, config.vocab_target, [tokenizers.target])
+        return Vocabularies(EMPTY_VOCABULARY, vocabulary)
     captions = (caption for example in checked.examples for caption in example.captions)
     limits = config.vocab_min_frequency, config.vocab_max_size
     return Vocabularies(
@@ -179,6 +190,18 @@ def _corpus(
     return make_caption_corpus(
         checked, tokenizers.target.split, vocabularies.target, max_len=config.target.max_seq_len
     )
+
+
+def _warn_of_oov(
+    where: str, corpus: CaptionCorpus, tokenizers: Tokenizers, vocabularies: Vocabularies
+) -> None:
+    """Log a warning if most tokens of the captions are out of vocabulary."""
+    captions = (caption for image in corpus.images for caption in image.captions)
+    where = f"caption tokens of the {where}"
+    if warning := oov_warning(
+        where, corpus.oov_rate, captions, tokenizers.target, vocabularies.target
+    ):
+        _log.warning("%s", warning)
 
 
 def _load_images(

@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a file is wrong.
     """
+    from seq2seq_jax.data.report import format_counts
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.evaluation.metrics import BleuMetricSpec, ErrorRateMetricSpec, text_metrics
     from seq2seq_jax.inference.loading import load_ensemble
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     members = load_ensemble(workdir, config)
     dev_set = load_dev_set(config, members[0].tokenizers, members[0].vocabularies)
     which = ", ".join(member.description for member in members)
+    say(format_counts(dev_set.corpus.counts))
     say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 

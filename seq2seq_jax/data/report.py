@@ -3,7 +3,7 @@
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
-from seq2seq_jax.data.corpus import Corpus
+from seq2seq_jax.data.corpus import Corpus, CorpusCounts
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
@@ -18,8 +18,6 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
     Returns:
       Several lines of text.
     """
-    counts = corpus.counts
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items() if count)
     assigned = buckets.assign(corpus.source.lengths, corpus.target.lengths)
     lengths = corpus.source.lengths + corpus.target.lengths
     pairs = np.bincount(assigned, minlength=len(buckets))
@@ -29,21 +27,7 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
     padding = 1 - tokens / np.maximum(positions, 1)
     total = 1 - tokens.sum() / positions.sum()
     lines = [
-        report_line(
-            "Pairs",
-            f"{counts.read:,} read, {counts.kept:,} kept, {counts.read - counts.kept:,} dropped"
-            + (f" ({reasons})" if reasons else ""),
-        ),
-        report_line(
-            "Truncated",
-            f"{counts.source_truncated:,} sources, {counts.target_truncated:,} targets "
-            "(longer than max_seq_len)",
-        ),
-        report_line(
-            "Out of vocabulary",
-            f"{counts.source_oov_rate:.2%} of source tokens, "
-            f"{counts.target_oov_rate:.2%} of target tokens",
-        ),
+        format_counts(corpus.counts),
         report_line("Length in tokens", "".join(f"{_quantile_name(q):>6}" for q in QUANTILES)),
         report_line("  source", _quantiles(corpus.source.lengths)),
         report_line("  target", _quantiles(corpus.target.lengths)),
@@ -60,6 +44,37 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
             f" {buckets.rows[i]:>6} {padding[i]:>9.1%}"
         )
     return "\n".join(lines)
+
+
+def format_counts(counts: CorpusCounts) -> str:
+    """Describe what was read: dropped and truncated pairs, and out-of-vocabulary tokens.
+
+    Args:
+      counts: The counts of the training or the dev corpus.
+
+    Returns:
+      Three lines of text.
+    """
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items() if count)
+    return "\n".join(
+        [
+            report_line(
+                "Pairs",
+                f"{counts.read:,} read, {counts.kept:,} kept, {counts.read - counts.kept:,} dropped"
+                + (f" ({reasons})" if reasons else ""),
+            ),
+            report_line(
+                "Truncated",
+                f"{counts.source_truncated:,} sources, {counts.target_truncated:,} targets "
+                "(longer than max_seq_len)",
+            ),
+            report_line(
+                "Out of vocabulary",
+                f"{counts.source_oov_rate:.2%} of source tokens, "
+                f"{counts.target_oov_rate:.2%} of target tokens",
+            ),
+        ]
+    )
 
 
 def report_line(label: str, text: str) -> str:

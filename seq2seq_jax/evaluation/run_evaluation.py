@@ -61,6 +61,7 @@ def evaluate(
     with slow_work("Reading the dev set"):
         dev = problem_of(config).prepare_dev(config, members, devices)
     say(f"Evaluating {', '.join(member.description for member in members)} on {dev.description}")
+    say(dev.report)
     evaluator = DevEvaluator(
         first.model if alone else [member.model for member in members],
         config,

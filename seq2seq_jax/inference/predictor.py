@@ -6,13 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
+from seq2seq_jax.data.coverage import MAX_OOV_RATE, oov_warning
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
@@ -76,6 +77,7 @@ class Predictor:
         self.params = self._devices.replicate([loaded.params for loaded in models])
         self._compiled: dict[object, Any] = {}
         self._announced: set[tuple[str, int, int]] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._set_config(config)
 
@@ -150,7 +152,7 @@ class Predictor:
         _check_lists("predict", texts, prefixes=prefixes, allowed_tokens=allowed_tokens)
         search = self._compile_search(return_attention, return_beam_trace)
         sources = [self.tokenizers.source.split(text) for text in texts]
-        encoded, source_tokens = self._encode(sources)
+        encoded, source_tokens = self._encode(texts, sources)
         non_empty = np.flatnonzero([bool(source) for source in sources])
         batch_size = 1 if len(non_empty) == 1 else self.batch_size
         constraints = self._encode_constraints(texts, prefixes, allowed_tokens)
@@ -199,12 +201,13 @@ class Predictor:
         _check_lists("score", sources, targets=targets)
         vocabulary = self.vocabularies.target
         encoded, source_tokens = self._encode(
-            [self.tokenizers.source.split(text) for text in sources]
+            sources, [self.tokenizers.source.split(text) for text in sources]
         )
         tokens = [self.tokenizers.target.split(text) for text in targets]
         encoded_targets = Ragged.from_rows(
             vocabulary.encode_target(target, len(target) + 2) for target in tokens
         )
+        self._warn_of_oov("target", encoded_targets, targets)
         score = self._compile_score(return_attention)
         batch_size = 1 if len(sources) == 1 else self.batch_size
         results: dict[int, TargetScore] = {}
@@ -315,7 +318,9 @@ class Predictor:
                 f"return_attention needs a model with attention; {self.config.model} has none."
             )
 
-    def _encode(self, sources: Sequence[list[str]]) -> tuple[Ragged, list[list[str]]]:
+    def _encode(
+        self, texts: Sequence[str], sources: Sequence[list[str]]
+    ) -> tuple[Ragged, list[list[str]]]:
         """Return the ids of the sources, and what the model sees of each: with SEQUENCE_END."""
         vocabulary, max_len = self.vocabularies.source, self.config.source.max_seq_len
         truncated = sum(len(source) + 1 > max_len for source in sources)
@@ -326,7 +331,23 @@ class Predictor:
                 truncated, len(sources), max_len,
             )  # fmt: skip
         encoded = Ragged.from_rows(vocabulary.encode_source(source, max_len) for source in sources)
+        self._warn_of_oov("source", encoded, texts)
         return encoded, [[*source, SEQUENCE_END][:max_len] for source in sources]
+
+    def _warn_of_oov(
+        self, side: Literal["source", "target"], ids: Ragged, texts: Sequence[str]
+    ) -> None:
+        """Log a warning, once for each side, if most tokens are out of vocabulary."""
+        vocabulary = getattr(self.vocabularies, side)
+        tokens = ids.ids[ids.ids <= vocabulary.unk_id]
+        rate = float(np.mean(tokens == vocabulary.unk_id)) if len(tokens) else 0.0
+        if side in self._warned or rate <= MAX_OOV_RATE:
+            return
+        self._warned.add(side)
+        other = getattr(self.vocabularies, "target" if side == "source" else "source")
+        tokenizer = getattr(self.tokenizers, side)
+        where = f"{side} tokens of the input"
+        _log.warning("%s", oov_warning(where, rate, texts, tokenizer, vocabulary, other))
 
     def _encode_constraints(
         self,

@@ -63,6 +63,7 @@ class DevData(NamedTuple):
       names: A text for each source: the source itself, or the file of an image.
       references: The target texts of each source.
       description: The size of the set, for the log: "100 pairs of 90 sources".
+      report: Lines for the log: the size, and what was dropped, truncated or out of vocabulary.
     """
 
     pairs: Callable[[], Iterator[Batch]]
@@ -70,6 +71,7 @@ class DevData(NamedTuple):
     names: list[str]
     references: list[list[str]]
     description: str
+    report: str
 
 
 class TrainingData(NamedTuple):

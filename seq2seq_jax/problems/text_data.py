@@ -1,6 +1,7 @@
 """Training and dev data of text problems: from input pipelines to batches."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,18 +10,22 @@ from ml_collections import ConfigDict
 from seq2seq_jax.data.batches import TrainBatches, dev_batches, source_batches
 from seq2seq_jax.data.buckets import BatchRows, make_buckets
 from seq2seq_jax.data.corpus import Corpus, count_ids, make_corpus
+from seq2seq_jax.data.coverage import normal_form_warning, oov_warning
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
 from seq2seq_jax.data.readers.input_pipeline import TextPair
-from seq2seq_jax.data.report import format_data_report, report_line
+from seq2seq_jax.data.report import format_counts, format_data_report, report_line
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary, vocabulary_from_counts
+from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.protocol import DevData, TrainingData
 from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.cache_dir import cache_dir
+
+_log = logging.getLogger(__name__)
 
 
 def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices) -> TrainingData:
@@ -29,8 +34,10 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
     tokenizers = workdir.tokenizers(config) or _make_tokenizers(config)
     text = tokenize_pipeline(config, "input_pipeline_train", tokenizers)
-    vocabularies = workdir.vocabularies() or _make_vocabularies(config, text)
+    vocabularies = workdir.vocabularies() or _make_vocabularies(config, text, tokenizers)
     corpus = _corpus(config, text, vocabularies, "input_pipeline_train")
+    pairs = make_pipeline(config, "input_pipeline_train")
+    _warn_of_oov("training set", corpus, pairs, tokenizers, vocabularies)
     buckets = make_buckets(
         config.buckets,
         corpus.source.lengths,
@@ -61,7 +68,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
     dev = None
     if config.eval_every_n_steps:
         dev = make_dev_data(config, load_dev_set(config, tokenizers, vocabularies), devices)
-        report.append(report_line("Dev set", dev.description))
+        report.append(dev.report)
     return TrainingData(
         tokenizers,
         vocabularies,
@@ -88,7 +95,13 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
     """
     text = tokenize_pipeline(config, "input_pipeline_dev", tokenizers)
     corpus = _corpus(config, text, vocabularies, "input_pipeline_dev")
-    return make_dev_set(corpus, make_pipeline(config, "input_pipeline_dev"), tokenizers)
+    pairs = make_pipeline(config, "input_pipeline_dev")
+    _warn_of_oov("dev set", corpus, pairs, tokenizers, vocabularies)
+    for name, side, vocabulary in zip(vocabularies._fields, text[:2], vocabularies, strict=True):
+        where = f"the {name}s of the dev set"
+        if warning := normal_form_warning(where, side.tokens(), vocabulary):
+            _log.warning("%s", warning)
+    return make_dev_set(corpus, pairs, tokenizers)
 
 
 def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
@@ -98,12 +111,14 @@ def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevD
     buckets = make_buckets(
         config.buckets, corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size)
     )
+    description = f"{len(corpus):,} pairs with {len(dev_set):,} distinct sources"
     return DevData(
         pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),
         sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
         names=dev_set.sources,
         references=dev_set.references,
-        description=f"{len(corpus):,} pairs with {len(dev_set):,} distinct sources",
+        description=description,
+        report=f"{report_line('Dev set', description)}\n{format_counts(corpus.counts)}",
     )
 
 
@@ -142,10 +157,38 @@ def _corpus(
     )
 
 
-def _make_vocabularies(config: ConfigDict, text: TokenizedText) -> Vocabularies:
+def _warn_of_oov(
+    where: str,
+    corpus: Corpus,
+    pairs: Iterable[TextPair],
+    tokenizers: Tokenizers,
+    vocabularies: Vocabularies,
+) -> None:
+    """Log a warning for each side of which most tokens are out of vocabulary."""
+    rates = corpus.counts.source_oov_rate, corpus.counts.target_oov_rate
+    for i, side in enumerate(vocabularies._fields):
+        warning = oov_warning(
+            f"{side} tokens of the {where}",
+            rates[i],
+            (pair[i] for pair in pairs),
+            tokenizers[i],
+            vocabularies[i],
+            vocabularies[1 - i],
+        )
+        if warning:
+            _log.warning("%s", warning)
+
+
+def _make_vocabularies(
+    config: ConfigDict, text: TokenizedText, tokenizers: Tokenizers
+) -> Vocabularies:
     """Read the vocabularies that the configuration names, and build the others from the data."""
-    source = Vocabulary.read(config.vocab_source) if config.vocab_source else None
-    target = Vocabulary.read(config.vocab_target) if config.vocab_target else None
+    files = config.vocab_source, config.vocab_target
+    source, target = (Vocabulary.read(file) if file else None for file in files)
+    for file, vocabulary in zip(files, (source, target), strict=True):
+        if vocabulary is not None:
+            users = [each for each, used in zip(tokenizers, files, strict=True) if used == file]
+            check_vocabulary_file(vocabulary, file, users)
     limits = config.vocab_min_frequency, config.vocab_max_size
     sides = [zip(side.tokens(), side.counts.tolist(), strict=True) for side in text[:2]]
     if config.embedding.share and not (source or target):

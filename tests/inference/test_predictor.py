@@ -278,3 +278,20 @@ def test_wrong_calls_name_the_argument_and_the_remedy(predictor):
         predictor.with_search_options(sampling=True).predict(["a"], return_beam_trace=True)
     with pytest.raises(ValueError, match="needs a model with attention; BasicSeq2Seq has none"):
         predictor_of(model="BasicSeq2Seq").predict(["a"], return_attention=True)
+
+
+def test_an_input_that_is_mostly_out_of_vocabulary_is_reported_once(caplog):
+    predictor = predictor_of()
+    predictor.predict(["a b c d e x"])
+    assert not caplog.records
+    predictor.predict(["A B", "C d"])
+    predictor.predict(["X Y"])
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert warning == (
+        "75.00% of the source tokens of the input are out of vocabulary. Likely reason: the"
+        " vocabulary is lower-case."
+    )
+    caplog.clear()
+    predictor.score(["a"], ["X Y"])
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert warning.startswith("100.00% of the target tokens of the input are out of vocabulary")

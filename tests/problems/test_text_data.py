@@ -8,6 +8,7 @@ from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.errors import UserError
+from tests.tiny_models import tiny_config
 
 
 class Squares:
@@ -102,3 +103,50 @@ def test_texts_of_four_hundred_tokens_train_and_what_is_cut_is_told(tmp_path, ca
     assert "Truncated          1 sources, 1 targets" in caplog.text
     losses = [line["train/loss"] for line in read_metrics(tmp_path / "run") if "train/loss" in line]
     assert np.isfinite(losses).all() and losses
+
+
+def parallel(directory, train: list[tuple[str, str]], dev: list[tuple[str, str]], **overrides):
+    for part, pairs in (("train", train), ("dev", dev)):
+        for i, side in enumerate(("source", "target")):
+            file = directory / f"{part}.{side}"
+            file.write_text("".join(f"{pair[i]}\n" for pair in pairs), encoding="utf-8")
+            overrides[f"input_pipeline_{part}__params__{side}_files"] = file
+    return tiny_config(
+        input_pipeline_train__params__builtin="",
+        input_pipeline_dev__params__builtin="",
+        **overrides,
+    )
+
+
+def test_the_report_describes_the_dev_set_as_the_training_set(tmp_path):
+    config = parallel(tmp_path, [("a b", "x")] * 3, [("a b", "x"), ("", "x"), ("c", "x")])
+    data = problem_of(config).prepare_training(config, Workdir(tmp_path / "run"), Devices())
+    dev = data.report.partition("Dev set")[2].splitlines()
+    assert dev == [
+        "            2 pairs with 2 distinct sources",
+        "Pairs              3 read, 2 kept, 1 dropped (1 empty source)",
+        "Truncated          0 sources, 0 targets (longer than max_seq_len)",
+        "Out of vocabulary  33.33% of source tokens, 0.00% of target tokens",
+    ]
+
+
+def test_swapped_sides_and_small_vocabularies_are_reported_before_training(tmp_path, caplog):
+    config = parallel(tmp_path, [("a b", "x y")] * 3, [("x y", "a b")])
+    problem_of(config).prepare_training(config, Workdir(tmp_path / "run"), Devices())
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 2
+    assert all("dev set are out of vocabulary. Likely reason: source and" in w for w in warnings)
+
+    caplog.clear()
+    config = parallel(tmp_path, [("a b", "x y")] * 3, [("a b", "x y")], vocab_max_size=1)
+    problem_of(config).prepare_training(config, Workdir(tmp_path / "two"), Devices())
+    assert not caplog.records  # exactly half
+
+
+def test_a_vocabulary_file_of_another_toolkit_is_refused_with_its_line(tmp_path):
+    (tmp_path / "dict.txt").write_text("a 10\nb 9\n")
+    config = parallel(
+        tmp_path, [("a b", "x y")], [("a b", "x y")], vocab_source=tmp_path / "dict.txt"
+    )
+    with pytest.raises(UserError, match=r"dict\.txt:1: 'a 10' contains the delimiter"):
+        problem_of(config).prepare_training(config, Workdir(tmp_path / "run"), Devices())
