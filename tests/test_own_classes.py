@@ -123,7 +123,7 @@ def test_an_encoder_a_cell_and_an_optimizer_of_ones_own_train(tmp_path):
     }
     assert main(["train", "--config=configs/tiny.py", f"--workdir={tmp_path}", *flags(keys)]) == 0
 
-    config = read_config(tmp_path / "config.json")
+    config = read_config(tmp_path / "config.json", trust=True)
     assert config.encoder.params.to_dict() == {"num_units": 6, "decay": 0.5, "side": "left"}
     assert config.decoder.params.rnn_cell.cell_params.to_dict() == {"num_units": 5, "leak": 0.25}
     assert config.optimizer.params.to_dict() == {"share": 0.1}

@@ -7,7 +7,7 @@ import jax
 
 from seq2seq_jax.config import write_config
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, vocabulary_sizes
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 from tests.tiny_models import VOCABULARY, model_params, tiny_config
 
 VOCABULARIES = Vocabularies(VOCABULARY, VOCABULARY)
@@ -52,8 +52,7 @@ def tiny_run(
         if ema_params is not None:
             state["ema_params"] = tiny_run_params(model, ema_params)
         measured = {"log_perplexity": (metrics or {})[step]} if step in (metrics or {}) else {}
-        data = {"vocabulary_sizes": vocabulary_sizes(vocabularies)}
-        workdir.checkpoints(config).save(step, state, data, measured)
+        workdir.checkpoints(config).save(step, state, {}, measured)
     return workdir
 
 

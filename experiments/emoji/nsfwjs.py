@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from experiments.emoji.npm_package import fetch_npm_package
+from seq2seq_jax.utils.archives import one_line_errors
 from seq2seq_jax.utils.atomic_io import atomic_replace
 
 VERSION = "4.4.0"
@@ -69,9 +70,15 @@ def read_arrays(package: Path) -> dict[str, np.ndarray]:
 
     Args:
       package: The packed npm package.
+
+    Raises:
+      UserError: The package is damaged, or is another one.
     """
     arrays = {}
-    with tarfile.open(package) as archive:
+    with (
+        one_line_errors(str(package), "is not the package of the network"),
+        tarfile.open(package) as archive,
+    ):
         for group in _parse_literal(_read_script(archive, "model"), "weightsManifest:"):
             data = b"".join(_read_shard(archive, name) for name in group["paths"])
             position = 0

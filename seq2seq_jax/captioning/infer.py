@@ -32,7 +32,7 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
     Raises:
       UserError: An image cannot be used, or arguments contradict each other.
     """
-    predictor = ImagePredictor.from_workdir(str(workdir.path), overrides)
+    predictor = ImagePredictor.from_workdir(str(workdir.path), overrides, workdir.trust)
     limit = BATCHES_PER_CHUNK * predictor.config.inference.batch_size
     if arguments.sources:
         files = [file for path in arguments.sources for file in image_files(path)]

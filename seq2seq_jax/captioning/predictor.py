@@ -11,7 +11,7 @@ from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.models.image2seq import make_precompute
-from seq2seq_jax.config import resolve
+from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel, load_model
 from seq2seq_jax.inference.predictions import Prediction, to_hypotheses
@@ -69,19 +69,25 @@ class ImagePredictor:
 
     @classmethod
     def from_workdir(
-        cls, workdir: str, overrides: Sequence[tuple[str, str]] = (), **options: object
+        cls,
+        workdir: str,
+        overrides: Sequence[tuple[str, str]] = (),
+        trust_custom_code: Trust = False,
+        **options: object,
     ) -> "ImagePredictor":
         """Load the model of a workdir.
 
         Args:
           workdir: The directory of the run.
           overrides: Pairs of a dotted key and a text, as on the command line.
+          trust_custom_code: Whether the workdir may name classes from outside of this package,
+            whose code then runs; or the names of those that it may name.
           **options: Keys of `inference` by their last names, as in `Predictor.from_workdir`.
 
         Raises:
           UserError: Nothing was trained there, or an override or an option is wrong.
         """
-        opened = Workdir(workdir)
+        opened = Workdir(workdir, trust_custom_code or trusted_names(overrides))
         config = resolve(override_search(resolve(opened.config()), options), overrides)
         with slow_work(f"Loading the model of {workdir}"):
             return cls(load_model(opened, config), config)

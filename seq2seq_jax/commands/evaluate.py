@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Evaluate a trained model on its dev set (`input_pipeline_dev`)."
@@ -34,12 +34,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import resolve
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
     from seq2seq_jax.evaluation.run_evaluation import evaluate
-    from seq2seq_jax.storage.workdir import Workdir
     from seq2seq_jax.utils.logging import say
 
-    workdir = required_workdir(arguments)
-    config = resolve(Workdir(workdir).config(), overrides)
-    results, samples = evaluate(workdir, config).evaluation
+    workdir = open_workdir(arguments, overrides)
+    config = resolve(workdir.config(), overrides)
+    results, samples = evaluate(workdir.path, config, trust_custom_code=workdir.trust).evaluation
     if samples:
         say(describe_samples(samples))
     width = max(map(len, results))

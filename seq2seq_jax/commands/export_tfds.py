@@ -2,6 +2,7 @@
 
 import argparse
 
+from seq2seq_jax.commands.run_arguments import add_trust, trust_of
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Write the text of a configuration as a dataset of TensorFlow Datasets."
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", required=True, help="A Python file with get_config()."
     )
+    add_trust(parser)
     parser.add_argument(
         "--name", metavar="NAME", required=True, help="The name of the dataset, in lower case."
     )
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.problems.setup import make_pipeline
     from seq2seq_jax.utils.logging import say
 
-    config = resolve(load_config(arguments.config), overrides)
+    config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
     keys = {"train": "input_pipeline_train", "dev": "input_pipeline_dev"}
     problem_of(config).require_texts(config, "model")
     directory = export_tfds(

@@ -2,7 +2,12 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir, refuse_overrides, required_workdir
+from seq2seq_jax.commands.run_arguments import (
+    add_workdir,
+    refuse_overrides,
+    required_workdir,
+    trust_of,
+)
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Convert a model of google/seq2seq into a workdir."
@@ -49,4 +54,5 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         arguments.vocab_source,
         arguments.vocab_target,
         required_workdir(arguments),
+        trust_of(arguments, overrides),
     )

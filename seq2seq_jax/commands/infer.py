@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from seq2seq_jax.commands.run_arguments import add_workdir, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.problems.protocol import Problem, all_problems, problem_of
 from seq2seq_jax.utils.errors import UserError
@@ -48,14 +48,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a line of the input is wrong.
     """
-    from seq2seq_jax.storage.workdir import Workdir
-
     if arguments.attention and not arguments.json:
         what = "needs --json; or use --tasks=DumpAttention, which writes files"
         raise UserError("--attention", what)
     if arguments.sources and arguments.input:
         raise UserError("--input", "cannot be combined with sources on the command line")
-    workdir = Workdir(required_workdir(arguments))
+    workdir = open_workdir(arguments, overrides)
     problem = problem_of(workdir.config())
     for other in all_problems():
         if other.title != problem.title:

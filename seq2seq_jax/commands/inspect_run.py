@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir, refuse_overrides, required_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir, refuse_overrides
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Show the step, the parameters, the metrics and the digest of a run."
@@ -34,4 +34,4 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     refuse_overrides(overrides, "inspect shows a run as it is; leave it out")
     from seq2seq_jax.reports.inspection import describe_workdir
 
-    print(describe_workdir(required_workdir(arguments)))
+    print(describe_workdir(open_workdir(arguments, overrides)))

@@ -2,6 +2,7 @@
 
 import argparse
 
+from seq2seq_jax.commands.run_arguments import add_trust, trust_of
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Draw the learning rate of a configuration over the training steps."
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", required=True, help="The configuration, as for train."
     )
+    add_trust(parser)
     parser.add_argument(
         "--output",
         metavar="PNG",
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.training.optimizers import OptimizerConfig
     from seq2seq_jax.training.schedules import make_schedule
 
-    config = resolve(load_config(arguments.config), overrides)
+    config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
     schedule = make_schedule(OptimizerConfig.from_config(config.optimizer))
     title = config.optimizer.lr_decay_type or "constant"
     print(plot_schedule(schedule, config.train_steps, title, arguments.output))

@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Read and tokenize the data of a configuration once, and report on them."
@@ -34,9 +34,15 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a file is wrong.
     """
-    from seq2seq_jax.config import check_training, config_name, load_config, resolve
+    from seq2seq_jax.config import (
+        check_training,
+        config_name,
+        load_config,
+        resolve,
+        trusted_names,
+    )
 
-    config = resolve(load_config(arguments.config), overrides)
+    config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
     check_training(config)
 
     # These import JAX; a wrong flag is reported before.
@@ -46,7 +52,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.utils.logging import slow_work
 
     problem = problem_of(config)
-    workdir = Workdir(arguments.workdir or f"runs/{config_name(arguments.config)}")
+    path = arguments.workdir or f"runs/{config_name(arguments.config)}"
+    workdir = Workdir(path, trusted_names(config))
     config = problem.complete_config(config, workdir)
     with slow_work("Reading the data"):
         data = problem.prepare_training(config, workdir, Devices())

@@ -9,17 +9,60 @@ from seq2seq_jax.utils.errors import UserError
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+    from seq2seq_jax.config import Trust
     from seq2seq_jax.inference.tasks.inference_task import InferenceTask
     from seq2seq_jax.storage.workdir import Workdir
 
 
 def add_workdir(parser: argparse.ArgumentParser) -> None:
-    """Add `--workdir`.
+    """Add `--workdir` and `--trust-custom-code`.
 
     Args:
       parser: The command's parser.
     """
     parser.add_argument("--workdir", metavar="DIR", help="The directory of the run.")
+    add_trust(parser)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add `--trust-custom-code`.
+
+    Args:
+      parser: The command's parser.
+    """
+    parser.add_argument(
+        "--trust-custom-code",
+        action="store_true",
+        help="Load custom classes that a workdir, a YAML file or a JSON file names. Their code"
+        " runs; use this only for files from a source that you trust.",
+    )
+
+
+def trust_of(arguments: argparse.Namespace, overrides: Overrides) -> "Trust":
+    """Return which custom classes data files may name: all, or those that the user typed.
+
+    Args:
+      arguments: The command's arguments, of `add_trust`.
+      overrides: The overrides of the command line.
+    """
+    from seq2seq_jax.config import trusted_names
+
+    return True if arguments.trust_custom_code else trusted_names(overrides)
+
+
+def open_workdir(arguments: argparse.Namespace, overrides: Overrides) -> "Workdir":
+    """Return the workdir that `--workdir` names.
+
+    Args:
+      arguments: The command's arguments.
+      overrides: The overrides of the command line; custom classes in them are trusted.
+
+    Raises:
+      UserError: No workdir was named.
+    """
+    from seq2seq_jax.storage.workdir import Workdir
+
+    return Workdir(required_workdir(arguments), trust_of(arguments, overrides))
 
 
 def required_workdir(arguments: argparse.Namespace) -> str:
@@ -67,9 +110,8 @@ def open_text_run(
     """
     from seq2seq_jax.config import resolve
     from seq2seq_jax.problems.protocol import problem_of
-    from seq2seq_jax.storage.workdir import Workdir
 
-    workdir = Workdir(required_workdir(arguments))
+    workdir = open_workdir(arguments, overrides)
     config = resolve(workdir.config(), overrides)
     problem_of(config).require_texts(config, str(workdir.path))
     return workdir, config

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from seq2seq_jax.commands.run_arguments import add_trust, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       parser: The command's parser.
     """
     parser.add_argument("--config", metavar="FILE", help="Read the corpus of this configuration.")
+    add_trust(parser)
     parser.add_argument(
         "--part",
         choices=("train", "dev"),
@@ -101,7 +103,7 @@ def _corpus(
 
         if arguments.source or arguments.target:
             raise UserError("--config", "names a corpus, and so do --source and --target; which?")
-        config = resolve(load_config(arguments.config), overrides)
+        config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
         where = f"input_pipeline_{arguments.part}"
         problem_of(config).require_texts(config, f"{where}.class")
         pairs = make_pipeline(config, where)

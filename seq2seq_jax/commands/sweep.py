@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq_jax.commands.run_arguments import add_trust
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="A Python file with get_sweep(), as FILE or FILE:ARGUMENT."
     )
+    add_trust(parser)
     parser.add_argument(
         "--output", metavar="DIR", help="The directory of the sweep. The default is runs/NAME."
     )
@@ -93,7 +95,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.sweeps.results import FAILED, FILE_NAME
     from seq2seq_jax.sweeps.run_sweep import Runner, exclusive_lock, run_sweep
 
-    file = load_sweep(arguments.file, overrides)
+    file = load_sweep(arguments.file, overrides, arguments.trust_custom_code)
     folder = Path(arguments.output or Path("runs", file.name))
     make_scheduler = (_prepare_search if arguments.search else _prepare_grid)(
         arguments, file, folder

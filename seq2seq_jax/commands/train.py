@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.config.recipes import NO_CONFIG
 from seq2seq_jax.devices.distributed import add_host_arguments, initialize_distributed
@@ -46,12 +46,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
     if arguments.config:
         workdir = arguments.workdir or f"runs/{config_name(arguments.config)}"
-        config = load_config(arguments.config)
+        config = load_config(arguments.config, trust_of(arguments, overrides))
     elif arguments.workdir:
         from seq2seq_jax.storage.workdir import Workdir
 
         workdir = arguments.workdir
-        config = Workdir(workdir).config()
+        config = Workdir(workdir, trust_of(arguments, overrides)).config()
     else:
         raise UserError("--config", NO_CONFIG)
     config = resolve(config, overrides)

@@ -18,10 +18,12 @@ from seq2seq_jax.config.files import (
 from seq2seq_jax.config.overrides import split_overrides
 from seq2seq_jax.config.resolution import default_config, explain, resolve, restore
 from seq2seq_jax.config.tf_seq2seq import read_tf_config
+from seq2seq_jax.config.trust import Trust, trusted_names
 from seq2seq_jax.config.validation import check_training
 
 __all__ = [
     "RESUMABLE",
+    "Trust",
     "call_python_file",
     "check_training",
     "config_name",
@@ -36,5 +38,6 @@ __all__ = [
     "resolve_class",
     "restore",
     "split_overrides",
+    "trusted_names",
     "write_config",
 ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seq2seq_jax.config.registry import SLOTS
 from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.names import describe_unknown, did_you_mean, short_name
 from seq2seq_jax.schema.serialization import table_from_json
@@ -186,11 +187,27 @@ def _import_of_kind(slot: str, path: str, where: str) -> Callable[..., object]:
         if not inspect.isclass(found):
             kind = type(found).__name__
             raise UserError(where, f"must be the path of a class; {path} is a {kind}")
+        _check_kind(slot, found, path, where)
         return found
     if not _has_learning_rate(found):
         what = f"must be a function with the keyword learning_rate; {path} has none"
         raise UserError(where, what)
     return found
+
+
+def _check_kind(slot: str, found: type, path: str, where: str) -> None:
+    """Raise UserError unless a class has the base class and the members that its slot needs."""
+    expected = SLOTS[slot]
+    if expected.base and not issubclass(found, import_dotted(expected.base, where)):
+        raise UserError(where, f"{path} must derive from {expected.base}")
+    defined = {name for parent in found.__mro__ for name in (*vars(parent), *_hints(parent))}
+    missing = [name for name in expected.members if name not in defined]
+    if missing:
+        raise UserError(where, f"{path} is no {slot}: it has no {' and no '.join(missing)}")
+
+
+def _hints(found: type) -> dict[str, object]:
+    return dict(getattr(found, "__annotations__", {}))
 
 
 def _has_learning_rate(found: Callable[..., object]) -> bool:

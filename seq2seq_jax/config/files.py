@@ -15,9 +15,11 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config.recipes import LIST_RECIPES, find_recipe, recipe_files
 from seq2seq_jax.config.resolution import restore
 from seq2seq_jax.config.tf_seq2seq import SUFFIXES, read_tf_config
+from seq2seq_jax.config.trust import Trust, check_trust
 from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.integrity import SEAL, read_json_object, seal, verify_seal
 
 RESUMABLE: dict[str, str] = {
     "train_steps": "where training ends is not part of a step",
@@ -46,23 +48,26 @@ The text says why every step that was already taken would have been the same.
 """
 
 
-def load_config(path: str | os.PathLike[str]) -> ConfigDict:
+def load_config(path: str | os.PathLike[str], trust_custom_code: Trust = False) -> ConfigDict:
     """Load a configuration that is not resolved yet.
 
     Args:
       path: A Python file with `get_config()`, or the name of a recipe, as in `g2p`. `FILE:TEXT`
         and `NAME:TEXT`, as in `nmt:large`, call `get_config(TEXT)`. Or YAML or JSON files of
         google/seq2seq, separated by commas.
+      trust_custom_code: Whether YAML and JSON files may name classes from outside of this package,
+        whose code then runs; or the names of those that they may name. A Python file may always.
 
     Returns:
       What `get_config()` returns, or what the files of google/seq2seq say.
 
     Raises:
-      UserError: The file cannot be loaded. The error names the file, or the line that fails.
+      UserError: The file cannot be loaded, or names a class that is not trusted. The error names
+        the file, the line that fails, or the key.
     """
     names = str(path).split(",")
     if all(name.endswith(SUFFIXES) for name in names):
-        return read_tf_config(names)
+        return read_tf_config(names, trust_custom_code)
     file, argument = split_argument(path)
     arguments = [] if argument is None else [argument]
     config = call_python_file(
@@ -182,43 +187,43 @@ def _check_arguments(
 
 
 def write_config(config: ConfigDict, path: str | os.PathLike[str]) -> None:
-    """Write a configuration as JSON. The file is either complete or unchanged.
+    """Write a configuration as JSON, with a checksum. The file is either complete or unchanged.
 
     Args:
       config: A configuration, usually a resolved one.
       path: The JSON file.
     """
-    text = json.dumps(config.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    values = seal(json.loads(json.dumps(config.to_dict())))
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     with atomic_replace(Path(path)) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def read_config(path: str | os.PathLike[str]) -> ConfigDict:
+def read_config(path: str | os.PathLike[str], trust: Trust = False) -> ConfigDict:
     """Read the configuration that `write_config` wrote.
 
     Args:
       path: The JSON file.
+      trust: Which custom classes it may name.
 
     Returns:
       The configuration. Values that equal the defaults do not count as written.
 
     Raises:
-      UserError: The file cannot be read. The error names the file, or the line that is wrong.
+      DamagedFileError: The file is not as `write_config` wrote it.
+      UserError: The file cannot be read, or names a custom class that is not trusted. The error
+        names the file, the line that is wrong, or the key.
     """
-    try:
-        values = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise UserError(str(path), f"cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}", f"not JSON: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(str(path), "not UTF-8") from error
-    if not isinstance(values, dict):
-        raise UserError(str(path), "must hold a JSON object")
+    values = read_json_object(Path(path))
+    check_trust(values, str(path), trust)
+    verify_seal(values, str(path))
+    del values[SEAL]
     return restore({name: _with_tuples(part) for name, part in values.items()})
 
 
-def diff_configs(old: ConfigDict, new: ConfigDict) -> list[str]:
+def diff_configs(
+    old: ConfigDict, new: ConfigDict, free: Collection[str] = tuple(RESUMABLE)
+) -> list[str]:
     """Find the differences between two resolved configurations that prevent resuming.
 
     The keys of `RESUMABLE` may differ, and the training data of a model that has none yet (an
@@ -227,6 +232,7 @@ def diff_configs(old: ConfigDict, new: ConfigDict) -> list[str]:
     Args:
       old: The configuration of a run.
       new: The configuration with which the run is to be resumed.
+      free: The keys that may differ, with all keys below them.
 
     Returns:
       The dotted keys.
@@ -238,7 +244,7 @@ def diff_configs(old: ConfigDict, new: ConfigDict) -> list[str]:
     """
     before, after = _flat(old.to_dict()), _flat(new.to_dict())
     missing = object()
-    free_keys = [*RESUMABLE]
+    free_keys = [*free]
     data = ("input_pipeline_train.params.source_files", "input_pipeline_train.params.builtin")
     if all(before.get(key, missing) == "" for key in data):
         free_keys.append("input_pipeline_train")

@@ -13,17 +13,26 @@ class Slot:
       supplied: Keywords that the program passes to the constructor; they are no parameters.
       collector: Path of a function that collects the parameters of a class, if the classes have
         parameters in addition to those of their constructors.
+      base: Path of the class from which custom classes must derive; empty: any class.
+      members: Attributes and methods that a custom class must have.
     """
 
     modules: tuple[str, ...]
     pattern: str
     supplied: tuple[str, ...] = ()
     collector: str = ""
+    base: str = ""
+    members: tuple[str, ...] = ()
 
+
+_MODULE = "flax.linen.Module"
 
 SLOTS: dict[str, Slot] = {
     "model": Slot(
-        ("seq2seq_jax.models.seq2seq", "seq2seq_jax.captioning.models.image2seq"), r"\w+2Seq"
+        ("seq2seq_jax.models.seq2seq", "seq2seq_jax.captioning.models.image2seq"),
+        r"\w+2Seq",
+        base=_MODULE,
+        members=("config_class", "problem"),
     ),
     "encoder": Slot(
         (
@@ -33,13 +42,26 @@ SLOTS: dict[str, Slot] = {
         ),
         r"\w+Encoder",
         ("remat",),
+        base=_MODULE,
     ),
-    "bridge": Slot(("seq2seq_jax.models.bridges",), r"\w+Bridge"),
-    "attention": Slot(("seq2seq_jax.models.attention",), r"AttentionLayer(?!Base)\w+"),
+    "bridge": Slot(("seq2seq_jax.models.bridges",), r"\w+Bridge", base=_MODULE),
+    "attention": Slot(
+        ("seq2seq_jax.models.attention",), r"AttentionLayer(?!Base)\w+", base=_MODULE
+    ),
     "decoder": Slot(
-        ("seq2seq_jax.models.decoders",), r"\w+Decoder", ("vocab_size", "attention", "remat")
+        ("seq2seq_jax.models.decoders",),
+        r"\w+Decoder",
+        ("vocab_size", "attention", "remat"),
+        base=_MODULE,
+        members=("zero_state", "initial_state", "step"),
     ),
-    "cell": Slot(("seq2seq_jax.models.cells",), r"\w+Cell", ("init_scale",)),
+    "cell": Slot(
+        ("seq2seq_jax.models.cells",),
+        r"\w+Cell",
+        ("init_scale",),
+        base=_MODULE,
+        members=("initial_state", "output_size"),
+    ),
     "optimizer": Slot(("seq2seq_jax.training.optimizers",), r"[A-Z]\w+", ("learning_rate",)),
     "pipeline": Slot(
         (
@@ -51,8 +73,9 @@ SLOTS: dict[str, Slot] = {
         ),
         r"\w+InputPipeline",
         collector="seq2seq_jax.data.readers.input_pipeline.pipeline_parameters",
+        members=("__iter__",),
     ),
-    "metric": Slot(("seq2seq_jax.evaluation.metrics",), r"\w+MetricSpec"),
+    "metric": Slot(("seq2seq_jax.evaluation.metrics",), r"\w+MetricSpec", members=("__call__",)),
     "hook": Slot(
         (
             "seq2seq_jax.training.hooks.print_model_analysis",
@@ -60,6 +83,7 @@ SLOTS: dict[str, Slot] = {
             "seq2seq_jax.training.hooks.train_sample",
         ),
         r"\w+Hook",
+        base="seq2seq_jax.training.hooks.hook.Hook",
     ),
     "task": Slot(
         (
@@ -69,6 +93,7 @@ SLOTS: dict[str, Slot] = {
         ),
         r"(Decode|Dump)\w+",
         ("key",),
+        base="seq2seq_jax.inference.tasks.inference_task.InferenceTask",
     ),
 }
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import resolve
+from seq2seq_jax.config import Trust, resolve
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator, Evaluation
 from seq2seq_jax.inference.loading import load_ensemble
@@ -36,7 +36,10 @@ class RunEvaluation(NamedTuple):
 
 
 def evaluate(
-    workdir: str | Path, config: ConfigDict | None = None, num_samples: int | None = 5
+    workdir: str | Path,
+    config: ConfigDict | None = None,
+    num_samples: int | None = 5,
+    trust_custom_code: Trust = False,
 ) -> RunEvaluation:
     """Evaluate a trained model, or an ensemble, on its dev set.
 
@@ -46,6 +49,8 @@ def evaluate(
         and `input_pipeline_dev`; None: the run's own. `inference.checkpoint` chooses the
         checkpoint.
       num_samples: Number of samples to return; None: all sources of the dev set.
+      trust_custom_code: Whether the workdirs may name classes from outside of this package, whose
+        code then runs; or the names of those that they may name.
 
     Returns:
       The results.
@@ -53,7 +58,7 @@ def evaluate(
     Raises:
       UserError: Nothing was trained in this directory, or the dev data cannot be used.
     """
-    run = Workdir(workdir)
+    run = Workdir(workdir, trust_custom_code)
     config = resolve(run.config()) if config is None else config
     members = load_ensemble(run, config)
     first, alone = members[0], len(members) == 1

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seq2seq_jax.config import read_tf_config, resolve, write_config
+from seq2seq_jax.config import Trust, read_tf_config, resolve, write_config
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model, read_variables
 from seq2seq_jax.models.build import build_model
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, vocabulary_sizes
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state
 from seq2seq_jax.utils.errors import UserError
@@ -24,6 +24,7 @@ def import_tf(
     vocab_source: str,
     vocab_target: str,
     path: str,
+    trust: Trust = False,
 ) -> None:
     """Write a workdir whose checkpoint at step 0 is the imported model.
 
@@ -38,6 +39,7 @@ def import_tf(
       vocab_source: Its source vocabulary file.
       vocab_target: Its target vocabulary file.
       path: The workdir, which must not contain a run.
+      trust: Which custom classes the files of the model may name.
 
     Raises:
       UserError: A file cannot be used, or the variables do not fit the model. Then nothing is
@@ -46,7 +48,7 @@ def import_tf(
     workdir = Workdir(path)
     if workdir.config_file.exists():
         raise UserError(path, "contains a run; use another --workdir")
-    given = read_tf_config(params_files)
+    given = read_tf_config(params_files, trust)
     given.vocab_source, given.vocab_target = "", ""
     config = resolve(given)
     if config.embedding.share:
@@ -60,10 +62,8 @@ def import_tf(
     optimizer = make_optimizer(OptimizerConfig.from_config(config.optimizer))
     state = create_train_state(params, optimizer)
 
-    workdir.checkpoints(config).save(
-        0, state.saved, {"vocabulary_sizes": vocabulary_sizes(vocabularies)}
-    )
     workdir.write_vocabularies(vocabularies)
+    workdir.checkpoints(config).save(0, state.saved, {})
     write_config(config, workdir.config_file)
     _log.info("Imported %s into %s", variables_file, path)
 

@@ -4,7 +4,7 @@ The names and the arrangement of the variables are described in `tf_layout`.
 """
 
 import os
-import zipfile
+import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +15,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from seq2seq_jax.importers.tf_layout import Block, Params, Path, variable_layout
 from seq2seq_jax.models.build import init_params
+from seq2seq_jax.utils.archives import read_npz
 from seq2seq_jax.utils.errors import UserError
 
 Variables = Mapping[str, np.ndarray]
@@ -32,13 +33,7 @@ def read_variables(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises:
       UserError: The file cannot be read, or is not an .npz file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except OSError as error:
-        raise UserError(os.fspath(path), f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(os.fspath(path), "is not an .npz file of plain arrays") from error
+    return read_npz(pathlib.Path(path))
 
 
 def import_model(model: nn.Module, variables: Variables, where: str = "variables") -> Params:

@@ -15,7 +15,7 @@ from seq2seq_jax.models.batch_inputs import NonTrainable
 from seq2seq_jax.models.build import build_model, variable_shapes
 from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.checkpoints import Checkpoints
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, check_vocabularies_fit
+from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import slow_work
 
@@ -69,7 +69,7 @@ def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
         first = load_model(workdir, config)
     loaded = [first]
     for path in filter(None, config.inference.ensemble.split(",")):
-        other = Workdir(path)
+        other = Workdir(path, workdir.trust)
         with slow_work(f"Loading the model of {path}"):
             loaded.append(load_model(other, resolve(other.config()), config.inference))
         _check_same_text(workdir.path, first, other.path, loaded[-1])
@@ -94,24 +94,24 @@ def load_model(
       UserError: A checkpoint is missing or damaged, or does not fit the configuration.
     """
     checkpoints = workdir.checkpoints(config)
-    vocabularies = workdir.vocabularies()
-    tokenizers = workdir.tokenizers(config)
     chosen = _chosen_steps(checkpoints, config.inference if inference is None else inference)
-    first, arrays, data = checkpoints.read(chosen[0])
+    first, arrays, _ = checkpoints.read(chosen[0])
+    workdir.verify(first)
+    vocabularies, tokenizers = workdir.vocabularies(), workdir.tokenizers(config)
     if vocabularies is None or tokenizers is None:
         missing = "vocabularies" if vocabularies is None else "subwords"
         raise UserError(str(workdir.path), f"its {missing} are missing; restore a copy of them")
     where = f"{checkpoints.directory}/{first}"
-    check_vocabularies_fit(data, vocabularies, where)
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     shapes = variable_shapes(model)
-    non_trainable = _non_trainable(workdir, shapes, arrays, data, where)
+    non_trainable = _non_trainable(workdir, shapes, arrays, where)
 
     params, steps = _evaluated_params(shapes["params"], arrays, where), [first]
     if len(chosen) > 1:
         total = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
         for step in chosen[1:]:
             step, arrays, _ = checkpoints.read(step)
+            workdir.verify(step)
             one = _evaluated_params(shapes["params"], arrays, f"{checkpoints.directory}/{step}")
             total = jax.tree.map(np.add, total, one)
             steps.append(step)
@@ -125,12 +125,11 @@ def _non_trainable(
     workdir: Workdir,
     shapes: Mapping[str, PyTree],
     arrays: Mapping[str, np.ndarray],
-    data: Mapping[str, Any],
     where: str,
 ) -> NonTrainable:
     """Return the variables that the run started with, and the batch statistics of a checkpoint."""
     template = {name: tree for name, tree in shapes.items() if name != "params"}
-    variables: NonTrainable = workdir.non_trainable(template, data.get("non_trainable", ""))
+    variables: NonTrainable = workdir.non_trainable(template)
     if "batch_stats" in variables:
         batch_stats = into_template({"batch_stats": template["batch_stats"]}, arrays, where)
         variables = {**variables, **batch_stats}

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import resolve
+from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.coverage import MAX_OOV_RATE, oov_warning
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
@@ -83,7 +83,11 @@ class Predictor:
 
     @classmethod
     def from_workdir(
-        cls, workdir: str, overrides: Sequence[tuple[str, str]] = (), **options: object
+        cls,
+        workdir: str,
+        overrides: Sequence[tuple[str, str]] = (),
+        trust_custom_code: Trust = False,
+        **options: object,
     ) -> "Predictor":
         """Load the best checkpoint of a working directory.
 
@@ -94,6 +98,8 @@ class Predictor:
           workdir: The working directory of a training run.
           overrides: Pairs (dotted key, text) as on the command line, such as
             ("inference.beam_search.beam_width", "5").
+          trust_custom_code: Whether the workdir may name classes from outside of this package,
+            whose code then runs; or the names of those that it may name.
           **options: Keys of `inference` by their last names: `beam_width=5, n_best=5`;
             `sampling=True` is `inference.sampling.enable`.
 
@@ -103,7 +109,7 @@ class Predictor:
         Raises:
           UserError: There is no trained model, or an override or an option is wrong.
         """
-        opened = Workdir(workdir)
+        opened = Workdir(workdir, trust_custom_code or trusted_names(overrides))
         config = resolve(override_search(resolve(opened.config()), options), overrides)
         return cls(load_ensemble(opened, config), config)
 

@@ -3,8 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
-# The prefixes under which the names are documented, here and in google/seq2seq.
-_OWN_PREFIXES = ("seq2seq", "seq2seq_jax", "tensorflow", "tf")
+OWN_PREFIXES = ("seq2seq", "seq2seq_jax", "tensorflow", "tf")
+"""The prefixes under which names are documented, here and in google/seq2seq; never imported."""
+
 _EMPTY = '""'
 
 
@@ -18,7 +19,7 @@ def short_name(name: str) -> str:
       'mine.MyEncoder'
     """
     parts = name.split(".")
-    return parts[-1] if parts[0] in _OWN_PREFIXES else name
+    return parts[-1] if parts[0] in OWN_PREFIXES else name
 
 
 def describe_unknown(kind: str, name: str, valid: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from seq2seq_jax.schema.rules import (
     at_least,
     one_of,
 )
+from seq2seq_jax.utils.errors import UserError
 
 ChooseSuccessors = Callable[[Array], Array]
 """scores [B, K, V] -> [B, K] i32, distinct indices into the flattened [K V] scores, in the order of
@@ -212,6 +213,9 @@ def make_search_config(inference: InferenceConfig) -> SearchConfig:
     if beam.choose_successors_fn != choose_top_k.__name__:
         where = "inference.beam_search.choose_successors_fn"
         choose_successors = import_dotted(beam.choose_successors_fn, where)
+        if isinstance(choose_successors, type):
+            what = f"must be the path of a function; {beam.choose_successors_fn} is a class"
+            raise UserError(where, what)
     return SearchConfig(
         max_length=inference.max_decode_length,
         min_length=inference.min_decode_length,

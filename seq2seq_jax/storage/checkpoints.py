@@ -1,24 +1,18 @@
 """Checkpoints on disk: saved completely or not at all, and verified before they are read.
 
-`DIRECTORY/<step>` holds
-
-  state/           the arrays, written by Orbax
-  checkpoint.json  the position in the data, the metrics and the time
-  SHA256SUMS       checksums of all these files; `sha256sum -c SHA256SUMS` checks them by hand
-
-A checkpoint is written under another name and renamed when it is complete, so that a killed process
-leaves nothing that looks like a checkpoint. Orbax does not notice a changed byte of the arrays and
-restores wrong numbers. Therefore the checksums are compared before Orbax reads anything.
+`storage.checkpoint_files` describes the files of one checkpoint. A checkpoint is written under
+another name and renamed when it is complete, so that a killed process leaves nothing that looks
+like a checkpoint.
 """
 
-import hashlib
-import json
+import functools
 import logging
 import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +23,9 @@ from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 
 from seq2seq_jax.storage.arrays import named_arrays
+from seq2seq_jax.storage.checkpoint_files import read_checkpoint, read_metadata, write_metadata
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.integrity import DamagedFileError
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +44,7 @@ class Checkpoints:
         keep_every_n_hours: float = 0,
         best_metric: str = "log_perplexity",
         lower_is_better: bool = True,
+        describe_run: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
         """Describe where the checkpoints are and which of them are kept.
 
@@ -58,12 +55,15 @@ class Checkpoints:
             one; 0 keeps none for its age.
           best_metric: In addition, keep the best checkpoint by this metric.
           lower_is_better: Whether lower values of `best_metric` are better.
+          describe_run: Called once, by the first save: what else identifies the run, as JSON.
         """
         self.directory = Path(directory).absolute()
         self.keep_max = keep_max
         self.keep_every_n_hours = keep_every_n_hours
         self.best_metric = best_metric
         self.lower_is_better = lower_is_better
+        self._describe_run = functools.cache(describe_run)
+        self._reported: set[int] = set()  # Damaged checkpoints that the log has named.
 
     def save(
         self,
@@ -104,8 +104,7 @@ class Checkpoints:
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as writer:
             writer.save(partial / "state", args=ocp.args.StandardSave(named_arrays(state)))
         if writes:
-            (partial / "checkpoint.json").write_text(json.dumps(entry), encoding="utf-8")
-            _write_sums(partial)
+            write_metadata(partial, entry | {"run": dict(self._describe_run())})
             for later in self.all_steps():
                 if later >= step:
                     self._delete(later)
@@ -137,17 +136,34 @@ class Checkpoints:
                 )
             steps = [step]
         for candidate in reversed(steps):
-            try:
-                return candidate, *self._read_verified(candidate)
-            # A damaged file can make the readers raise anything.
-            except Exception as error:
-                reason = str(error).partition("\n")[0][:200] or type(error).__name__
-                _log.warning("skipping checkpoint %d, which is damaged: %s", candidate, reason)
-        others = self.all_steps() if step is not None else []
-        remedy = "use inference.checkpoint=latest" if len(others) > 1 else "restore a copy"
+            found = self._read_or_warn(candidate, "skipping checkpoint")
+            if found:
+                return candidate, *found
         raise UserError(
-            str(self.directory), f"no undamaged checkpoint: {_listed(steps)} damaged; {remedy}"
+            str(self.directory),
+            f"no undamaged checkpoint: {_listed(steps)} damaged; {self._remedy(steps)}",
         )
+
+    def entry(self, step: int | None = None) -> dict[str, Any]:
+        """Return what `checkpoint.json` says, verified, without reading any arrays.
+
+        Args:
+          step: Which one; None: the latest whose `checkpoint.json` is undamaged.
+
+        Returns:
+          The keys `step`, `time`, `metrics`, `data` and `run`, and `integrity.SEAL`; empty if there
+          is no such checkpoint.
+
+        Raises:
+          DamagedFileError: The file of this step is damaged, or belongs to another step.
+          UserError: A later version wrote it.
+        """
+        if step is not None:
+            return read_metadata(self.directory / str(step))
+        for candidate in reversed(self.all_steps()):
+            with suppress(DamagedFileError):
+                return read_metadata(self.directory / str(candidate))
+        return {}
 
     def all_steps(self) -> list[int]:
         """Return the steps that have a complete checkpoint, in ascending order."""
@@ -165,8 +181,21 @@ class Checkpoints:
         return next(iter(self.best_steps()), None)
 
     def best_steps(self) -> list[int]:
-        """Return the steps that have `best_metric`, best first, the later of equals first."""
-        values = {step: self._rank(step) for step in self.all_steps()}
+        """Return the steps that have `best_metric`, best first, the later of equals first.
+
+        Raises:
+          UserError: The metrics of a checkpoint are damaged, so that the best one is not known.
+        """
+        values = {}
+        for step in self.all_steps():
+            try:
+                values[step] = self._rank(step)
+            except DamagedFileError as error:
+                if not (self.directory / str(step)).exists():
+                    continue  # A training that is running has just deleted it.
+                remedy = "use inference.checkpoint=latest or a step, or restore a copy"
+                what = f"{error.what}, so it is not known which checkpoint is the best; {remedy}"
+                raise UserError(error.where, what) from error
         return sorted(
             (step for step, value in values.items() if value > -math.inf),
             key=lambda step: (values[step], step),
@@ -180,27 +209,33 @@ class Checkpoints:
           step: Step of an existing checkpoint.
 
         Returns:
-          Numbers by name; empty if none were saved or if they are damaged.
-        """
-        return dict(self._entry(step).get("metrics", {}))
+          Numbers by name; empty if none were saved.
 
-    def _entry(self, step: int) -> dict[str, Any]:
-        try:
-            text = (self.directory / str(step) / "checkpoint.json").read_text("utf-8")
-            return dict(json.loads(text))
-        except (OSError, ValueError, TypeError):
-            return {}
+        Raises:
+          UserError: They are damaged.
+        """
+        return dict(self.entry(step)["metrics"])
 
     def _steps_to_keep(self) -> set[int]:
+        """Return the steps to keep; a checkpoint whose metrics are damaged may be the best one."""
         steps = self.all_steps()
         kept = set(steps[-self.keep_max :])  # all of them if keep_max is 0
-        best = self.best_step()
-        if best is not None:
+        ranks, times = {}, {}
+        for step in steps:
+            try:
+                ranks[step], times[step] = self._rank(step), self.entry(step)["time"]
+            except UserError as error:
+                kept.add(step)
+                if step not in self._reported:
+                    _log.warning("keeping checkpoint %d: %s", step, error)
+                self._reported.add(step)
+        best = max(ranks, key=lambda step: (ranks[step], step), default=None)
+        if best is not None and ranks[best] > -math.inf:
             kept.add(best)
         if self.keep_every_n_hours > 0:
             last_kept = -math.inf
             for step in steps:
-                saved_at = self._entry(step).get("time", math.nan)
+                saved_at = times.get(step, math.nan)
                 if saved_at >= last_kept + 3600 * self.keep_every_n_hours:
                     kept.add(step)
                     last_kept = saved_at
@@ -219,36 +254,33 @@ class Checkpoints:
             return -math.inf
         return -value if self.lower_is_better else value
 
-    def _read_verified(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Read one step; raise any exception if it is damaged."""
-        directory = self.directory / str(step)
-        if (directory / "SHA256SUMS").read_bytes() != _sums(directory):
-            raise ValueError("its bytes do not match its SHA256SUMS")
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-            arrays = reader.restore(directory / "state", args=ocp.args.StandardRestore())
-        return dict(arrays), self._entry(step)["data"]
+    def _read_or_warn(
+        self, step: int, what: str
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Read one step; return None, with a warning in the log, if it is damaged."""
+        try:
+            return read_checkpoint(self.directory / str(step))
+        # A damaged file can make the readers raise anything.
+        except Exception as error:
+            if isinstance(error, UserError) and not isinstance(error, DamagedFileError):
+                raise  # A later version wrote it.
+            reason = str(error).partition("\n")[0][:200] or type(error).__name__
+            _log.warning("%s %d, which is damaged: %s", what, step, reason)
+            return None
+
+    def _remedy(self, damaged: list[int]) -> str:
+        """Return what to do about damaged checkpoints: use an intact one, an earlier one if any."""
+        others = [step for step in self.all_steps() if step not in damaged]
+        for step in sorted(others, key=lambda step: (step > damaged[0], -step)):
+            if self._read_or_warn(step, "not suggesting checkpoint"):
+                return f"use inference.checkpoint={step}, which is intact"
+        return "restore a copy"
 
 
 def _wait_for_all(where: str) -> None:
     """Wait until all processes have reached this point."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
-
-
-def _sums(directory: Path) -> bytes:
-    """Return the SHA-256 of every file in a checkpoint in sha256sum's format, sorted by name."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    lines = []
-    for path in files:
-        if path.name != "SHA256SUMS":
-            with open(path, "rb") as file:
-                sha = hashlib.file_digest(file, "sha256").hexdigest()
-            lines.append(f"{sha}  {path.relative_to(directory).as_posix()}\n")
-    return "".join(lines).encode()
-
-
-def _write_sums(directory: Path) -> None:
-    (directory / "SHA256SUMS").write_bytes(_sums(directory))
 
 
 def _listed(steps: list[int]) -> str:

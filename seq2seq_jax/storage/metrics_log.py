@@ -1,6 +1,7 @@
 """Metrics on disk: JSON lines for programs, TensorBoard events for people."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from tensorboardX import SummaryWriter
 
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.parsing import parse_json
+
+_log = logging.getLogger(__name__)
 
 
 class MetricWriter:
@@ -77,16 +81,14 @@ def metrics_file(workdir: str | Path) -> Path:
 def read_metrics(workdir: str | Path) -> list[dict[str, Any]]:
     """Read `WORKDIR/metrics.jsonl`.
 
-    A last line that a killed process left incomplete is skipped.
+    A last line that a killed process left incomplete is skipped. Another line that is not a JSON
+    object with a step is skipped with a warning, because the file is only a log.
 
     Args:
       workdir: The run's directory.
 
     Returns:
       All lines; none if there is no such file.
-
-    Raises:
-      UserError: Another line is not a JSON object with a step.
     """
     path = metrics_file(workdir)
     if not path.exists():
@@ -95,11 +97,11 @@ def read_metrics(workdir: str | Path) -> list[dict[str, Any]]:
     entries = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last "\n" is incomplete
         try:
-            entry = json.loads(line)
-            entry["step"] = int(entry["step"])
-        except (ValueError, TypeError, KeyError):
-            raise UserError(f"{path}:{number}", "not a JSON object with a step") from None
-        entries.append(entry)
+            entry = parse_json(line, str(path))
+            entries.append({**entry, "step": int(entry["step"])})
+        except (UserError, ValueError, TypeError, KeyError, OverflowError):
+            what = "not a JSON object with a step, so it is left out"
+            _log.warning("%s:%d: %s", path, number, what)
     return entries
 
 

@@ -10,8 +10,7 @@ checkpoints/<step>/                  see `storage.checkpoints`
 metrics.jsonl, events.out.tfevents.* see `storage.metrics_log`
 """
 
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ import numpy as np
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import diff_configs, read_config, resolve
+from seq2seq_jax.config import Trust, diff_configs, read_config, resolve, trusted_names
 from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
@@ -29,10 +28,12 @@ from seq2seq_jax.data.subwords import (
 )
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.storage.arrays import digest, into_template, named_arrays
+from seq2seq_jax.storage.arrays import into_template, named_arrays
 from seq2seq_jax.storage.checkpoints import Checkpoints
+from seq2seq_jax.utils.archives import read_npz
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.integrity import SEAL, DamagedFileError, read_json_object, sha256_of
 
 
 class Vocabularies(NamedTuple):
@@ -47,19 +48,23 @@ class Vocabularies(NamedTuple):
     target: Vocabulary
 
 
+_VERIFIED_FILES = ("vocab.", "subwords.", "encoder.npz")
+
 EMPTY_VOCABULARY = Vocabulary(())
 
 
 class Workdir:
     """The paths in a workdir, and what is read from them and written to them."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, trust: Trust = False) -> None:
         """Name the paths; nothing is read or written.
 
         Args:
           path: The directory, which may not exist yet.
+          trust: Which custom classes its configuration may name.
         """
         self.path = Path(path)
+        self.trust = trust
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
         self.encoder_file = self.path / "encoder.npz"
@@ -72,18 +77,76 @@ class Workdir:
         """Return the configuration that the run was started with.
 
         Raises:
-          UserError: There is none, because nothing was trained here.
+          UserError: There is none, because nothing was trained here; it is not as the program wrote
+            it; or it names a custom class that is not trusted.
         """
         if not self.config_file.exists():
             raise UserError(
                 str(self.path), "no config.json here; train first, or name another workdir"
             )
-        return read_config(self.config_file)
+        try:
+            return read_config(self.config_file, self.trust)
+        except DamagedFileError as error:
+            changed = self._changed_keys()
+            raise UserError(
+                error.where,
+                f"was edited or damaged after the program wrote it{changed}; undo that, or restore"
+                " a copy, and use flags for changes, as in --config.train_steps=200",
+            ) from error
+
+    def describe(self, config: ConfigDict) -> dict[str, object]:
+        """Return what each checkpoint says of the run: its configuration, and digests of its files.
+
+        Args:
+          config: The run's configuration.
+        """
+        files = [path for path in self.path.glob("*") if path.name.startswith(_VERIFIED_FILES)]
+        digests = {path.name: sha256_of(path) for path in sorted(files)}
+        return {"config": config.to_dict(), "files": digests}
+
+    def verify(self, step: int | None = None) -> None:
+        """Verify that the files of the run are those with which a checkpoint was saved.
+
+        Args:
+          step: The step of the checkpoint; None: the latest whose metadata are undamaged.
+
+        Raises:
+          UserError: The configuration, a vocabulary, a subword model or the encoder's weights
+            differ, or a file is missing.
+        """
+        entry = Checkpoints(self.checkpoints_dir).entry(step)
+        run = entry.get("run")
+        if not run:
+            return
+        where = self.checkpoints_dir / str(entry["step"])
+        for name, expected in run["files"].items():
+            file = self.path / name
+            if not file.exists():
+                raise UserError(str(file), f"is missing, and {where} needs it; restore a copy")
+            found = sha256_of(file)
+            if found != expected:
+                raise UserError(
+                    str(file),
+                    f"differs from the file with which {where} was saved (SHA-256 {found[:12]}...,"
+                    f" not {expected[:12]}...); restore a copy",
+                )
+        stored = read_json_object(self.config_file)
+        both = run["config"].keys() & stored.keys()
+        different = diff_configs(*(_part(values, both) for values in (run["config"], stored)))
+        if different:
+            raise UserError(
+                str(self.config_file),
+                f"is not the configuration with which {where} was saved: {', '.join(different)}"
+                f" {'differs' if len(different) == 1 else 'differ'}; restore a copy",
+            )
 
     def vocabularies(self) -> Vocabularies | None:
-        """Return the vocabularies of the run, or None if it has not stored them yet."""
+        """Return the vocabularies of the run, or None if it has no checkpoint yet.
+
+        Without a checkpoint, nothing verifies the files that a killed process left behind.
+        """
         source, target = self._vocabulary_files
-        if not (source.exists() and target.exists()):
+        if not (source.exists() and target.exists() and self._has_checkpoint()):
             return None
         return Vocabularies(
             Vocabulary.read(source) if source.stat().st_size else EMPTY_VOCABULARY,
@@ -99,34 +162,19 @@ class Workdir:
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
             vocabulary.write(file)
 
-    def non_trainable(self, template: PyTree, saved_digest: str | None = None) -> PyTree:
+    def non_trainable(self, template: PyTree) -> PyTree:
         """Return the model's non-trainable variables as they were at the start of the run.
 
         Args:
           template: Their structure (see `arrays.into_template`).
-          saved_digest: The `non_trainable_digest` in a checkpoint, to be compared; None: do not
-            compare.
 
         Raises:
-          UserError: The file is missing or damaged, or does not belong to the checkpoint.
+          UserError: The file is missing or damaged, or does not fit the template.
         """
         if not named_arrays(template):
             return template
         where = str(self.encoder_file)
-        try:
-            with np.load(self.encoder_file) as file:
-                arrays = dict(file)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged"
-            raise UserError(
-                where, f"has the encoder's weights, but: {reason}; restore a copy of it"
-            ) from error
-        tree = into_template(template, arrays, where)
-        if saved_digest is not None and non_trainable_digest(tree) != saved_digest:
-            raise UserError(
-                where, "has other weights than the checkpoint was trained with; restore a copy"
-            )
-        return tree
+        return into_template(template, read_npz(self.encoder_file), where)
 
     def write_non_trainable(self, tree: PyTree) -> None:
         """Write the model's non-trainable variables, if there are any.
@@ -141,7 +189,7 @@ class Workdir:
             np.savez(file, **arrays)
 
     def tokenizers(self, config: ConfigDict) -> Tokenizers | None:
-        """Return the tokenizers of the run, or None if it has not stored their subwords yet.
+        """Return the tokenizers of the run, or None if it has no checkpoint yet.
 
         Args:
           config: The run's configuration.
@@ -149,7 +197,7 @@ class Workdir:
         Raises:
           UserError: A file of subwords cannot be used.
         """
-        if not self.config_file.exists():
+        if not (self.config_file.exists() and self._has_checkpoint()):
             return None
         subwords = SubwordConfig(**config.get("subwords", {}))
         return read_tokenizers(self.path, word_tokenizers(config), subwords)
@@ -174,7 +222,23 @@ class Workdir:
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             best_metric=config.best_metric,
             lower_is_better=best_metric_is_lower(config),
+            describe_run=lambda: self.describe(config),
         )
+
+    def _has_checkpoint(self) -> bool:
+        return Checkpoints(self.checkpoints_dir).latest_step() is not None
+
+    def _changed_keys(self) -> str:
+        """Describe how config.json differs from the copy in the latest checkpoint, if it does."""
+        run = Checkpoints(self.checkpoints_dir).entry().get("run", {})
+        old = ConfigDict(run.get("config", {}), type_safe=False)
+        new = ConfigDict(read_json_object(self.config_file), type_safe=False)
+        keys = [key for key in diff_configs(old, new, free=()) if not key.startswith(SEAL)]
+        return f" ({', '.join(keys[:5])})" if run and keys else ""
+
+
+def _part(values: Mapping[str, object], keys: Collection[str]) -> ConfigDict:
+    return ConfigDict({key: values[key] for key in keys}, type_safe=False)
 
 
 def word_tokenizers(config: ConfigDict) -> WordTokenizers:
@@ -207,7 +271,8 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
     """
     if not workdir.config_file.exists():
         return
-    different = diff_configs(resolve(workdir.config()), config)
+    stored = Workdir(workdir.path, workdir.trust is True or trusted_names(config)).config()
+    different = diff_configs(resolve(stored), config)
     if different:
         raise UserError(
             str(workdir.config_file),
@@ -215,45 +280,3 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
             f" {'differs' if len(different) == 1 else 'differ'};"
             " use the old values, or another --workdir",
         )
-
-
-def check_vocabularies_fit(data: Mapping[str, Any], vocabularies: Vocabularies, where: str) -> None:
-    """Check that vocabularies have the sizes with which a checkpoint was saved.
-
-    Args:
-      data: The checkpoint's data, with its `vocabulary_sizes`.
-      vocabularies: The vocabularies to check.
-      where: The checkpoint, for errors.
-
-    Raises:
-      UserError: A size differs.
-    """
-    saved = data["vocabulary_sizes"]
-    for side, vocabulary in vocabularies._asdict().items():
-        if vocabulary.size != saved[side]:
-            raise UserError(
-                f"vocab_{side}",
-                f"the {side} vocabulary has {vocabulary.size} tokens, special ones included, but"
-                f" {where} was trained with {saved[side]}; use that vocabulary",
-            )
-
-
-def vocabulary_sizes(vocabularies: Vocabularies) -> dict[str, int]:
-    """Return the sizes that a checkpoint contains and `check_vocabularies_fit` compares.
-
-    Args:
-      vocabularies: The source and the target vocabulary.
-    """
-    return {side: vocabulary.size for side, vocabulary in vocabularies._asdict().items()}
-
-
-def non_trainable_digest(tree: PyTree) -> str:
-    """Return the digest of non-trainable variables, which each checkpoint contains.
-
-    Args:
-      tree: The variables by collection.
-
-    Returns:
-      The digest; empty if there are no variables.
-    """
-    return digest(tree) if named_arrays(tree) else ""

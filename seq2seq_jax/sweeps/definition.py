@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import call_python_file, load_config
+from seq2seq_jax.config import call_python_file, load_config, trusted_names
 from seq2seq_jax.config.files import split_argument
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
@@ -69,6 +69,7 @@ class SweepFile(NamedTuple):
       sweep: The sweep.
       base: The base configuration, not resolved.
       overrides: The overrides of the sweep, followed by those of the command line.
+      trust_custom_code: Whether data files may name custom classes.
     """
 
     path: str
@@ -76,14 +77,17 @@ class SweepFile(NamedTuple):
     sweep: Sweep
     base: ConfigDict
     overrides: list[tuple[str, str]]
+    trust_custom_code: bool = False
 
 
-def load_sweep(path: str, overrides: Overrides = ()) -> SweepFile:
+def load_sweep(path: str, overrides: Overrides = (), trust_custom_code: bool = False) -> SweepFile:
     """Load a sweep file and the base configuration that it names.
 
     Args:
       path: The sweep file. `FILE:TEXT` calls `get_sweep(TEXT)`.
       overrides: The overrides of the command line.
+      trust_custom_code: Whether YAML and JSON files, and workdirs of ensembles, may name classes
+        from outside of this package, whose code then runs.
 
     Raises:
       UserError: A file fails, or the sweep is not valid. The error names the file.
@@ -95,7 +99,8 @@ def load_sweep(path: str, overrides: Overrides = ()) -> SweepFile:
         raise UserError(path, f"get_sweep() must return a Sweep; got {type(sweep).__name__}")
     _check(path, sweep)
     file = Path(text)
-    base = load_config(os.path.normpath(file.parent / sweep.config))
+    config_file = os.path.normpath(file.parent / sweep.config)
+    base = load_config(config_file, trust_custom_code or trusted_names(overrides))
     parts = [file.resolve().parent.name, "" if file.stem == "sweep" else file.stem, argument]
     name = "_".join(filter(None, parts))
     varied = {
@@ -107,7 +112,7 @@ def load_sweep(path: str, overrides: Overrides = ()) -> SweepFile:
         if key == "seed" or key in varied:
             what = "seeds sets it" if key == "seed" else f"the factor {varied[key]} sets it"
             raise UserError(key, f"cannot be set for all trials: {what} in {path}")
-    return SweepFile(path, name, sweep, base, everywhere)
+    return SweepFile(path, name, sweep, base, everywhere, trust_custom_code)
 
 
 def factor_keys(name: str, factor: Factor) -> list[str]:

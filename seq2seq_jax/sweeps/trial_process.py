@@ -46,6 +46,7 @@ class Job:
       config: The resolved configuration of the training.
       trials: Name -> resolved configuration of the trial.
       processors: The numbers of the processors; empty means all.
+      trust_custom_code: Whether the workdirs of an ensemble may name custom classes.
     """
 
     folder: str
@@ -53,6 +54,7 @@ class Job:
     config: dict[str, Any]
     trials: dict[str, dict[str, Any]]
     processors: list[int] = dataclasses.field(default_factory=list)
+    trust_custom_code: bool = False
 
     @property
     def file(self) -> Path:
@@ -79,6 +81,7 @@ def make_job(training: Training, folder: Path, processors: list[int]) -> Job:
         training.config.to_dict(),
         {trial.name: trial.config.to_dict() for trial in training.trials},
         processors,
+        training.trust_custom_code,
     )
 
 
@@ -180,7 +183,7 @@ def run_job_file(path: str) -> None:
         return
     for name, config in job.trials.items():
         try:
-            outcome = _evaluate(folder, name, resolve(restore(config)))
+            outcome = _evaluate(folder, name, resolve(restore(config)), job.trust_custom_code)
         except Exception as error:
             outcome = _failure(error)
         _write_outcome(job, name, outcome)
@@ -209,11 +212,11 @@ def _train(job: Job, folder: Path) -> bool:
         return finished
 
 
-def _evaluate(folder: Path, name: str, config: ConfigDict) -> Result:
+def _evaluate(folder: Path, name: str, config: ConfigDict, trust: bool) -> Result:
     from seq2seq_jax.evaluation.run_evaluation import evaluate
 
     start, cpu_start = time.monotonic(), time.process_time()
-    run = evaluate(folder, config, num_samples=None)
+    run = evaluate(folder, config, num_samples=None, trust_custom_code=trust)
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
     outputs = folder / "outputs" / f"{name}.txt"
     samples = run.evaluation.samples

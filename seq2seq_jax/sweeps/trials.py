@@ -58,11 +58,13 @@ class Training(NamedTuple):
       name: The name of its workdir.
       config: The resolved configuration.
       trials: The trials that evaluate it.
+      trust_custom_code: Whether the workdirs of an ensemble may name custom classes.
     """
 
     name: str
     config: ConfigDict
     trials: list[Trial]
+    trust_custom_code: bool = False
 
     @property
     def digest(self) -> str:
@@ -161,7 +163,8 @@ def point_trainings(file: SweepFile, point: Point, label: str = "") -> list[Trai
         name = "_".join([*parts, f"seed={seed}"])
         trial = Trial(name, dict(point), seed, overrides, _seeded(config, seed))
         folder = "_".join([*training_parts, f"seed={seed}"])
-        trainings.append(Training(folder, _seeded(training_config, seed), [trial]))
+        seeded = _seeded(training_config, seed)
+        trainings.append(Training(folder, seeded, [trial], file.trust_custom_code))
     return trainings
 
 

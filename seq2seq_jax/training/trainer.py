@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import check_training, write_config
+from seq2seq_jax.config import check_training, trusted_names, write_config
 from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.devices.parallel import Devices
@@ -18,9 +18,6 @@ from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import (
     Workdir,
     check_same_configuration,
-    check_vocabularies_fit,
-    non_trainable_digest,
-    vocabulary_sizes,
 )
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
@@ -60,7 +57,7 @@ def train(config: ConfigDict, workdir: str | Path) -> bool:
         memory runs out.
     """
     check_training(config)
-    run = Workdir(workdir)
+    run = Workdir(workdir, trusted_names(config))
     with explain_out_of_memory():
         return Trainer(problem_of(config).complete_config(config, run), run).fit()
 
@@ -81,6 +78,7 @@ class Trainer:
         self.config, self.devices = config, Devices(config.parallel)
         # What can be wrong is checked first: nothing is compiled or written before.
         check_same_configuration(workdir, config)
+        workdir.verify()
         hooks = make_hooks(config)
         with slow_work("Reading the data"):
             self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
@@ -89,8 +87,6 @@ class Trainer:
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
         self.schedule, optimizer = make_schedule(optimizer_config), make_optimizer(optimizer_config)
         self.checkpoints = workdir.checkpoints(config)
-        self.non_trainable_digest = non_trainable_digest(non_trainable)
-        self.encoder_file = workdir.encoder_file
 
         # What a checkpoint holds.
         self.step, self.metrics = 0, MetricAccumulator()
@@ -254,8 +250,6 @@ class Trainer:
                     "metrics": sums,
                     "early_stopping": self.early_stopping.state(),
                     "lr_plateau": self.lr_plateau.state(),
-                    "vocabulary_sizes": vocabulary_sizes(self.data.vocabularies),
-                    "non_trainable": self.non_trainable_digest,
                 },
                 results,
             )
@@ -271,19 +265,14 @@ class Trainer:
         # 1. Read the arrays and what was saved with them, which verifies the checksums.
         self.step, arrays, saved = self.checkpoints.read()
         where = f"{self.checkpoints.directory}/{self.step}"
-        # 2. Check that the vocabularies and the weights outside of checkpoints are the same.
-        check_vocabularies_fit(saved, self.data.vocabularies, where)
-        if saved.get("non_trainable", "") != self.non_trainable_digest:
-            what = "has other weights than the run began with; restore a copy"
-            raise UserError(str(self.encoder_file), what)
-        # 3. Take over parameters, optimizer state and step.
+        # 2. Take over parameters, optimizer state and step.
         saved_state = into_template(self.state.saved, arrays, where)
         self.state = self.state.replace_saved(saved_state)
         if "batches" not in saved:
             return  # An imported model has no history to which the rest could return.
-        # 4. Return to the position in the data.
+        # 3. Return to the position in the data.
         self.data.batches.restore(saved["batches"])
-        # 5. Continue the sums of the metrics and the counters of evaluations.
+        # 4. Continue the sums of the metrics and the counters of evaluations.
         self.metrics = MetricAccumulator(saved["metrics"])
         self.early_stopping.restore(saved["early_stopping"])
         self.lr_plateau.restore(saved["lr_plateau"])

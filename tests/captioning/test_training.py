@@ -17,6 +17,8 @@ from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_images import write_images
 
+TRUST = "--trust-custom-code"  # The encoder is a class of the tests.
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
@@ -70,7 +72,7 @@ def test_inference_writes_a_caption_for_each_image(run, directory, capsys, tmp_p
     page, plots = tmp_path / "page.html", tmp_path / "plots"
     arguments = [f"--page={page}", f"--plots={plots}", f"--references={directory / 'captions.tsv'}"]
     beam = "--config.inference.beam_search.beam_width=3"
-    assert main(["infer", f"--workdir={run}", str(directory), beam, *arguments]) == 0
+    assert main(["infer", f"--workdir={run}", TRUST, str(directory), beam, *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 16
     for line in lines:
@@ -82,7 +84,7 @@ def test_inference_writes_a_caption_for_each_image(run, directory, capsys, tmp_p
 
 def test_inference_reads_paths_from_lines(run, directory, capsys, tmp_path):
     (tmp_path / "paths").write_text(f"{directory}/blue_red.png\n{directory}/grey_grey.png\n")
-    base = ["infer", f"--workdir={run}", f"--input={tmp_path / 'paths'}"]
+    base = ["infer", f"--workdir={run}", TRUST, f"--input={tmp_path / 'paths'}"]
     assert main(base) == 0
     assert capsys.readouterr().out == "blue red\ngrey grey\n"
     assert main([*base, "--json", "--attention"]) == 0
@@ -96,14 +98,14 @@ def test_a_broken_image_is_one_line_or_left_out(run, directory, tmp_path, caplog
     paths = tmp_path / "broken.png", directory / "red_red.png"
     images = [captioned_file(str(path)) for path in paths]
     with pytest.raises(UserError, match=r"broken\.png: the image is broken"):
-        ImagePredictor.from_workdir(run).predict(images)
+        ImagePredictor.from_workdir(run, trust_custom_code=True).predict(images)
     skipping = [("input_pipeline_dev.params.on_error", "skip")]
-    predicted = ImagePredictor.from_workdir(run, skipping).predict(images)
+    predicted = ImagePredictor.from_workdir(run, skipping, True).predict(images)
     assert [one.text for one in predicted] == ["", "red red"]
 
 
 def test_evaluation_of_a_workdir_gives_what_training_gave(run, capsys):
-    assert main(["eval", f"--workdir={run}"]) == 0
+    assert main(["eval", f"--workdir={run}", TRUST]) == 0
     results = dict(line.split() for line in capsys.readouterr().out.splitlines())
     (line,) = (line for line in read_metrics(run) if "dev/log_perplexity" in line)
     assert float(results["log_perplexity"]) == pytest.approx(line["dev/log_perplexity"], abs=1e-4)
@@ -152,18 +154,18 @@ def damaged(run, tmp_path, change):
 
     shutil.copytree(run, tmp_path / "copy")
     change(tmp_path / "copy" / "encoder.npz")
-    workdir = Workdir(tmp_path / "copy")
+    workdir = Workdir(tmp_path / "copy", trust=True)
     return workdir, workdir.config()
 
 
 def test_missing_or_other_weights_are_one_line(run, tmp_path):
     workdir, config = damaged(run, tmp_path, lambda file: file.unlink())
-    with pytest.raises(UserError, match=r"encoder\.npz: has the encoder's weights, but: No such"):
+    with pytest.raises(UserError, match=r"encoder\.npz: is missing"):
         load_model(workdir, config)
     with np.load(run / "encoder.npz") as file:
         other = {name: array + 1 for name, array in file.items()}
     np.savez(workdir.encoder_file, **other)
-    with pytest.raises(UserError, match=r"encoder\.npz: has other weights than the checkpoint"):
+    with pytest.raises(UserError, match=r"encoder\.npz: differs from the file with which"):
         load_model(workdir, config)
 
 

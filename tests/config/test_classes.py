@@ -221,7 +221,7 @@ def own_module(tmp_path, monkeypatch):
     (tmp_path / "my_encoders.py").write_text(
         "import dataclasses\n"
         "from flax import linen as nn\n"
-        "class MyEncoder:\n"
+        "class MyEncoder(nn.Module):\n"
         "    def __init__(self, width, depth=2, scale: float = 1, mode='a', sizes=None,\n"
         "                 nested={'inner': 1}, **rest): pass\n"
         "class MyModule(nn.Module):\n"

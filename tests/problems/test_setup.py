@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.protocol import problem_of
@@ -11,8 +12,10 @@ from seq2seq_jax.utils.errors import UserError
 from tests.problems.test_text_data import Squares, characters
 
 
-class Opaque:
+class Opaque(nn.Module):
     """A decoder that does not say what its logits are made of."""
+
+    zero_state = initial_state = step = None
 
 
 def test_the_bias_is_how_often_the_decoder_is_to_say_a_word_and_once_more():

@@ -146,11 +146,11 @@ def test_reading_fails_if_all_checkpoints_are_damaged(checkpoints):
         restore(checkpoints, make_state())
 
 
-def test_the_error_for_a_damaged_step_suggests_the_latest_checkpoint(checkpoints):
+def test_the_error_for_a_damaged_step_suggests_an_intact_checkpoint(checkpoints):
     for step in (10, 20):
         checkpoints.save(step, make_state(step), {})
     shutil.rmtree(checkpoints.directory / "10" / "state")
-    with pytest.raises(UserError, match=r"step 10 damaged; use inference\.checkpoint=latest"):
+    with pytest.raises(UserError, match=r"step 10 damaged; use inference\.checkpoint=20"):
         restore(checkpoints, make_state(), step=10)
 
 
@@ -165,12 +165,16 @@ def test_saving_deletes_a_damaged_later_step_and_keeps_the_new_one(tmp_path):
     assert checkpoints.all_steps() == [20]
 
 
-def test_damaged_metrics_do_not_prevent_saving(checkpoints):
+def test_damaged_metrics_do_not_prevent_saving_but_choosing_the_best(checkpoints, caplog):
     checkpoints.save(10, make_state(1), {}, {"log_perplexity": 1.0})
     (checkpoints.directory / "10" / "checkpoint.json").write_text("{")
     again = Checkpoints(checkpoints.directory)
     again.save(20, make_state(2), {}, {"log_perplexity": 2.0})
-    assert (again.all_steps(), again.best_step()) == ([10, 20], 20)
+    again.save(30, make_state(2), {}, {"log_perplexity": 3.0})
+    assert again.all_steps() == [10, 20, 30]
+    assert caplog.text.count("keeping checkpoint 10") == 1
+    with pytest.raises(UserError, match=r"10/checkpoint.json.*not known which"):
+        again.best_step()
 
 
 def test_the_same_step_can_be_saved_again(checkpoints):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.storage.metrics_log import MetricWriter, metrics_file, read_metrics
-from seq2seq_jax.utils.errors import UserError
 
 
 def write(workdir, resume_step, steps):
@@ -67,10 +66,15 @@ def test_an_incomplete_last_line_is_skipped(tmp_path):
     assert steps_of(tmp_path) == [1, 2, 3]
 
 
-def test_the_error_for_a_malformed_line_names_it(tmp_path):
-    metrics_file(tmp_path).write_text('{"step": 1}\n{"loss": 2}\n')
-    with pytest.raises(UserError, match=r"metrics\.jsonl:2: not a JSON object with a step"):
-        read_metrics(tmp_path)
+@pytest.mark.parametrize(
+    "bad", [b'{"loss": 2}', b'{"step": 2, "loss": \xff}', b"3", b'{"step": 1e999}', b"[" * 99_999]
+)
+def test_a_malformed_line_is_left_out_with_a_warning_that_names_it(tmp_path, caplog, bad):
+    metrics_file(tmp_path).write_bytes(b'{"step": 1}\n' + bad + b'\n{"step": 3}\n')
+    assert steps_of(tmp_path) == [1, 3]
+    assert "metrics.jsonl:2: not a JSON object with a step" in caplog.text
+    write(tmp_path, 3, [4])
+    assert steps_of(tmp_path) == [1, 3, 4]
 
 
 def test_a_missing_file_has_no_metrics(tmp_path):

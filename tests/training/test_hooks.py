@@ -168,7 +168,7 @@ def test_a_user_defined_hook_is_called_before_and_after_every_step_and_at_the_en
 @pytest.mark.parametrize(
     ("hook", "error"),
     [
-        ("collections.Counter", "hooks.Counter.class: collections.Counter must derive from"),
+        ("collections.Counter", "hooks: collections.Counter must derive from"),
         ("TrainSample", "hooks: unknown hook TrainSample, did you mean TrainSampleHook?"),
     ],
 )

@@ -8,7 +8,6 @@
 The content decides which form it is.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.parsing import parse_json
 
 
 class FileCaptions(NamedTuple):
@@ -100,11 +100,7 @@ def _column(path: str, number: int, header: list[str], name: str, default: int) 
 
 
 def _read_json(path: str, split: str) -> list[FileCaptions]:
-    try:
-        # Keep the line numbers for the error.
-        content = json.loads("\n".join(read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}", f"not JSON ({error.msg})") from error
+    content = parse_json("\n".join(read_lines(path)), path)  # The error names the line.
     try:
         if "annotations" in content:
             if split:

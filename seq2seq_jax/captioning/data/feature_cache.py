@@ -4,7 +4,7 @@ A frozen network computes the same features for an image in every epoch, and thi
 whole cost of captioning. So they are computed once, into an array that is mapped into memory:
 
   DIGEST.npy   [M, S, C], in the order of the images
-  DIGEST.json  the indices of broken images; their features are zeros
+  DIGEST.json  the indices of broken images, whose features are zeros, and a checksum of the array
 
 DIGEST identifies everything that they depend on: the bytes of the images, their size, the weights
 and the configuration of the network.
@@ -25,6 +25,8 @@ from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.integrity import crc32c_of, read_json_object, seal, verify_seal
 from seq2seq_jax.utils.logging import progress_bar
 
 _log = logging.getLogger(__name__)
@@ -96,21 +98,38 @@ def cached_features(
     parts = [_FORMAT, images_digest, weights_digest, network, images.digest, dtype]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     path = Path(directory) / f"{digest}.npy"
-    if not path.exists():
+    if not _is_intact(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(path)
         part = path.with_name(f"{digest}.{socket.gethostname()}.{os.getpid()}.part")
         try:
             _compute(compute, images, part, batch_size, dtype)
             # The features last: where their file exists, all is there.
-            atomic_write(path.with_suffix(".json"), json.dumps(sorted(images.broken)).encode())
+            record = {"broken": sorted(images.broken), "crc32c": crc32c_of(part)}
+            atomic_write(path.with_suffix(".json"), json.dumps(seal(record)).encode())
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-    broken = set(json.loads(path.with_suffix(".json").read_text()))
+    broken = set(read_json_object(path.with_suffix(".json"))["broken"])
     for index in sorted(broken):
         images.get(index)  # Log or raise the error, as when the features were computed.
     return CachedFeatures(np.load(path, mmap_mode="r"), broken, digest)
+
+
+def _is_intact(path: Path) -> bool:
+    """Return whether the features exist and are as they were written; log a warning if not."""
+    if not path.exists():
+        return False
+    record_file = path.with_suffix(".json")
+    try:
+        record = read_json_object(record_file)
+        verify_seal(record, str(record_file))
+        if record["crc32c"] != crc32c_of(path):
+            raise UserError(str(path), "differs from what was written")
+    except UserError as error:
+        _log.warning("computing the features again, because the cache is damaged: %s", error)
+        return False
+    return True
 
 
 def _compute(

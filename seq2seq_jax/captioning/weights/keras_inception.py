@@ -10,12 +10,14 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, Branch, Conv, Fork, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
+from seq2seq_jax.utils.archives import check_size, check_unpacked_size, one_line_errors
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.installation import install_command
 
@@ -51,11 +53,11 @@ def read(path: str) -> FoundWeights:
         import h5py
     except ImportError as error:
         raise UserError(path, f"needs h5py; use {install_command('images')}") from error
-    try:
-        with h5py.File(_weights_file(path), "r") as file:
-            return _find_weights(_variables(file))
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(path, f"cannot be read as a file of Keras: {error}") from error
+    with (
+        one_line_errors(path, "cannot be read as a file of Keras"),
+        h5py.File(_weights_file(path), "r") as file,
+    ):
+        return _find_weights(_variables(file, path))
 
 
 def _find_weights(variables: Variables) -> FoundWeights:
@@ -100,13 +102,15 @@ def _weights_file(path: str) -> str | os.PathLike[str] | io.BytesIO:
     if not path.endswith(".keras"):
         return path
     with zipfile.ZipFile(path) as archive:
+        check_unpacked_size(archive, Path(path))
         return io.BytesIO(archive.read("model.weights.h5"))
 
 
-def _variables(file: Any) -> dict[str, np.ndarray]:
+def _variables(file: Any, name: str) -> dict[str, np.ndarray]:
     """Return all arrays of an h5py.File as `LAYER/VARIABLE`."""
     paths: list[str] = []
     file.visititems(lambda path, item: paths.append(path) if hasattr(item, "shape") else None)
+    check_size(sum(file[path].nbytes for path in paths), Path(name))
     variables = {}
     has_names = True
     for path in paths:

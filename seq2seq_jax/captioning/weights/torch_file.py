@@ -7,15 +7,18 @@ that rebuild tensors, and refuses a file that names any other.
 
 import collections
 import io
+import math
 import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
+from seq2seq_jax.utils.archives import check_unpacked_size, one_line, one_line_errors
 from seq2seq_jax.utils.errors import UserError
 
 _DTYPES = {
@@ -59,23 +62,19 @@ def read_torch_file(path: str) -> Any:
     Raises:
       UserError: There is no such file, it is damaged, or it contains more than tensors.
     """
-    try:
-        if zipfile.is_zipfile(path):
-            return _read_archive(path)
-        with open(path, "rb") as file:
-            return _read_old(file)
-    except OSError as error:
-        raise UserError(path, f"cannot be read: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(path, f"is not a file of plain tensors: {error}") from error
-    except (EOFError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise UserError(path, "is damaged, or was not written by torch.save") from error
-    except (zipfile.BadZipFile, struct.error, ImportError) as error:
-        raise UserError(path, "is damaged, or was not written by torch.save") from error
+    with one_line_errors(path, "is damaged, or was not written by torch.save"):
+        try:
+            if zipfile.is_zipfile(path):
+                return _read_archive(path)
+            with open(path, "rb") as file:
+                return _read_old(file)
+        except pickle.UnpicklingError as error:
+            raise UserError(path, f"is not a file of plain tensors: {one_line(error)}") from error
 
 
 def _read_archive(path: str) -> Any:
     with zipfile.ZipFile(path) as archive:
+        check_unpacked_size(archive, Path(path))
         root = next(
             name.removesuffix("data.pkl")
             for name in [*archive.namelist(), "data.pkl"]
@@ -165,6 +164,8 @@ def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
     smallest = min((tensor.offset, *tensor.shape, *tensor.strides))
     if smallest < 0 or (not is_empty and last >= len(numbers)):
         raise pickle.UnpicklingError(f"a tensor reaches beyond its storage {tensor.storage.key}")
+    if math.prod(tensor.shape) > len(numbers):
+        raise pickle.UnpicklingError(f"a tensor is larger than its storage {tensor.storage.key}")
     byte_strides = [stride * numbers.itemsize for stride in tensor.strides]
     numbers = numbers[tensor.offset :]
     return np.lib.stride_tricks.as_strided(

@@ -7,6 +7,7 @@ import numpy as np
 from seq2seq_jax.captioning.models.inception_blocks import BLOCKS, convolutions
 from seq2seq_jax.captioning.weights.found_weights import FoundWeights, Key, Named
 from seq2seq_jax.captioning.weights.torch_file import read_torch_file
+from seq2seq_jax.utils.archives import one_line_errors
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.installation import install_command
 
@@ -111,11 +112,8 @@ def _read(path: str) -> dict[str, np.ndarray]:
 
 def _read_safetensors(path: str) -> dict[str, np.ndarray]:
     try:
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
         raise UserError(path, f"needs safetensors; use {install_command('images')}") from error
-    try:
+    with one_line_errors(path, "cannot be read as a safetensors file"):
         return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(path, f"cannot be read as a safetensors file: {error}") from error

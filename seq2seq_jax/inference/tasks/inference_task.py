@@ -77,11 +77,8 @@ def make_tasks(config: ConfigDict) -> Tasks:
         supplied: dict[str, Any] = {}
         if "key" in inspect.signature(task_class).parameters:
             supplied["key"] = f"{key}.params"
-        task = construct(task_class, entry["params"], resolve_class, f"{key}.params", **supplied)
-        if not isinstance(task, InferenceTask):
-            base = f"{InferenceTask.__module__}.{InferenceTask.__name__}"
-            raise UserError(f"{key}.class", f"{entry['class']} must derive from {base}")
-        tasks[key] = task
+        params = entry["params"]
+        tasks[key] = construct(task_class, params, resolve_class, f"{key}.params", **supplied)
     return tasks
 
 

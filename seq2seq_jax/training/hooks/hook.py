@@ -14,7 +14,6 @@ from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import Vocabularies
 from seq2seq_jax.training.train_step import TrainState
-from seq2seq_jax.utils.errors import UserError
 
 
 class TrainingRun(NamedTuple):
@@ -86,15 +85,11 @@ def make_hooks(config: ConfigDict) -> list[Hook]:
     Raises:
       UserError: A class cannot be imported or does not derive from `Hook`.
     """
-    hooks = []
+    hooks: list[Hook] = []
     for label, entry in config.hooks.items():
         key = f"hooks.{label}"
         hook_class = resolve_class("hook", entry["class"], f"{key}.class")
-        hook = construct(hook_class, entry["params"], resolve_class, f"{key}.params")
-        if not isinstance(hook, Hook):
-            base = f"{Hook.__module__}.{Hook.__name__}"
-            raise UserError(f"{key}.class", f"{entry['class']} must derive from {base}")
-        hooks.append(hook)
+        hooks.append(construct(hook_class, entry["params"], resolve_class, f"{key}.params"))
     return hooks
 
 

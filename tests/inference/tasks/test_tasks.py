@@ -195,7 +195,7 @@ def test_built_in_and_custom_tasks_run_one_after_the_other():
         ("DumpBeams", "tasks.DumpBeams.params.file: is empty; name a file"),
         (
             f"{__name__}.NoTask",
-            f"tasks.NoTask.class: {__name__}.NoTask must derive from"
+            f"tasks: {__name__}.NoTask must derive from"
             " seq2seq_jax.inference.tasks.inference_task.InferenceTask",
         ),
     ],
