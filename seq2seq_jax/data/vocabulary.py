@@ -18,6 +18,9 @@ from seq2seq_jax.utils.errors import UserError
 UNK = "UNK"
 SEQUENCE_START = "SEQUENCE_START"
 SEQUENCE_END = "SEQUENCE_END"
+MAX_CHARACTERS = 1 << 28
+"""A larger file is no vocabulary."""
+
 SPECIAL_TOKENS = (UNK, SEQUENCE_START, SEQUENCE_END)
 
 
@@ -148,9 +151,13 @@ class Vocabulary:
         """
         name = os.fspath(path)
         first_seen: dict[str, int] = {}
+        characters = 0
         with_counts = False
         for number, line in enumerate(read_lines(name), start=1):
             where = f"{name}:{number}"
+            characters += len(line)
+            if characters > MAX_CHARACTERS:  # A small .gz file can unpack to any size.
+                raise UserError(where, f"has more than {MAX_CHARACTERS:,} characters up to here")
             if number == 1:
                 with_counts = "\t" in line
             token = _token(line, where, number, with_counts)

@@ -52,6 +52,20 @@ class LoadedModel(NamedTuple):
         return f"the average of steps {' '.join(map(str, sorted(self.steps)))}"
 
 
+class ModelFiles(NamedTuple):
+    """The content of the files of a trained model.
+
+    Attributes:
+      arrays: Step of a checkpoint -> its arrays by their dotted names, without the optimizer's.
+      vocabularies: The vocabularies.
+      tokenizers: The tokenizers.
+    """
+
+    arrays: dict[int, Mapping[str, np.ndarray]]
+    vocabularies: Vocabularies
+    tokenizers: Tokenizers
+
+
 def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
     """Load the model of a working directory, and those of `inference.ensemble`.
 
@@ -93,32 +107,56 @@ def load_model(
     Raises:
       UserError: A checkpoint is missing or damaged, or does not fit the configuration.
     """
+    files = read_model_files(workdir, config, inference)
+    vocabularies, steps = files.vocabularies, list(files.arrays)
+    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+    shapes = variable_shapes(model)
+    named = {step: f"{workdir.checkpoints_dir}/{step}" for step in steps}
+    first = steps[0]
+    non_trainable = _non_trainable(workdir, shapes, files.arrays[first], named[first])
+    params = _evaluated_params(shapes["params"], files.arrays[first], named[first])
+    if len(steps) > 1:
+        total = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
+        for step in steps[1:]:
+            one = _evaluated_params(shapes["params"], files.arrays[step], named[step])
+            total = jax.tree.map(np.add, total, one)
+        params = jax.tree.map(
+            lambda leaf, old: (leaf / len(steps)).astype(old.dtype), total, params
+        )
+    return LoadedModel(model, params, files.tokenizers, vocabularies, steps, non_trainable)
+
+
+def read_model_files(
+    workdir: Workdir, config: ConfigDict, inference: Mapping[str, Any] | None = None
+) -> ModelFiles:
+    """Read and verify the files of a model, without building it.
+
+    Args:
+      workdir: The working directory.
+      config: Its resolved configuration.
+      inference: As for `load_model`.
+
+    Returns:
+      The content of the files.
+
+    Raises:
+      UserError: A file is missing, damaged, or belongs to another checkpoint.
+    """
     checkpoints = workdir.checkpoints(config)
-    chosen = _chosen_steps(checkpoints, config.inference if inference is None else inference)
-    first, arrays, _ = checkpoints.read(chosen[0])
-    workdir.verify(first)
+    arrays: dict[int, Mapping[str, np.ndarray]] = {}
+    for chosen in _chosen_steps(checkpoints, config.inference if inference is None else inference):
+        step, arrays_of_step, _ = checkpoints.read(chosen)
+        workdir.verify(step)
+        arrays[step] = {
+            name: array
+            for name, array in arrays_of_step.items()
+            if not name.startswith("opt_state.")
+        }
     vocabularies, tokenizers = workdir.vocabularies(), workdir.tokenizers(config)
     if vocabularies is None or tokenizers is None:
         missing = "vocabularies" if vocabularies is None else "subwords"
         raise UserError(str(workdir.path), f"its {missing} are missing; restore a copy of them")
-    where = f"{checkpoints.directory}/{first}"
-    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
-    shapes = variable_shapes(model)
-    non_trainable = _non_trainable(workdir, shapes, arrays, where)
-
-    params, steps = _evaluated_params(shapes["params"], arrays, where), [first]
-    if len(chosen) > 1:
-        total = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
-        for step in chosen[1:]:
-            step, arrays, _ = checkpoints.read(step)
-            workdir.verify(step)
-            one = _evaluated_params(shapes["params"], arrays, f"{checkpoints.directory}/{step}")
-            total = jax.tree.map(np.add, total, one)
-            steps.append(step)
-        params = jax.tree.map(
-            lambda leaf, old: (leaf / len(steps)).astype(old.dtype), total, params
-        )
-    return LoadedModel(model, params, tokenizers, vocabularies, steps, non_trainable)
+    return ModelFiles(arrays, vocabularies, tokenizers)
 
 
 def _non_trainable(
