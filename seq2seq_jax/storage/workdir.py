@@ -48,7 +48,12 @@ class Vocabularies(NamedTuple):
     target: Vocabulary
 
 
-_VERIFIED_FILES = ("vocab.", "subwords.", "encoder.npz")
+_SIDES = ("source", "target")
+_VERIFIED_FILES = [
+    *(f"vocab.{side}.txt" for side in _SIDES),
+    *(f"subwords.{side}.{suffix}" for side in _SIDES for suffix in ("codes", "model")),
+    "encoder.npz",
+]
 
 EMPTY_VOCABULARY = Vocabulary(())
 
@@ -100,8 +105,8 @@ class Workdir:
         Args:
           config: The run's configuration.
         """
-        files = [path for path in self.path.glob("*") if path.name.startswith(_VERIFIED_FILES)]
-        digests = {path.name: sha256_of(path) for path in sorted(files)}
+        files = [self.path / name for name in _VERIFIED_FILES]
+        digests = {path.name: sha256_of(path) for path in files if path.exists()}
         return {"config": config.to_dict(), "files": digests}
 
     def verify(self, step: int | None = None) -> None:

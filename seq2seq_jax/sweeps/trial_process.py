@@ -30,6 +30,7 @@ from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result
 from seq2seq_jax.sweeps.trials import Training, config_digest
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.integrity import read_json_object
 from seq2seq_jax.utils.processors import available_processors, restrict_processors
 
 STOPPED = 3
@@ -269,7 +270,7 @@ def _write_outcome(job: Job, name: str, outcome: Result) -> None:
 
 def _record(folder: Path) -> dict[str, Any]:
     file = folder / "training.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return read_json_object(file) if file.exists() else {}
 
 
 def _lines(texts: Iterable[str]) -> bytes:

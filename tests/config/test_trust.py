@@ -88,7 +88,9 @@ def test_a_class_in_a_data_file_is_refused_before_its_module_is_imported(
 
 
 @pytest.mark.parametrize("key", ["tasks", "attention.class", "input_pipeline_dev.class"])
-@pytest.mark.parametrize("command", ["infer", "eval", "inspect", "score", "errors", "train"])
+@pytest.mark.parametrize(
+    "command", ["infer", "eval", "inspect", "score", "errors", "train", "config"]
+)
 def test_no_command_runs_the_code_of_a_workdir(tmp_path, marker, capsys, command, key):
     run = tmp_path / "run"
     run.mkdir()

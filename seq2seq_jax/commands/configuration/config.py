@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.run_arguments import add_workdir
+from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.config.recipes import NO_CONFIG
 from seq2seq_jax.utils.errors import UserError
@@ -44,11 +44,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.config import explain, load_config, resolve
 
     if arguments.config:
-        config = load_config(arguments.config)
+        config = load_config(arguments.config, trust_of(arguments, overrides))
     elif arguments.workdir:
-        from seq2seq_jax.storage.workdir import Workdir
-
-        config = Workdir(arguments.workdir).config()
+        config = open_workdir(arguments, overrides).config()
     else:
         raise UserError("--config", NO_CONFIG)
     if arguments.json:
