@@ -117,7 +117,7 @@ def test_reference_kernels_train_and_caption_as_the_fast_ones_do(directory, tmp_
         config = config_of(directory, train_steps=3, log_every_n_steps=1, kernels=kernels)
         assert train(config, tmp_path / kernels)
         losses.append([line["train/loss"] for line in read_metrics(tmp_path / kernels)[:3]])
-        predictor = ImagePredictor.from_workdir(tmp_path / kernels)
+        predictor = ImagePredictor.from_workdir(tmp_path / kernels, trust_custom_code=True)
         images = [captioned_file(str(path)) for path in sorted(directory.glob("*.png"))]
         captions.append([one.text for one in predictor.predict(images)])
     np.testing.assert_allclose(*losses, rtol=1e-4)
@@ -225,7 +225,7 @@ def test_inception_learns_and_its_workdir_needs_no_file_of_weights(directory, tm
     }
     config = config_of(directory, train_steps=2, eval_every_n_steps=2, **overrides)
     train(config, tmp_path)
-    loaded = load_model(Workdir(tmp_path), Workdir(tmp_path).config())
+    loaded = load_model(Workdir(tmp_path), Workdir(tmp_path, trust=True).config())
     kernel = loaded.non_trainable["frozen"]["encoder"]["network"]["stem"]["branch0_conv0"]["kernel"]
     assert kernel.shape == (3, 3, 3, 32)
     assert "project" in loaded.params["encoder"]["feature_head"]
