@@ -9,8 +9,6 @@ from importlib.metadata import distribution
 
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 from notebooks.execute import NOTEBOOKS
@@ -46,28 +44,23 @@ def repository(tmp_path_factory):
 
 
 @pytest.fixture
-def kernel(tmp_path):
-    """A kernel in a fresh environment with the dependencies of the project, but without it."""
-    packages = [found for found in requirements("seq2seq-jax", EXTRAS)]
-    packages += [*requirements("ipykernel"), distribution("pip"), distribution("setuptools")]
-    packages = [found for found in packages if found.name != "seq2seq-jax"]
-    environment = FreshEnvironment(tmp_path / "venv", iter(packages))
+def kernel(tmp_path, monkeypatch):
+    """The kernel of a fresh environment with the dependencies of the project, but without it."""
+    packages = [*requirements("seq2seq-jax", EXTRAS), *requirements("ipykernel")]
+    packages += [distribution("pip"), distribution("setuptools")]
+    others = (found for found in packages if found.name != "seq2seq-jax")
+    environment = FreshEnvironment(tmp_path / "venv", others)
+    command = [str(environment.bin / "python"), "-m", "ipykernel_launcher", "-f"]
     specification = {
-        "argv": [
-            f"{environment.bin}/python",
-            "-m",
-            "ipykernel_launcher",
-            "-f",
-            "{connection_file}",
-        ],
+        "argv": [*command, "{connection_file}"],
         "display_name": "fresh",
         "language": "python",
     }
     folder = tmp_path / "kernels" / "fresh"
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(json.dumps(specification), encoding="utf-8")
-    found = KernelSpecManager(kernel_dirs=[str(tmp_path / "kernels")], ensure_native_kernel=False)
-    return AsyncKernelManager(kernel_name="fresh", kernel_spec_manager=found)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    return "fresh"
 
 
 def run_first_cell(name, repository, kernel, directory):
@@ -90,7 +83,7 @@ def run_first_cell(name, repository, kernel, directory):
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_CONFIG_FILE": os.devnull,
     }
-    client = NotebookClient(notebook, km=kernel, timeout=300)
+    client = NotebookClient(notebook, kernel_name=kernel, timeout=300)
     done = client.execute(cwd=str(directory), env=environment)
     text = "".join(output.get("text", "") for output in done.cells[-1].outputs)
     return text.splitlines()
