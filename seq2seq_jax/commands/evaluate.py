@@ -2,6 +2,7 @@
 
 import argparse
 
+from seq2seq_jax.commands.data_flags import add_data_arguments, data_overrides
 from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir
 from seq2seq_jax.config.overrides import Overrides
 
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       parser: The command's parser.
     """
     add_workdir(parser)
+    add_data_arguments(parser, train=False)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
@@ -37,7 +39,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.utils.logging import say
 
     workdir = open_workdir(arguments, overrides)
-    config = resolve(workdir.config(), overrides)
+    config = workdir.config()
+    config = resolve(config, data_overrides(arguments, config, overrides))
     results, samples = evaluate(workdir.path, config, trust_custom_code=workdir.trust).evaluation
     if samples:
         say(describe_samples(samples))

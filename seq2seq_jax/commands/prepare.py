@@ -2,6 +2,7 @@
 
 import argparse
 
+from seq2seq_jax.commands.data_flags import add_data_arguments, data_overrides
 from seq2seq_jax.commands.run_arguments import add_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", required=True, help="The configuration, as for train."
     )
+    add_data_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
@@ -42,7 +44,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         trusted_names,
     )
 
-    config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
+    config = load_config(arguments.config, trust_of(arguments, overrides))
+    config = resolve(config, data_overrides(arguments, config, overrides))
     check_training(config)
 
     # These import JAX; a wrong flag is reported before.

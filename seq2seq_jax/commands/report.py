@@ -91,9 +91,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from sacrebleu.metrics.bleu import BLEU
-
     from seq2seq_jax.sweeps.significance import (
+        check_tokenizer,
         compare_outputs,
         comparisons_to_markdown,
         read_outputs,
@@ -105,9 +104,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         )
     if not arguments.reference:
         raise UserError("--reference", "name the references; use --reference FILE")
-    if arguments.tokenize not in BLEU.TOKENIZERS:
-        known = ", ".join(BLEU.TOKENIZERS)
-        raise UserError("--tokenize", f"must be one of: {known}; got {arguments.tokenize}")
+    check_tokenizer(arguments.tokenize)
     outputs, references = read_outputs(arguments.compare, arguments.reference)
     print(
         comparisons_to_markdown(compare_outputs(outputs, references, tokenize=arguments.tokenize)),

@@ -2,6 +2,7 @@
 
 import argparse
 
+from seq2seq_jax.commands.data_flags import add_data_arguments, data_overrides
 from seq2seq_jax.commands.run_arguments import add_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.config.recipes import NO_CONFIG
@@ -11,7 +12,7 @@ from seq2seq_jax.utils.errors import UserError
 HELP = "Train a model, or resume the training of a run."
 EXAMPLES = (
     "train --config=toy_reverse",
-    "train --config=g2p --workdir=runs/mine --config.batch_size=64",
+    "train --config=attention --train-file=train.tsv --dev-file=dev.tsv",
 )
 
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " FILE:ARGUMENT passes it an argument. Without --workdir, the run is in runs/NAME, where"
         " NAME is the name of the file.",
     )
+    add_data_arguments(parser)
     add_host_arguments(parser)
 
 
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         config = Workdir(workdir, trust_of(arguments, overrides)).config()
     else:
         raise UserError("--config", NO_CONFIG)
-    config = resolve(config, overrides)
+    config = resolve(config, data_overrides(arguments, config, overrides))
 
     # These import JAX; a wrong flag is reported before.
     from seq2seq_jax.devices.parallel import Devices

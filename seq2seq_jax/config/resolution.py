@@ -20,6 +20,7 @@ from seq2seq_jax.config.class_pass import (
     label_classes,
 )
 from seq2seq_jax.config.classes import class_parameters
+from seq2seq_jax.config.dev_settings import follow_training_set
 from seq2seq_jax.config.key_listing import KeyListing, list_keys, to_yaml
 from seq2seq_jax.config.overrides import HELP
 from seq2seq_jax.config.run_config import RunConfig
@@ -112,6 +113,7 @@ def _resolve(
     old_keys = find_old_keys(old_model, values)
     # No class changes the defaults of lists, so they can count as written in any case.
     file = keep_written(values, old_keys, written_keys(config) | lists)
+    follow_training_set(file, flags)
     keys = choose_classes(model, file, flags)
     groups = [key.removesuffix(HELP).rstrip(".") for key in flags if key.split(".")[-1] == HELP]
     others = {key: text for key, text in flags.items() if key.split(".")[-1] != HELP}

@@ -1,12 +1,14 @@
 """Statistical significance of differences between outputs: paired bootstrap (Koehn 2004)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.significance import PairedTest
+from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
+from sacrebleu.utils import SACREBLEU_DIR
 
 from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.utils.errors import UserError
@@ -93,7 +95,8 @@ def read_outputs(
       File -> lines, and the references of each line.
 
     Raises:
-      UserError: A file cannot be read, is repeated, or has another number of lines.
+      UserError: A file cannot be read, is repeated, or has another number of lines; or (FILE:LINE)
+        a reference is empty, as after a tab at the end of a line.
     """
     texts = {name: list(read_lines(name)) for name in outputs}
     if len(texts) < 2 or len(texts) < len(outputs):
@@ -106,10 +109,53 @@ def read_outputs(
             raise UserError(name, f"{what}; line i of each must be about the same source")
     if not texts[first]:
         raise UserError(first, "is empty; there is nothing to compare")
-    return texts, [
-        [text for line in lines for text in line.split("\t")]
-        for lines in zip(*columns, strict=True)
+    split = [
+        [_split_references(line, f"{name}:{number}") for number, line in enumerate(lines, start=1)]
+        for name, lines in zip(references, columns, strict=True)
     ]
+    return texts, [[text for line in lines for text in line] for lines in zip(*split, strict=True)]
+
+
+def check_tokenizer(name: str) -> None:
+    """Check that a tokenizer of sacreBLEU can be used without a download.
+
+    Args:
+      name: A name such as "13a".
+
+    Raises:
+      UserError: There is no such tokenizer, its package is not installed, or its model is not in
+        sacreBLEU's directory.
+    """
+    if name not in BLEU.TOKENIZERS:
+        known = ", ".join(BLEU.TOKENIZERS)
+        raise UserError("--tokenize", f"must be one of: {known}; got {name}")
+    if name in SPM_MODELS:
+        file = Path(SACREBLEU_DIR, "models", PurePosixPath(SPM_MODELS[name]["url"]).name)
+        if not file.exists():
+            what = f"{name} needs a model that is not at {file}, and nothing is downloaded here"
+            raise UserError(
+                "--tokenize", f"{what}; run `sacrebleu --tokenize {name}` once, or use 13a"
+            )
+    try:
+        BLEU(tokenize=name)
+    except (ImportError, RuntimeError, OSError, AssertionError) as error:
+        extra = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}.get(name)
+        what = (
+            f"{name} needs packages that are not installed; run `pip install '{extra}'`, or use 13a"
+            if extra and not isinstance(error, AssertionError)
+            else f"{name} cannot be used ({' '.join(str(error).split())}); use 13a"
+        )
+        raise UserError("--tokenize", what) from error
+
+
+def _split_references(line: str, where: str) -> list[str]:
+    references = line.split("\t")
+    for number, text in enumerate(references, start=1):
+        if not text.strip():
+            column = f" (column {number} of {len(references)})" if len(references) > 1 else ""
+            remedy = "remove the tab" if len(references) > 1 else "remove the line from all files"
+            raise UserError(where, f"the reference is empty{column}; write one, or {remedy}")
+    return references
 
 
 def comparisons_to_markdown(comparisons: Mapping[str, Comparisons]) -> str:

@@ -4,8 +4,9 @@ import csv
 import hashlib
 import re
 import reprlib
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import (
@@ -14,10 +15,11 @@ from seq2seq_jax.data.readers.text_lines import (
     file_digest,
     read_lines,
 )
-from seq2seq_jax.schema.rules import COLUMN, FILES, one_of
+from seq2seq_jax.schema.rules import COLUMN, FILES, FRACTION, one_of
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("tsv", "csv")
+PARTS = ("all", "train", "dev")
 
 
 class TSVInputPipeline:
@@ -39,6 +41,8 @@ class TSVInputPipeline:
         target_column: Annotated[str, COLUMN] = "target",
         format: Annotated[str, one_of("", *FORMATS)] = "",
         header: bool = True,
+        part: Annotated[str, one_of(*PARTS)] = "all",
+        dev_fraction: Annotated[float, FRACTION] = 0.1,
         *,
         key: str,
     ) -> None:
@@ -50,6 +54,8 @@ class TSVInputPipeline:
           target_column: Column of the targets, name or number.
           format: Format; empty: from the file names.
           header: The first row names the columns; false: use numbers.
+          part: Rows to read; train and dev are the two parts of a file that is split.
+          dev_fraction: Fraction of the sources in the part dev; a hash of the source decides.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
@@ -57,10 +63,10 @@ class TSVInputPipeline:
             format.
         """
         columns = {"source_column": source_column, "target_column": target_column}
-        self._settings = (format, header, *columns.values())
+        self._settings = (format, header, *columns.values(), part, dev_fraction)
+        self._part, self._dev_fraction = part, dev_fraction
         names = split_file_names(files)
-        if not names:
-            raise UserError(f"{key}.files", "no files; use a .tsv or .csv file")
+        _check_named(names, key)
         self._tables = []
         for name in names:
             check_readable(name)
@@ -73,19 +79,64 @@ class TSVInputPipeline:
             width = len(row) if header else None
             self._tables.append(_Table(name, file_format, source, target, width))
 
+    @staticmethod
+    def check_parameters(params: Mapping[str, Any], key: str) -> None:
+        """Check that there are files, without reading them.
+
+        Args:
+          params: The parameters of the constructor and the common ones.
+          key: The dotted key of these parameters, for error messages.
+
+        Raises:
+          UserError: There are none.
+        """
+        _check_named(split_file_names(params["files"]), key)
+
     def __iter__(self) -> Iterator[TextPair]:
-        """Yield the pairs.
+        """Return an iterator over the pairs.
 
         Raises:
           UserError: A row has too few columns or more than the header, or is not CSV or not UTF-8.
         """
-        for table in self._tables:
-            yield from _pairs(table)
+        pairs = (pair for table in self._tables for pair in _pairs(table))
+        if self._part == "all":
+            return pairs
+        return (
+            pair
+            for pair in pairs
+            if is_held_out(pair.source, self._dev_fraction) == (self._part == "dev")
+        )
 
     def content_digest(self) -> str:
         """Return hexadecimal digits that identify the bytes of the files and the columns."""
         parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def is_held_out(source: str, fraction: float) -> bool:
+    """Return whether pairs with this source belong to the dev part of a file.
+
+    Sources that differ only in case, white space or Unicode normal form are in the same part.
+
+    Args:
+      source: The text of the source.
+      fraction: The expected fraction of the sources in the dev part.
+
+    Example:
+      >>> [word for word in ("one", "two", "three", "four") if is_held_out(word, 0.3)]
+      ['two', 'four']
+    """
+    text = " ".join(unicodedata.normalize("NFC", source).casefold().split())
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def _check_named(names: Sequence[str], key: str) -> None:
+    if not names:
+        what = "is empty; use a .tsv or .csv file"
+        if key.startswith("input_pipeline_dev"):
+            what += ", --dev-fraction, or --no-dev"
+        raise UserError(f"{key}.files", what)
 
 
 class _Table(NamedTuple):

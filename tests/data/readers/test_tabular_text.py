@@ -126,7 +126,7 @@ def test_invalid_files_are_reported_before_anything_is_read(tmp_path):
     empty = write(tmp_path / "empty.csv", "\n")
     text = write(tmp_path / "a.txt", "source\ttarget\n")
     for files, expected in [
-        ("", f"{KEY}.files: no files"),
+        ("", f"{KEY}.files: is empty; use a"),
         (empty, f"{empty}: is empty; its first row must name the columns"),
         (str(tmp_path / "none.tsv"), f"{tmp_path}/none.tsv: cannot be read (No such file"),
         (text, f"{KEY}.format: {text} does not end in .tsv, .csv, .tsv.gz or .csv.gz; use"),
