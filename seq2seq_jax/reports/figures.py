@@ -1,5 +1,8 @@
 """matplotlib figures without pyplot, which has global state and searches for a display."""
 
+import base64
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,7 @@ def save_figure(figure: Any, path: str | Path, cropped: bool = False) -> Path:
     if kind not in ("png", "svg"):
         raise UserError(str(path), "must end in .png or .svg")
     with (
-        matplotlib.rc_context({"svg.hashsalt": "seq2seq-jax"}),
+        matplotlib.rc_context(_REPRODUCIBLE),
         atomic_replace(path) as partial,
     ):
         figure.savefig(
@@ -56,3 +59,32 @@ def save_figure(figure: Any, path: str | Path, cropped: bool = False) -> Path:
             metadata={"Date": None} if kind == "svg" else None,
         )
     return path
+
+
+def draw_themes(draw: Callable[[], Any]) -> dict[str, str]:
+    """Draw a figure for a light and for a dark page, with transparent backgrounds.
+
+    Args:
+      draw: Draws and returns the figure.
+
+    Returns:
+      The data URIs of two SVG images, by "light" and "dark".
+    """
+    import matplotlib
+
+    uris = {}
+    for theme, color in (("light", "#1c2128"), ("dark", "#e4e8ec")):
+        colors: Any = {
+            f"{part}color": color
+            for part in ("text.", "axes.edge", "axes.label", "xtick.", "ytick.")
+        }
+        with matplotlib.rc_context({**colors, "legend.framealpha": 0, **_REPRODUCIBLE}):
+            file = io.BytesIO()
+            figure = draw()
+            figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        encoded = base64.b64encode(file.getvalue()).decode("ascii")
+        uris[theme] = f"data:image/svg+xml;base64,{encoded}"
+    return uris
+
+
+_REPRODUCIBLE: Any = {"svg.hashsalt": "seq2seq-jax"}

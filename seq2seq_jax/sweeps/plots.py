@@ -3,17 +3,14 @@
 import math
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from seq2seq_jax.reports.figures import new_figure, save_figure
+from seq2seq_jax.reports.figures import new_figure
 from seq2seq_jax.sweeps.results import Result
 from seq2seq_jax.sweeps.tables import Row, make_rows
 
 
-def plot_levels(
-    results: Sequence[Result], factors: Sequence[str], metric: str, path: str | Path
-) -> Path:
+def draw_levels(results: Sequence[Result], factors: Sequence[str], metric: str) -> Any:
     """Plot the metric against the levels of each factor, one panel per factor.
 
     Each trial is a dot; mean and standard deviation are drawn at each level. Numeric levels have
@@ -23,7 +20,9 @@ def plot_levels(
       results: The results of finished trials.
       factors: The names of the factors.
       metric: The metric.
-      path: The image file.
+
+    Returns:
+      The figure.
     """
     panels = [(factor, make_rows(results, [factor])) for factor in factors]
     widths = [max(4.0, 0.55 * len(rows)) for _, rows in panels]
@@ -34,10 +33,10 @@ def plot_levels(
     for axis, (factor, rows) in zip(axes, panels, strict=True):
         _plot_factor(axis, rows, factor, metric)
     axes[0].set_ylabel(metric)
-    return save_figure(figure, path)
+    return figure
 
 
-def plot_curves(rows: Sequence[Row], metric: str, path: str | Path) -> Path | None:
+def draw_curves(rows: Sequence[Row], metric: str) -> Any:
     """Plot the metric of the dev set over the training steps, one color per row.
 
     The line is the mean over the seeds, the band their range.
@@ -45,10 +44,9 @@ def plot_curves(rows: Sequence[Row], metric: str, path: str | Path) -> Path | No
     Args:
       rows: The rows of a table.
       metric: The metric.
-      path: The image file.
 
     Returns:
-      The file, or None if no training has the metric.
+      The figure, or None if no training has the metric.
     """
     curves = [(row, _mean_curve(row, metric)) for row in rows]
     curves = [(row, curve) for row, curve in curves if curve[0]]
@@ -68,7 +66,7 @@ def plot_curves(rows: Sequence[Row], metric: str, path: str | Path) -> Path | No
     axis.grid(alpha=0.3)
     if len(curves) > 1:
         axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return save_figure(figure, path)
+    return figure
 
 
 def _plot_factor(axis: Any, rows: Sequence[Row], factor: str, metric: str) -> None:

@@ -1,13 +1,14 @@
 """Reports of sweeps: Markdown, an HTML page and plots."""
 
-import base64
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from seq2seq_jax.reports.figures import draw_themes, save_figure
 from seq2seq_jax.reports.html_page import write_page
-from seq2seq_jax.sweeps.plots import plot_curves, plot_levels
+from seq2seq_jax.sweeps.plots import draw_curves, draw_levels
 from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, FINISHED, Result
 from seq2seq_jax.sweeps.tables import Row, Table, make_rows, make_table, table_to_markdown
 from seq2seq_jax.sweeps.trials import is_from_search
@@ -103,9 +104,9 @@ def write_report(sections: Sequence[Section], folder: str | Path) -> list[Path]:
             "note": section.note,
             "tables": [{"by": by, **table._asdict()} for by, table in section.tables.items()],
             "failures": section.failures,
-            "plots": [_data_uri(plot) for plot in each],
+            "plots": _page_plots(section),
         }
-        for section, each in zip(sections, plots, strict=True)
+        for section in sections
     ]
     title = "Results of " + ", ".join(section.name for section in sections)
     page = write_page(folder / "report.html", "sweep_report", title, data)
@@ -150,15 +151,40 @@ def _note(results: Sequence[Result], finished: Sequence[Result]) -> str:
 def _draw(section: Section, folder: Path) -> list[Path]:
     finished = [result for result in section.results if result["status"] == FINISHED]
     factors = list(section.results[0]["levels"])
-    plots = []
+    figures = {}
     if finished and factors:
-        path = folder / f"{section.name}_levels.png"
-        plots.append(plot_levels(finished, factors, section.metric, path))
-    if finished and not any(is_from_search(result["trial"]) for result in finished):
-        path = folder / f"{section.name}_curves.png"
-        trained = plot_curves(_by_training(finished), section.metric, path)
-        plots += [trained] if trained else []
+        figures["levels"] = draw_levels(finished, factors, section.metric)
+    if curves := _draw_curves(section):
+        figures["curves"] = curves
+    return [
+        save_figure(figure, folder / f"{section.name}_{name}.png")
+        for name, figure in figures.items()
+    ]
+
+
+def _page_plots(section: Section) -> list[dict[str, object]]:
+    """Return the plots of the page: one for each factor, and the curves, in both color themes."""
+    finished = [result for result in section.results if result["status"] == FINISHED]
+    factors = list(section.results[0]["levels"]) if finished else []
+    draws = {
+        f"{section.metric} by {factor}": partial(draw_levels, finished, [factor], section.metric)
+        for factor in factors
+    }
+    if _draw_curves(section):
+        draws[f"{section.metric} during training"] = partial(_draw_curves, section)
+    plots = []
+    for name, draw in draws.items():
+        width = round(96 * draw().get_figwidth())  # in CSS pixels
+        plots.append({"name": name, "width": width, **draw_themes(draw)})
     return plots
+
+
+def _draw_curves(section: Section) -> Any:
+    """Return the figure of the curves of the trainings; None for a search, or without curves."""
+    finished = [result for result in section.results if result["status"] == FINISHED]
+    if not finished or any(is_from_search(result["trial"]) for result in finished):
+        return None
+    return draw_curves(_by_training(finished), section.metric)
 
 
 def _by_training(results: Sequence[Result]) -> list[Row]:
@@ -167,7 +193,3 @@ def _by_training(results: Sequence[Result]) -> list[Row]:
     for result in results:
         seen.setdefault(result["workdir"], result)
     return make_rows(seen.values())
-
-
-def _data_uri(plot: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(plot.read_bytes()).decode("ascii")

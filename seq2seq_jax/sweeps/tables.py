@@ -5,6 +5,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from seq2seq_jax.evaluation.metrics import lower_is_better
@@ -116,17 +117,20 @@ def make_table(rows: Sequence[Row], metric: str) -> Table:
         names.pop("log_perplexity", None)  # It is the same metric.
     published = any(map(_published, rows))
     factors = list(rows[0].levels)
+    # A column has one number of decimals, and one unit.
+    decimals = {name: _decimals(rows, name) for name in (metric, *names)}
+    count = _millions if all(r["parameters"] >= 1e5 for r in results) else _whole
     columns: list[tuple[str, Callable[[Row], str]]] = [
         ("trials", lambda row: str(len(row.results))),
-        (metric, lambda row: _format_summary(row.summary(metric))),
-        ("best", lambda row: _best(row.summary(metric))),
+        (metric, lambda row: _format_summary(row, metric, decimals[metric])),
+        ("best", lambda row: _best(row.summary(metric), decimals[metric])),
     ]
     if published:
         columns.append(("published", _published))
     for name in names:
-        columns.append((name, lambda row, name=name: _format_summary(row.summary(name))))  # type: ignore[misc]
+        columns.append((name, partial(_format_summary, name=name, decimals=decimals[name])))
     columns += [
-        ("parameters", lambda row: _mean_of(row, lambda r: r["parameters"], _millions)),
+        ("parameters", lambda row: _mean_of(row, lambda r: r["parameters"], count)),
         (
             "training",
             lambda row: _mean_of(row, lambda r: r["seconds"]["training"], format_duration),
@@ -172,31 +176,22 @@ def format_duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
-def format_number(value: float) -> str:
-    """Format a number with two decimals, or with four if it is below ten.
-
-    Args:
-      value: The number.
-
-    Example:
-      >>> format_number(21.5), format_number(4.48)
-      ('21.50', '4.4800')
-    """
-    return f"{value:.{2 if abs(value) >= 10 else 4}f}"
+def _decimals(rows: Sequence[Row], metric: str) -> int:
+    """Return 2, or 4 for a metric whose values are all below ten."""
+    summaries = [summary for row in rows if (summary := row.summary(metric))]
+    return 2 if any(abs(summary.mean) >= 10 for summary in summaries) else 4
 
 
-def _format_summary(summary: Summary | None) -> str:
+def _format_summary(row: Row, name: str, decimals: int) -> str:
+    summary = row.summary(name)
     if summary is None:
         return ""
-    mean = format_number(summary.mean)
-    if summary.deviation is None:
-        return mean
-    decimals = len(mean.partition(".")[2])
-    return f"{mean} ± {summary.deviation:.{decimals}f}"
+    deviation = "" if summary.deviation is None else f" ± {summary.deviation:.{decimals}f}"
+    return f"{summary.mean:.{decimals}f}{deviation}"
 
 
-def _best(summary: Summary | None) -> str:
-    return format_number(summary.best) if summary else ""
+def _best(summary: Summary | None, decimals: int) -> str:
+    return f"{summary.best:.{decimals}f}" if summary else ""
 
 
 def _published(row: Row) -> str:
@@ -210,4 +205,8 @@ def _mean_of(row: Row, value: Callable[[Result], float], text: Callable[[float],
 
 
 def _millions(count: float) -> str:
-    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{round(count):,}"
+    return f"{count / 1e6:.2f} M"
+
+
+def _whole(count: float) -> str:
+    return f"{round(count):,}"

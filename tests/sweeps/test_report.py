@@ -5,7 +5,7 @@ import pytest
 from seq2seq_jax.cli import main
 from seq2seq_jax.sweeps.report import make_sections, sections_to_markdown, write_report
 from seq2seq_jax.sweeps.results import append_results, read_result_files
-from seq2seq_jax.sweeps.significance import compare_outputs
+from seq2seq_jax.sweeps.significance import compare_outputs, read_outputs
 from seq2seq_jax.sweeps.tables import make_rows, make_table
 from seq2seq_jax.utils.errors import UserError
 
@@ -95,7 +95,8 @@ def test_a_report_is_markdown_a_page_and_plots(tmp_path):
     assert "| 8 | GRU | 2 | 21.50 ± 2.12 | 23.00 | 21.78 |" in markdown
     assert "](toys_levels.png)" in markdown
     page = written[1].read_text(encoding="utf-8")
-    assert "data:image/png;base64," in page and "http://" not in page.replace("http://www.w3", "")
+    assert page.count("data:image/svg+xml;base64,") == 2 * 3  # light and dark
+    assert "http://" not in page.replace("http://www.w3", "")
     assert "it <b>failed" not in page  # text cannot become markup
     assert written[3].read_bytes().startswith(b"\x89PNG")
     assert sections_to_markdown(
@@ -137,3 +138,48 @@ def test_outputs_are_compared_on_the_command_line(tmp_path, capsys):
     (tmp_path / "r").write_text("x\n")
     assert main(["report", "--compare", a, b, "--reference", r]) == 2
     assert f"{r}: has 1 lines, but {a} has 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("references", "line", "what"),
+    [
+        ("x\t\ny\t\n", 1, r"the reference is empty \(column 2 of 2\); .* remove the tab"),
+        ("x\n\n", 2, "the reference is empty; .* remove the line"),
+        ("x\n  \n", 2, "the reference is empty"),
+        ("x\ty\n\tz\n", 2, ".*column 1 of 2"),
+    ],
+)
+def test_an_empty_reference_is_refused_with_its_line(tmp_path, references, line, what):
+    for name, lines in (("a", "x\ny\n"), ("b", "x\n\n"), ("r", references)):
+        (tmp_path / name).write_text(lines)
+    outputs = [str(tmp_path / name) for name in "ab"]
+    with pytest.raises(UserError, match=f"r:{line}: {what}"):
+        read_outputs(outputs, [str(tmp_path / "r")])
+
+
+def test_empty_outputs_are_compared(tmp_path):
+    for name, lines in (("a", "x\ny\n"), ("b", "x\n\n"), ("r", "x\ny\n")):
+        (tmp_path / name).write_text(lines)
+    a, b, r = (str(tmp_path / name) for name in "abr")
+    assert read_outputs([a, b], [r]) == ({a: ["x", "y"], b: ["x", ""]}, [["x"], ["y"]])
+
+
+@pytest.mark.parametrize("name", ["spm", "flores200", "spBLEU-1K", "ja-mecab", "ko-mecab", "xx"])
+def test_a_tokenizer_that_cannot_be_used_is_one_line(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setattr("seq2seq_jax.sweeps.significance.SACREBLEU_DIR", str(tmp_path))
+    for module in ("ja", "ko"):
+        monkeypatch.setattr(f"sacrebleu.tokenizers.tokenizer_{module}_mecab.MeCab", None)
+    for file in "abr":
+        (tmp_path / file).write_text("x\n")
+    a, b, r = (str(tmp_path / file) for file in "abr")
+    assert main(["report", "--compare", a, b, "--reference", r, f"--tokenize={name}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --tokenize: ")
+    assert "download" in line or "pip install" in line or "must be one of" in line
+
+
+def test_a_column_of_a_table_has_one_number_of_decimals():
+    table = make_table(
+        make_rows([result(8, "GRU", 0, 3.4967), result(8, "LSTM", 0, 12.24)]), "bleu"
+    )
+    assert [row[3] for row in table.rows] == ["3.50", "12.24"]

@@ -5,7 +5,7 @@ const LABELS = {
   "log p": (node) => node.logProb,
   "score": (node) => node.score,
 };
-const ROW = 40, GAP = 26, TOP = 8;
+const ROW = 42, GAP = 26, TOP = 8;
 
 const nodes = data.nodes.map(([parent, step, beamIndex, token, logProb, score, tokenLogProb, last, rank], id) => ({
   id, parent, step, beamIndex, token, logProb, score, tokenLogProb, last, rank, children: [],
@@ -131,7 +131,7 @@ function word(node, x, width, y, chosen) {
   const sure = Math.exp(node.tokenLogProb ?? 0);
   const made = drawn("g", {
     role: "treeitem", tabindex: node === focused ? 0 : -1, "data-id": node.id, style: "cursor:pointer",
-    "aria-label": node.token, opacity: pruned ? 0.72 : 1,
+    "aria-label": node.token, opacity: pruned ? 0.85 : 1,
     onclick: () => { focusOn(node); },
     onfocus: () => { focused = node; describe(node); },
     onmouseenter: () => describe(node),
@@ -145,7 +145,7 @@ function word(node, x, width, y, chosen) {
   }),
   drawn("text", { x: x + width / 2, y: y + 4.5, "text-anchor": "middle", style: "font-size:13px;unicode-bidi:plaintext" }, short(node.token)));
   const value = LABELS[label];
-  if (value) made.append(drawn("text", { x: x + width / 2, y: y + 23, "text-anchor": "middle", class: "muted", style: "font-size:9.5px" }, digits(value(node))));
+  if (value) made.append(drawn("text", { x: x + width / 2, y: y + 23, "text-anchor": "middle", class: "muted", style: "font-size:11px" }, digits(value(node))));
   if (node.rank !== null) {
     made.append(drawn("text", { x: x + width + 8, y: y + 4.5, style: `font-weight:600;fill:var(--${chosen ? "accent" : "front"})` }, `#${node.rank}  ${digits(node.score, 3)}`));
   } else if (!node.children.length) {

@@ -24,7 +24,9 @@ function drawCaption(caption) {
   return element("article", {}, large,
     element("div", { class: "text" },
       caption.name ? element("div", { class: "muted small" }, caption.name) : "",
-      element("p", { class: "caption", dir: "auto" }, caption.tokens.join(" ")),
+      caption.tokens.length
+        ? element("p", { class: "caption", dir: "auto" }, caption.tokens.join(" "))
+        : element("p", { class: "caption muted" }, "(empty)"),
       caption.references.map((reference) => element("p", { class: "muted", dir: "auto" }, reference)),
       element("div", { class: "tokens" }, tokens)));
 }
@@ -33,7 +35,7 @@ main.append(
   element("style", {}, `
     article { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; border-top: 1px solid var(--line); padding: 1rem 0; align-items: flex-start; }
     .framed { position: relative; display: block; overflow: hidden; border-radius: 4px; } .framed img, .overlay { width: 100%; height: 100%; display: block; }
-    .overlay { position: absolute; inset: 0; } .large { max-width: 100%; } .text { flex: 1 1 420px; min-width: 0; }
+    .overlay { position: absolute; inset: 0; } .large { max-width: 100%; } .text { flex: 1 1 min(420px, 100%); min-width: 0; overflow-wrap: anywhere; }
     .caption { font-size: 1.15rem; } .tokens { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .7rem; }
     .token { width: 104px; padding: 3px; text-align: center; } .token bdi { display: block; font-size: .85rem; overflow-wrap: anywhere; }
   `),

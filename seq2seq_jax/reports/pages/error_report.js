@@ -10,7 +10,8 @@ function section(title, ...children) {
 function bars(title, valueOf, places, baseline = null) {
   const values = data.buckets.map(valueOf);
   const most = Math.max(...values.map((value) => value ?? 0), baseline ?? 0, 1e-9);
-  const each = Math.min(64, 440 / values.length);
+  const room = Math.min(440, document.documentElement.clientWidth - 60);
+  const each = Math.min(64, room / values.length);
   const [height, floor] = [120, 140];
   const width = 10 + each * values.length + 10;
   const picture = drawn("svg", { width, height: 172, role: "img", "aria-label": title });
@@ -26,7 +27,7 @@ function bars(title, valueOf, places, baseline = null) {
     const y = floor - baseline / most * height;
     picture.append(drawn("line", { x1: 6, x2: width - 6, y1: y, y2: y, stroke: "var(--bad)", "stroke-dasharray": "4 3" }));
   }
-  return element("figure", {}, element("figcaption", {}, title), picture);
+  return element("figure", {}, element("figcaption", {}, title), element("div", { class: "wide" }, picture));
 }
 
 // The alignment in two lines, reference above hypothesis.
@@ -40,7 +41,7 @@ function alignment({ edits }) {
 }
 
 function sentence(each) {
-  const said = [`${each.errors} ${each.errors === 1 ? "error" : "errors"}`, `${each.rate} %`];
+  const said = [`${each.errors} ${each.errors === 1 ? "error" : "errors"}`, `${digits(each.rate, 1)} %`];
   if (each.score !== null) said.push(`score ${digits(each.score, 3)}`);
   return element("article", {},
     element("div", { class: "muted small" }, said.join(" · ")),
@@ -58,7 +59,7 @@ const ORDERS = {
 function worstSentences() {
   let order = "highest error rate";
   let wanted = "";
-  let limit = 40;
+  let limit = 20;
   const list = element("div", {});
   const count = element("span", { class: "muted small" });
   const more = element("button", { type: "button", onclick: () => { limit += 100; fill(); } }, "Show more");
@@ -125,9 +126,9 @@ function matrix({ tokens, occurrences, counts }) {
 }
 
 main.append(element("style", {}, `
-  figure { margin: 0; } figcaption { font-size: .9rem; font-weight: 600; } .plots { display: flex; flex-wrap: wrap; gap: 1rem 2rem; }
+  figure { margin: 0; max-width: 100%; } figcaption { font-size: .9rem; font-weight: 600; } .plots { display: flex; flex-wrap: wrap; gap: 1rem 2rem; }
   .totals { display: flex; flex-wrap: wrap; gap: .4rem 2.2rem; } .totals b { font-size: 1.25rem; display: block; }
-  .lists { display: flex; flex-wrap: wrap; gap: 1rem 3rem; } .lists > div { max-height: 26rem; overflow: auto; padding-right: 1rem; } .lists h3 { font-size: .9rem; margin: 0; }
+  .lists { display: flex; flex-wrap: wrap; gap: 1rem 3rem; } .lists > div { max-width: 100%; max-height: 26rem; overflow: auto; padding-right: 1rem; } .lists td, .source, .pairs { overflow-wrap: anywhere; } .lists h3 { font-size: .9rem; margin: 0; }
   article { border-top: 1px solid var(--line); padding: .5rem 0; } .source { margin: .1rem 0 .25rem; }
   .pairs { display: flex; flex-wrap: wrap; gap: 2px 5px; } .pairs .pair { display: inline-flex; flex-direction: column; } .pairs bdi { text-align: center; min-height: 1.3em; }
   .pair { border-radius: 4px; padding: 0 .3em; } .other { background: var(--warm-soft); } .missing { background: var(--bad-soft); } .extra { background: var(--accent-soft); }

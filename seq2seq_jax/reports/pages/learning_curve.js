@@ -112,7 +112,7 @@ function drawPanel(panel) {
   panel.cursor = drawn("g", { "pointer-events": "none" });
   panel.band = drawn("rect", { y: TOP, height: HEIGHT - TOP - BOTTOM, width: 0, fill: "var(--accent)", opacity: 0.18 });
   panel.picture.replaceChildren(
-    drawn("clipPath", { id: "frame" }, drawn("rect", { x: LEFT, y: TOP - 3, width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM + 6 })),
+    drawn("clipPath", { id: "frame" }, drawn("rect", { x: LEFT - 4, y: TOP - 4, width: WIDTH - LEFT - RIGHT + 8, height: HEIGHT - TOP - BOTTOM + 8 })),
     grid, words, lines, panel.band, panel.cursor);
 }
 
@@ -125,6 +125,15 @@ function way(panel, steps, values, isLog) {
     pen = "L";
   });
   return path;
+}
+
+// A legend of solid (training) and dashed (dev) lines, for panels that have both.
+function lineStyles(names) {
+  if (names.length < 2) return [];
+  return names.map((name) => element("span", { class: "style" },
+    drawn("svg", { width: 28, height: 8, "aria-hidden": "true" }, drawn("line", {
+      x1: 0, x2: 28, y1: 4, y2: 4, stroke: "currentColor", "stroke-width": 1.8, "stroke-dasharray": name.startsWith("train/") ? null : "7 4",
+    })), ` ${name}`));
 }
 
 function drawAll() {
@@ -164,7 +173,7 @@ function point(step) {
 function makePanel([title, names], folder) {
   const panel = { names, picture: drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title }) };
   panel.values = element("div", { class: "values small" }, "\u00a0");
-  panel.box = element("figure", {}, element("figcaption", {}, title), panel.picture, panel.values);
+  panel.box = element("figure", {}, element("figcaption", {}, title, lineStyles(names)), panel.picture, panel.values);
   let from = null;
   panel.picture.addEventListener("pointerdown", (event) => { from = stepAt(panel, event); panel.picture.setPointerCapture(event.pointerId); });
   panel.picture.addEventListener("pointermove", (event) => {
@@ -202,7 +211,7 @@ const more = element("div", { class: "grid" });
 main.append(
   element("style", {}, `
     .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem 1.5rem; max-width: 1400px; }
-    figure { margin: 0; max-width: 760px; } figcaption { font-weight: 600; font-size: .9rem; }
+    figure { margin: 0; max-width: 760px; } figcaption { font-weight: 600; font-size: .9rem; } .style { font-weight: 400; margin-left: 1.2rem; white-space: nowrap; } figure .style svg { display: inline; width: 28px; cursor: auto; vertical-align: middle; }
     figure svg { width: 100%; display: block; cursor: crosshair; touch-action: pan-y; user-select: none; }
     .values { display: flex; flex-wrap: wrap; gap: 0 1rem; min-height: 1.4em; padding-left: 3.4rem; }
     .key { display: inline-block; width: .8em; height: .8em; border-radius: 3px; margin-right: .45em; }
@@ -214,7 +223,7 @@ main.append(
       oninput: (event) => { smoothing = Number(event.target.value); drawAll(); } })),
     element("label", {}, element("input", { type: "checkbox", onchange: (event) => { logarithmic = event.target.checked; drawAll(); } }), " logarithmic"),
     element("button", { type: "button", onclick: () => { range = whole; drawAll(); } }, "All steps"),
-    element("span", { class: "muted small" }, "Drag to zoom, double-click to see all steps again. Dashed: dev set.")),
+    element("span", { class: "muted small" }, "Drag to zoom, double-click to see all steps again.")),
   grid);
 for (const panel of data.panels) makePanel(panel, grid);
 if (data.more.length) {

@@ -33,6 +33,18 @@ function sortable(given) {
   return box;
 }
 
+// A plot in the colors of the page; a narrow screen scrolls it rather than shrinking its text.
+function plot({ name, width, light, dark }) {
+  return element("div", { class: "wide" },
+    element("picture", {},
+      element("source", { media: "(prefers-color-scheme: dark)", srcset: dark }),
+      element("img", { src: light, alt: name, width })));
+}
+
+main.append(element("style", {}, `
+  .plots { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; } .plots img { display: block; max-width: none; }
+  .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--back); }
+`));
 for (const section of data) {
   main.append(
     element("h2", {}, section.name),
@@ -42,7 +54,6 @@ for (const section of data) {
       sortable(each),
     ]),
     section.failures.length ? element("ul", {}, section.failures.map((text) => element("li", {}, text))) : "",
-    ...section.plots.map((source) =>
-      element("p", {}, element("img", { src: source, alt: section.name, style: "max-width: 100%" }))),
+    element("div", { class: "plots" }, section.plots.map(plot)),
   );
 }
