@@ -56,7 +56,7 @@ def data_overrides(
 
     Args:
       arguments: The command's arguments.
-      config: The configuration before the overrides.
+      config: The configuration before the overrides. Data that the tables replace are removed.
       overrides: The overrides of the command line, which take precedence.
 
     Returns:
@@ -94,6 +94,9 @@ def data_overrides(
         added.append(("eval_every_n_steps", "0"))
         if train_file:  # `eval` must not use a dev set that the recipe has for other data.
             added.append((f"{_DEV}.class", _TABLE))
+    for key in (_TRAIN, _DEV):
+        if (f"{key}.class", _TABLE) in added:
+            _remove_data(config[key])
     resolved = resolve(config, [*added, *overrides])
     if train_file or dev_file:
         written = {key for key, _ in overrides}
@@ -105,6 +108,14 @@ def data_overrides(
     if train_file:
         say(_describe_tokens(resolved))
     return [*added, *overrides]
+
+
+def _remove_data(pipeline: "ConfigDict") -> None:
+    """Remove the data of a recipe, so that resolving does not report them as dropped."""
+    with pipeline.unlocked():
+        for name in ("builtin", "split", "source_files", "target_files"):
+            if name in pipeline.params:
+                del pipeline.params[name]
 
 
 def _check_flags(
