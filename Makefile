@@ -117,12 +117,16 @@ fmt: install  ## format the code, and fix what ruff can fix
 type: install  ## check types
 	$(PY) -m mypy
 
+# The site links to the repository once that has an address.
+READ_ADDRESS = from seq2seq_jax.utils.installation import *; print(REPOSITORY * PUBLISHED)
+SITE = SITE_REPOSITORY="$$($(PY) -c '$(READ_ADDRESS)')" $(PY) -m
+
 docs: $(VENV)/.installed-docs  ## build the documentation in site/, and reject broken links
-	$(PY) -m zensical build --clean --strict
+	$(SITE) zensical build --clean --strict
 	@rm -f site/*.py
 
 serve: $(VENV)/.installed-docs  ## serve the documentation with search at http://localhost:8000
-	$(PY) -m zensical serve
+	$(SITE) zensical serve
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(PY) -m pip install --quiet --editable '.[docs]'

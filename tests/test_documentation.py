@@ -28,6 +28,7 @@ from seq2seq_jax.config import (
     resolve,
 )
 from seq2seq_jax.config.recipes import find_recipe
+from seq2seq_jax.utils import installation
 from tests.documented_commands import (
     PAGES,
     ROOT,
@@ -78,10 +79,27 @@ def test_every_page_is_in_the_navigation_once():
         parts = entry.values() if isinstance(entry, dict) else entry
         return [page for part in parts for page in pages(part)]
 
-    listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
+    listed = pages(_site_configuration()["nav"])
 
     there = [path.relative_to(DOCS).as_posix() for path in DOCS.glob("**/*.md")]
     assert sorted(listed) == sorted(there)
+
+
+def _site_configuration():
+    """Return mkdocs.yml; BaseLoader accepts the tag of environment variables."""
+    return yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+
+
+def test_the_site_links_to_the_repository_only_if_it_has_an_address():
+    variable, fallback = _site_configuration()["repo_url"]
+    assert fallback == ""
+    assert variable == "SITE_REPOSITORY"
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    program = re.search(r"^READ_ADDRESS = (.*)", makefile, flags=re.MULTILINE)[1]
+    address: list = []
+    exec(program, {"print": address.append})
+    assert address == [installation.REPOSITORY if installation.PUBLISHED else ""]
+    assert makefile.count("$(SITE) zensical") == makefile.count(" zensical ") == 2
 
 
 def test_the_page_of_the_python_api_documents_every_public_name():
