@@ -175,6 +175,12 @@ def test_training_needs_a_configuration(refused):
     assert "`seq2seq-jax configs`" in line and "`seq2seq-jax init`" in line
 
 
+def test_training_in_a_new_workdir_without_a_configuration_names_the_flag(refused, tmp_path):
+    line = refused("train", f"--workdir={tmp_path}/new", "--config.train_steps=10")
+    rule = "no run to resume is here; to start one, name a configuration, as in --config="
+    assert line.startswith(f"error: {tmp_path}/new: {rule}")
+
+
 @pytest.mark.parametrize("name", ["eval", "infer", "score", "inspect"])
 def test_the_other_commands_need_a_workdir(refused, name, tmp_path):
     assert refused(name).startswith("error: --workdir: name the run; use --workdir=")

@@ -53,7 +53,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         from seq2seq_jax.storage.workdir import Workdir
 
         workdir = arguments.workdir
-        config = Workdir(workdir, trust_of(arguments, overrides)).config()
+        run_to_resume = Workdir(workdir, trust_of(arguments, overrides))
+        if not run_to_resume.config_file.exists():
+            raise UserError(workdir, f"no run to resume is here; to start one, {NO_CONFIG}")
+        config = run_to_resume.config()
     else:
         raise UserError("--config", NO_CONFIG)
     config = resolve(config, data_overrides(arguments, config, overrides))
