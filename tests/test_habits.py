@@ -93,5 +93,6 @@ def test_a_wrong_address_changes_nothing(address, tmp_path):
     assert file.read_text() == REPOSITORY
 
 
-def test_a_release_is_not_ready_while_the_address_is_a_placeholder():
+def test_a_release_is_not_ready_while_the_address_is_a_placeholder(monkeypatch):
+    monkeypatch.setattr(release, "PUBLISHED", False)
     assert any("make address" in obstacle for obstacle in release.find_obstacles())
