@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         metavar="FILES",
-        help="Files of sources, separated by commas. Without these and --config, standard input is"
-        " read: a source, a tab and its target on each line.",
+        help="Files of sources, separated by commas, or a .tsv or .csv file of pairs. Without these"
+        " and --config, standard input is read: a source, a tab and its target on each line.",
     )
     parser.add_argument(
         "--target",
@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Files of targets; line i belongs to line i of the sources.",
     )
     for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-column",
+            metavar="COLUMN",
+            default="",
+            help=f"The column of {side}s in a table: its name, or its number, from 1.",
+        )
         parser.add_argument(
             f"--{side}-delimiter",
             metavar="TEXT",
@@ -133,7 +139,14 @@ def _corpus(
 
 def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
     from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
+    from seq2seq_jax.data.readers.table_sniffing import detect_columns
+    from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline, format_of_name
+    from seq2seq_jax.utils.logging import say
 
+    if arguments.source and not arguments.target and format_of_name(arguments.source):
+        columns = detect_columns(arguments.source, arguments.source_column, arguments.target_column)
+        say(f"{arguments.source}: {columns.describe()}")
+        return TSVInputPipeline(arguments.source, *columns[:2], "", columns.header, key="--source")
     for side in ("source", "target"):
         if not getattr(arguments, side):
             raise UserError(f"--{side}", "is missing: every source file needs its target file")

@@ -72,6 +72,17 @@ def test_lines_of_standard_input_have_a_source_a_tab_and_a_target(command, files
     assert err == ""
 
 
+@pytest.mark.parametrize("head", ["", "id\tlemma\tform\n"])
+def test_a_table_of_pairs_is_one_file(command, tmp_path, head):
+    rows = [f"{source}\t{target}\n" for source, target in PAIRS[:3]]
+    table = tmp_path / "pairs.tsv"
+    number = "0\t" if head else ""
+    table.write_text(head + "".join(number + row for row in rows))
+    out, err = command("stats", f"--source={table}", "--plot=")
+    assert out == command("stats", "--plot=", stdin="".join(rows).encode())[0]
+    assert err.startswith(f"{table}: {'column names found' if head else 'no header'}")
+
+
 def test_delimiters_and_lower_case_are_options(command):
     flags = ("--plot=", "--source-delimiter=", "--target-delimiter=|", "--lowercase")
     out, _ = command("stats", *flags, stdin=b"ABa\tX y|z\n")

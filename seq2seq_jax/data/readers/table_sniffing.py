@@ -1,7 +1,7 @@
 """Detection of the columns of a table: which are source and target, and whether they have names."""
 
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ _SOURCES = """source src input inputs lemma word words grapheme graphemes spelli
 question text document article"""
 _TARGETS = """target tgt trg output outputs form inflected phoneme phonemes phone phones
 pronunciation pronunciations ipa transcription answer translation summary label reference"""
-_OTHERS = """id index number tag tags feature features msd pos language lang split english german
-french spanish italian portuguese russian chinese japanese korean arabic turkish finnish"""
+_OTHERS = """id index sentence number tag tags feature features msd pos language lang split english
+german french spanish italian portuguese russian chinese japanese korean arabic turkish finnish"""
 SOURCE_NAMES, TARGET_NAMES, OTHER_NAMES = (
     frozenset(names.split()) for names in (_SOURCES, _TARGETS, _OTHERS)
 )
-"""Usual names of columns, in lower case."""
+"""Usual words in names of columns, in lower case."""
 
 _ROWS = 1000
+_FLAGS = "--source-column and --target-column"
 
 
 class TableColumns(NamedTuple):
@@ -50,9 +51,7 @@ class TableColumns(NamedTuple):
         return f"{names}; {self.source_column} -> {self.target_column}"
 
 
-def detect_columns(
-    path: str, source_column: str = "", target_column: str = "", flags: str = ""
-) -> TableColumns:
+def detect_columns(path: str, source_column: str = "", target_column: str = "") -> TableColumns:
     """Find the source and the target column of a table, from its first 1,000 rows.
 
     The first row counts as a header only if it holds a column name that the caller gives, or if
@@ -63,8 +62,6 @@ def detect_columns(
       path: A .tsv or .csv file, plain or .gz, or a text file with tabs.
       source_column: The name of the source column, or its number, from 1; empty: detect it.
       target_column: Likewise, of the target column.
-      flags: How the caller's user gives the columns, for errors; empty: `--source-column` and
-        `--target-column`.
 
     Returns:
       The columns.
@@ -72,7 +69,6 @@ def detect_columns(
     Raises:
       UserError: The file cannot be read or is no table, or the columns cannot be told.
     """
-    flags = flags or "--source-column and --target-column"
     check_readable(path)
     file_format = format_of_name(path)
     written_format = ""
@@ -94,21 +90,21 @@ def detect_columns(
                 raise UserError(
                     f"{path}:{number}",
                     f"has {len(row)} columns and the file has no header; say which are read with"
-                    f" {flags}, for example 1 and 2",
+                    f" {_FLAGS}, for example 1 and 2",
                 )
     source, target = (
-        _index(path, column, first, header, flags) for column in (source_column, target_column)
+        _index(path, column, first, header) for column in (source_column, target_column)
     )
     if header and (source is None or target is None) and width > 2:
         source = _only(first, SOURCE_NAMES) if source is None else source
         target = _only(first, TARGET_NAMES) if target is None else target
         if source is None or target is None:
             raise UserError(
-                path, f"has the columns {', '.join(first)}; say which are read with {flags}"
+                path, f"has the columns {', '.join(first)}; say which are read with {_FLAGS}"
             )
     source, target = _complete(source, target, first)
     if source == target:
-        raise UserError(path, f"source and target are the same column; use two with {flags}")
+        raise UserError(path, f"source and target are the same column; use two with {_FLAGS}")
     names = [first[source], first[target]] if header else [str(source + 1), str(target + 1)]
     if header and (first.count(names[0]) > 1 or first.count(names[1]) > 1):
         raise UserError(path, f"two columns have one name in the header {', '.join(first)}")
@@ -116,12 +112,19 @@ def detect_columns(
 
 
 def _is_header(row: Sequence[str]) -> bool:
-    cells = [cell.lower() for cell in row]
+    cells = [_words(cell) for cell in row]
     known = SOURCE_NAMES | TARGET_NAMES | OTHER_NAMES
-    return len(set(cells)) == len(cells) and all(cell in known for cell in cells)
+    # A column of row numbers often has no name.
+    named = [cell for i, cell in enumerate(cells) if cell or i]
+    return len(set(row)) == len(row) > 1 and all(cell and known.issuperset(cell) for cell in named)
 
 
-def _index(path: str, column: str, first: Sequence[str], header: bool, flags: str) -> int | None:
+def _words(cell: str) -> tuple[str, ...]:
+    """Return the words of a name such as "source_text"."""
+    return tuple(cell.lower().replace("_", " ").split())
+
+
+def _index(path: str, column: str, first: Sequence[str], header: bool) -> int | None:
     """Return the index of a column that is given by name or number; None if it is not given."""
     if not column:
         return None
@@ -130,20 +133,19 @@ def _index(path: str, column: str, first: Sequence[str], header: bool, flags: st
     if column.isdecimal() and 1 <= int(column) <= len(first):
         return int(column) - 1
     shown = ", ".join(map(reprlib.repr, first))
-    raise UserError(path, f"has no column {column!r}; its first row is {shown}; correct {flags}")
+    raise UserError(path, f"has no column {column!r}; its first row is {shown}; correct {_FLAGS}")
 
 
-def _only(first: Sequence[str], names: Iterable[str]) -> int | None:
+def _only(first: Sequence[str], names: Collection[str]) -> int | None:
     """Return the index of the only column with one of these names, if there is one."""
-    found = [i for i, cell in enumerate(first) if cell.lower() in names]
+    found = [i for i, cell in enumerate(first) if cell and _words(cell)[0] in names]
     return found[0] if len(found) == 1 else None
 
 
 def _complete(source: int | None, target: int | None, first: Sequence[str]) -> tuple[int, int]:
     """Return both indices of a table with two columns, of which any may be missing."""
     if source is None and target is None:
-        lower = [cell.lower() for cell in first]
-        swapped = lower[0] in TARGET_NAMES and lower[1] in SOURCE_NAMES
+        swapped = _only(first[:1], TARGET_NAMES) == 0 and _only(first[1:], SOURCE_NAMES) == 0
         return (1, 0) if swapped else (0, 1)
     if source is None:
         assert target is not None

@@ -50,8 +50,8 @@ class TSVInputPipeline:
 
         Args:
           files: Tables: .tsv or .csv files, plain or .gz.
-          source_column: Column of the sources, name or number.
-          target_column: Column of the targets, name or number.
+          source_column: Column of the sources, name or number; the default is 1 without a header.
+          target_column: Column of the targets, name or number; the default is 2 without a header.
           format: Format; empty: from the file names.
           header: The first row names the columns; false: use numbers.
           part: Rows to read; train and dev are the two parts of a file that is split.
@@ -259,8 +259,13 @@ def _shown(header: list[str]) -> str:
 
 
 def _by_number(columns: dict[str, str], key: str) -> list[int]:
+    columns = {name: _NUMBERS.get(column, column) for name, column in columns.items()}
     for parameter, column in columns.items():
         if not re.fullmatch(r"[1-9][0-9]{0,5}", column.strip()):
             rule = "must be the number of a column, from 1, if header is false"
             raise UserError(f"{key}.{parameter}", f"{rule}; got {column!r}")
     return [int(column) - 1 for column in columns.values()]
+
+
+_NUMBERS = {"source": "1", "target": "2"}
+"""The columns that the default names stand for if there is no header."""

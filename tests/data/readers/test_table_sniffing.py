@@ -28,6 +28,8 @@ def write(tmp_path):
         ("source;target\n1,5;x\n", "a.csv.gz", ("source", "target", True, "")),
         ("english\tgerman\nthe\tdie\n", "a.tsv", ("english", "german", True, "")),
         ("lemma\tform\tfeatures\nbe\tis\tV\n", "a.tsv", ("lemma", "form", True, "")),
+        ("input_text\tTarget text\na\tb\n", "a.tsv", ("input_text", "Target text", True, "")),
+        (",source,target\n0,a,b\n", "a.csv", ("source", "target", True, "")),
         ("\ncat\tK AE T\n", "a.txt", ("1", "2", False, "tsv")),
         ('"a, b",c\n', "a.csv", ("1", "2", False, "")),
         # Rare names and ordinary words are pairs: a line that is lost would not be noticed.

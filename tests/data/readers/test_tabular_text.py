@@ -54,6 +54,11 @@ def test_without_a_header_columns_are_given_by_number(tmp_path):
     assert list(found) == [("T AH", "tomato"), ("N OW", "note"), ("T EY", "tomato")]
 
 
+def test_without_a_header_the_default_columns_are_the_first_two(tmp_path):
+    name = write(tmp_path / "a.tsv", "tomato\tT AH\tnoun\n")
+    assert list(pipeline(name, header=False)) == [("tomato", "T AH")]
+
+
 def test_each_file_has_its_own_order_of_columns(tmp_path):
     a = write(tmp_path / "a.tsv", "source\ttarget\na\tx\n")
     b = write(tmp_path / "b.csv.gz", "target,source\ny,b\n")
