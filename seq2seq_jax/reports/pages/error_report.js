@@ -86,8 +86,9 @@ function worstSentences() {
 // Rows: tokens of the reference. Columns: tokens of the hypothesis. Color: share of the row's token.
 function matrix({ tokens, occurrences, counts }) {
   const size = tokens.length > 60 ? 13 : 17;
-  const wide = Math.max(...tokens.map((token) => [...token].length), 3) * 7.5 + 10;
   const names = [...tokens, "∅"];
+  const labels = names.map((name) => ([...name].length > 16 ? `${[...name].slice(0, 15).join("")}…` : name));
+  const wide = Math.max(...labels.map((label) => [...label].length), 3) * 7.5 + 10;
   const side = names.length * size;
   const picture = drawn("svg", { width: wide + side + 8, height: wide + side + 8, role: "img", "aria-label": "confusions" });
   const reading = element("p", { class: "muted" }, "\u00a0");
@@ -96,7 +97,7 @@ function matrix({ tokens, occurrences, counts }) {
   // Rare tokens do not set the color scale.
   const often = counts.filter(([row, , count]) => row < tokens.length && occurrences[row] >= 20 && count > 1).map(share);
   const strongest = Math.max(...(often.length ? often : counts.map(share)), 1e-9);
-  names.forEach((name, i) => {
+  labels.forEach((name, i) => {
     const at = wide + i * size;
     picture.append(
       drawn("text", { x: wide - 5, y: at + size * 0.72, "text-anchor": "end", style: `font-size:${size - 5}px` }, name),
@@ -130,7 +131,7 @@ main.append(element("style", {}, `
   .totals { display: flex; flex-wrap: wrap; gap: .4rem 2.2rem; } .totals b { font-size: 1.25rem; display: block; }
   .lists { display: flex; flex-wrap: wrap; gap: 1rem 3rem; } .lists > div { max-width: 100%; max-height: 26rem; overflow: auto; padding-right: 1rem; } .lists td, .source, .pairs { overflow-wrap: anywhere; } .lists h3 { font-size: .9rem; margin: 0; }
   article { border-top: 1px solid var(--line); padding: .5rem 0; } .source { margin: .1rem 0 .25rem; }
-  .pairs { display: flex; flex-wrap: wrap; gap: 2px 5px; } .pairs .pair { display: inline-flex; flex-direction: column; } .pairs bdi { text-align: center; min-height: 1.3em; }
+  .pairs { display: flex; flex-wrap: wrap; gap: 2px 5px; } .pairs .pair { display: inline-flex; flex-direction: column; max-width: 100%; } .pairs bdi { max-width: 100%; } .pairs bdi { text-align: center; min-height: 1.3em; }
   .pair { border-radius: 4px; padding: 0 .3em; } .other { background: var(--warm-soft); } .missing { background: var(--bad-soft); } .extra { background: var(--accent-soft); }
   .missing bdi:first-child, .other bdi:first-child { color: var(--good); font-weight: 600; } .other bdi:last-child, .extra bdi:last-child { color: var(--bad); font-weight: 600; }
 `));

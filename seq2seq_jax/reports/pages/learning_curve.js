@@ -1,6 +1,8 @@
 // Metrics of runs over steps, one panel per metric; all panels share the range of steps.
 const COLOURS = ["#3b82d6", "#e07b00", "#2f9e58", "#d1495b", "#8d6cc9", "#a1785c", "#d765a8", "#7f8790", "#a3a51b", "#17a2b0"];
-const WIDTH = 640, HEIGHT = 270, LEFT = 58, RIGHT = 22, TOP = 8, BOTTOM = 30;
+// As wide as the page, so that text keeps its size on a phone.
+const WIDTH = Math.min(640, document.documentElement.clientWidth - 28), HEIGHT = 150 + Math.round(0.1875 * WIDTH);
+const LEFT = 58, RIGHT = 22, TOP = 8, BOTTOM = 30;
 
 const runs = data.runs.map((run, i) => ({
   ...run, shown: true, colour: COLOURS[i % COLOURS.length], dash: i < COLOURS.length ? null : "6 3",
@@ -93,7 +95,7 @@ function drawPanel(panel) {
     grid.append(drawn("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: panel.y(value), y2: panel.y(value) }));
     words.append(drawn("text", { x: LEFT - 6, y: panel.y(value) + 4, "text-anchor": "end", class: "muted" }, brief(value)));
   }
-  for (const step of ticks(range, 6)) {
+  for (const step of ticks(range, WIDTH / 105)) {
     grid.append(drawn("line", { x1: panel.x(step), x2: panel.x(step), y1: TOP, y2: HEIGHT - BOTTOM }));
     words.append(drawn("text", { x: panel.x(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle", class: "muted" }, brief(step)));
   }

@@ -38,11 +38,11 @@ function plot({ name, width, light, dark }) {
   return element("div", { class: "wide" },
     element("picture", {},
       element("source", { media: "(prefers-color-scheme: dark)", srcset: dark }),
-      element("img", { src: light, alt: name, width })));
+      element("img", { src: light, alt: name, width, style: `max-width: max(100%, ${Math.round(0.65 * width)}px)` })));
 }
 
 main.append(element("style", {}, `
-  .plots { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; } .plots img { display: block; max-width: none; }
+  .plots { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; } .plots .wide { min-width: 0; } .plots img { display: block; height: auto; }
   .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--back); }
 `));
 for (const section of data) {
