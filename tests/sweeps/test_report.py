@@ -1,3 +1,4 @@
+import base64
 import math
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_report_is_markdown_a_page_and_plots(tmp_path):
     assert sections_to_markdown(
         make_sections(read_result_files([tmp_path]))
     ) == sections_to_markdown(make_sections(RESULTS))
+
+
+def test_plots_of_the_page_have_the_colors_of_both_themes(tmp_path, data_of):
+    write_report(make_sections(RESULTS), tmp_path)
+    (section,) = data_of(tmp_path / "report.html")
+    assert [plot["name"] for plot in section["plots"]] == [
+        "bleu by embedding.dim", "bleu by cell", "bleu during training"
+    ]  # fmt: skip
+    for plot in section["plots"]:
+        light, dark = (
+            base64.b64decode(plot[theme].partition(",")[2]).decode() for theme in ("light", "dark")
+        )
+        assert "#e4e8ec" in dark and "#e4e8ec" not in light
+        assert "#ffffff" not in dark  # transparent, no white slab
 
 
 def test_results_of_several_machines_are_merged(tmp_path, capsys):
