@@ -112,6 +112,13 @@ def test_init_overwrites_nothing(run, directory):
     assert not (directory / "other.py").exists()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_init_where_nothing_can_be_written_is_one_line(run, task, directory):
+    (directory / "file").write_text("", encoding="utf-8")
+    line = run("init", f"--task={task}", "--output=file/my.py", status=2)
+    assert line == f"error: file/{task}_sample: cannot be written (Not a directory)"
+
+
 def test_init_writes_a_configuration_for_own_tables(run, directory):
     (directory / "train.tsv").write_text("source\ttarget\na b\tc d\n", encoding="utf-8")
     (directory / "dev.csv").write_text('"a, b",c\n', encoding="utf-8")
@@ -122,6 +129,14 @@ def test_init_writes_a_configuration_for_own_tables(run, directory):
     assert not config.input_pipeline_dev.params.header
     assert config.eval_every_n_steps > 0
     assert sorted(path.name for path in directory.iterdir()) == ["dev.csv", "mine.py", "train.tsv"]
+
+
+def test_names_with_quotes_make_a_valid_configuration(run, directory):
+    name = 'a """ \\ b'
+    (directory / f"{name}.tsv").write_text("a\tb\n", encoding="utf-8")
+    run("init", "--task=g2p", f"--train-file={name}.tsv", f"--output={name}.py")
+    config = resolve(load_config(f"{name}.py"))
+    assert config.input_pipeline_train.params.files == f"{name}.tsv"
 
 
 def test_without_a_dev_file_the_configuration_evaluates_nothing(run, directory):
@@ -136,6 +151,8 @@ def test_without_a_dev_file_the_configuration_evaluates_nothing(run, directory):
         (["--dev-file=dev.tsv"], "--dev-file: needs a training set; use --train-file=FILE as well"),
         (["--train-file=none.tsv"], "none.tsv: cannot be read (No such file or directory)"),
         (["--output=mine.yml"], "--output: must be a Python file; got mine.yml; use mine.yml.py"),
+        (["--output=a\nb.py"], "'a\\nb.py': has characters that cannot be printed; use"),
+        (["--train-file=a\udcff.tsv"], "'a\\udcff.tsv': has characters that cannot be printed"),
         (["--config.seed=1"], "--config.seed: init writes a new configuration; change the file"),
     ],
 )

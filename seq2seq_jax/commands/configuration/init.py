@@ -1,6 +1,7 @@
 """The command `init`."""
 
 import argparse
+import os
 from pathlib import Path
 
 from seq2seq_jax.commands.configuration.starters import TASKS, starter
@@ -69,9 +70,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     output = Path(arguments.output or f"my_{task}.py")
     if output.suffix != ".py":
         raise UserError("--output", f"must be a Python file; got {output}; use {output}.py")
-    _require_absent(output, f"--output={output.stem}_2.py")
     files = {"train": arguments.train_file, "dev": arguments.dev_file}
     files = {split: file for split, file in files.items() if file}
+    for name in (str(output), *files.values(), arguments.image_dir or ""):
+        if not name.isprintable():  # It would not be a line of UTF-8 text.
+            raise UserError(ascii(name), "has characters that cannot be printed; use another name")
+    _require_absent(output, f"--output={output.stem}_2.py")
     if files and "train" not in files:
         raise UserError("--dev-file", "needs a training set; use --train-file=FILE as well")
     if not files:
@@ -93,5 +97,5 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 
 def _require_absent(path: Path, remedy: str) -> None:
-    if path.exists():
+    if os.path.lexists(path):
         raise UserError(str(path), f"exists, and init overwrites nothing; use {remedy}")

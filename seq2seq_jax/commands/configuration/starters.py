@@ -48,8 +48,8 @@ def starter(
     return Template(_HEAD + chosen.body + _TRAINING + ending + "    return config\n").substitute(
         chosen._asdict(),
         task=task,
-        file=output,
-        workdir=f"runs/{config_name(output)}",
+        file=_python(str(output))[1:-1],
+        workdir=_python(f"runs/{config_name(output)}")[1:-1],
         input="IMAGE" if task == "captions" else "< SOURCES.txt",
         data="\n".join(data),
         every=chosen.steps // 2,
