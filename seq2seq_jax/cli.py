@@ -15,7 +15,9 @@ from seq2seq_jax.config.overrides import Overrides, split_overrides
 from seq2seq_jax.devices.memory import tune_malloc
 from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_system_error
 from seq2seq_jax.utils.installation import describe_versions
+from seq2seq_jax.utils.streams import OutputClosedError, flush_output, set_up_streams
 
 COMMANDS = {
     "configs": "seq2seq_jax.commands.configuration.configs",
@@ -73,12 +75,14 @@ class Command(Protocol):
 def run() -> NoReturn:
     """Run the console script `seq2seq-jax`."""
     tune_malloc()
+    set_up_streams()
     sys.exit(main(sys.argv[1:]))
 
 
 def run_main_py() -> NoReturn:
     """Run main.py, where `--mode=COMMAND` names the command; without it, main.py trains."""
     tune_malloc()
+    set_up_streams()
     mode = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     mode.add_argument("--mode")
     found, rest = mode.parse_known_args()
@@ -101,20 +105,24 @@ def main(argv: Sequence[str]) -> int:
     from seq2seq_jax.config.key_listing import KeyListing
 
     try:
-        arguments, overrides = parse_arguments(argv)
-        _set_up()
-        arguments.run(arguments, overrides)
-    except KeyListing as listing:
-        print(listing)
-        return 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        try:
+            arguments, overrides = parse_arguments(argv)
+            _set_up()
+            arguments.run(arguments, overrides)
+        except KeyListing as listing:
+            print(listing)
+        finally:
+            flush_output()  # What cannot be written is an error, and not a message at the exit.
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # The reader of our output has closed it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputClosedError:
         return 0
+    except Exception as error:
+        explained = error if isinstance(error, UserError) else explain_system_error(error)
+        if explained is None:
+            raise
+        print(f"error: {explained}", file=sys.stderr)
+        return 2
     return 0
 
 

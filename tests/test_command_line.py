@@ -239,3 +239,16 @@ def test_an_error_is_one_line_on_stderr_and_exit_status_2(tmp_path):
         "Importing JAX",
         f"error: {tmp_path}/none: no config.json here; train first, or name another workdir",
     ]
+
+
+def test_training_goes_on_when_the_reader_of_its_log_has_ended(tmp_path):
+    keys = "train_steps=2", "eval_every_n_steps=0", "log_every_n_steps=1"
+    words = command(TINY, f"--workdir={tmp_path}/run", *(f"--config.{key}" for key in keys))
+    process = subprocess.run(
+        ["bash", "-c", '"$@" 2>&1 | head -n 1; exit ${PIPESTATUS[0]}', "bash", *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (process.returncode, process.stdout.count("\n")) == (0, 1)
+    assert (tmp_path / "run" / "checkpoints" / "2").is_dir()

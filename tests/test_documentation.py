@@ -131,6 +131,15 @@ def test_texts_of_links_are_words_and_not_names_of_files(name):
     assert [one for one in texts if re.search(r"\.(md|html|ipynb)\b", one)] == []
 
 
+def test_the_variation_between_seeds_is_that_of_the_table():
+    text = (DOCS / "ablations.md").read_text(encoding="utf-8")
+    claim = r"standard deviation over three seeds is ([\d.]+) to ([\d.]+) points"
+    (stated,) = re.findall(claim, text)
+    table = "".join(line for line in text.splitlines() if line.startswith("|"))
+    measured = [float(number) for number in re.findall(r"± ([\d.]+)", table)]
+    assert [float(number) for number in stated] == [min(measured), max(measured)]
+
+
 def _texts_of_the_code() -> str:
     """All string literals of the package; the gaps of f-strings are empty."""
     texts = []

@@ -270,7 +270,20 @@ def test_a_missing_dev_file(untrained, good, tmp_path):
 
 def test_files_to_train_on_ask_for_files_to_evaluate_on(untrained, good):
     line = untrained(*files(good, good))
-    assert line.startswith("error: input_pipeline_dev.params.source_files: is empty, but training")
+    assert line.startswith("error: input_pipeline_dev.params.source_files: is empty, so there is")
+    assert line.endswith("or eval_every_n_steps=0 to train without one")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_missing_vocabulary_is_reported_with_its_key(untrained, tmp_path, side):
+    line = untrained(f"--config.vocab_{side}={tmp_path}/none")
+    reason = "cannot be read (No such file or directory)"
+    assert line == f"error: vocab_{side}: {tmp_path}/none: {reason}"
+
+
+def test_a_missing_subword_model_is_reported_with_its_key(untrained, tmp_path):
+    flags = "--config.subwords.kind=bpe", f"--config.subwords.source_model={tmp_path}/none"
+    assert untrained(*flags).startswith(f"error: subwords.source_model: {tmp_path}/none: cannot be")
 
 
 def test_files_of_unequal_length_are_told_with_both_counts(untrained, good, tmp_path):
@@ -372,7 +385,7 @@ def test_a_checkpoint_that_is_not_there(refused, trained, good):
     line = refused(
         "infer", f"--workdir={trained}", f"--input={good}", "--config.inference.checkpoint=7"
     )
-    assert line == (f"error: {trained}/checkpoints: no checkpoint of step 7; there are step 1")
+    assert line == (f"error: {trained}/checkpoints: no checkpoint of step 7, only of step 1")
 
 
 def test_an_input_that_is_not_there(refused, trained, tmp_path):

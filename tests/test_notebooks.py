@@ -1,6 +1,7 @@
 """The notebooks run in a fresh kernel, and store the outputs of their last run."""
 
 import importlib.util
+import re
 
 import nbformat
 import pytest
@@ -41,6 +42,23 @@ def test_a_notebook_installs_the_project_on_colab_and_stores_images_of_one_run(n
     assert [cell.execution_count for cell in cells] == [*range(1, len(cells) + 1)]
     assert images(notebook)
     assert not any(output.output_type == "error" for cell in cells for output in cell.outputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_of_a_notebook_to_files_and_headings_have_targets(name):
+    for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells:
+        if cell.cell_type != "markdown":
+            continue
+        for target in re.findall(r"\]\(([^)\s]+)\)", cell.source):
+            path, _, heading = target.partition("#")
+            if re.match("[a-z]+:", path):
+                continue
+            page = NOTEBOOKS / path
+            assert page.exists(), target
+            if heading:
+                titles = re.findall("^#+ (.*)", page.read_text("utf-8"), flags=re.MULTILINE)
+                slugs = [re.sub(r"[^\w -]", "", title).lower() for title in titles]
+                assert heading in [slug.replace(" ", "-") for slug in slugs], target
 
 
 def test_the_first_notebook_runs_in_a_fresh_kernel(tmp_path):

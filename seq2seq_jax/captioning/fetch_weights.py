@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     """Fetch the weights, and print the path."""
     from seq2seq_jax.captioning.weights.fetching import fetch_weights
-    from seq2seq_jax.utils.cache_dir import cache_dir
+    from seq2seq_jax.utils.cache_dir import persistent_cache_dir
 
     refuse_overrides(overrides, "fetch-weights reads no configuration; leave it out")
-    print(fetch_weights(arguments.source, arguments.output or cache_dir("weights")))
+    print(fetch_weights(arguments.source, arguments.output or persistent_cache_dir() / "weights"))

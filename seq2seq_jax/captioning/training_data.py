@@ -28,13 +28,18 @@ from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
 from seq2seq_jax.data.coverage import oov_warning
 from seq2seq_jax.data.report import report_line
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.data.vocabulary import Vocabulary, build_vocabulary
+from seq2seq_jax.data.vocabulary import build_vocabulary
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import Params, build_encoder
 from seq2seq_jax.problems.protocol import DevData, TrainingData
-from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
+from seq2seq_jax.problems.setup import (
+    check_batch_size,
+    initial_vocab_bias,
+    make_pipeline,
+    read_vocabulary,
+)
 from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.errors import UserError
 
@@ -47,10 +52,10 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     Args:
       config: The configuration from `Problem.complete_config`.
       workdir: The workdir of the run.
-      devices: The devices by which every batch must divide.
+      devices: The devices by which every batch must be divisible.
 
     Raises:
-      UserError: A file cannot be used, or the batch size does not divide by the devices.
+      UserError: A file cannot be used, or the batch size is not divisible by the devices.
     """
     for key in ("batch_tokens", "buckets"):
         if config[key]:
@@ -116,7 +121,7 @@ def load_image_dev_data(config: ConfigDict, loaded: LoadedModel, devices: Device
     Args:
       config: A resolved configuration.
       loaded: The trained model.
-      devices: The devices by which every batch must divide.
+      devices: The devices by which every batch must be divisible.
 
     Raises:
       UserError: A file cannot be used.
@@ -173,8 +178,8 @@ def _check_images(config: ConfigDict, key: str) -> CheckedImages:
 def _make_vocabularies(
     config: ConfigDict, checked: CheckedImages, tokenizers: Tokenizers
 ) -> Vocabularies:
-    if config.vocab_target:
-        vocabulary = Vocabulary.read(config.vocab_target)
+    vocabulary = read_vocabulary(config, "vocab_target")
+    if vocabulary:
         check_vocabulary_file(vocabulary, config.vocab_target, [tokenizers.target])
         return Vocabularies(EMPTY_VOCABULARY, vocabulary)
     captions = (caption for example in checked.examples for caption in example.captions)

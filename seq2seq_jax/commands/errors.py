@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 HELP = "Show what a trained model gets wrong on its dev set (`input_pipeline_dev`)."
 EXAMPLES = (
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     dev_set = load_dev_set(config, members[0].tokenizers, members[0].vocabularies)
     which = ", ".join(member.description for member in members)
     say(format_counts(dev_set.corpus.counts))
-    say(f"Decoding {len(dev_set)} sources of the dev set with {which}")
+    say(f"Decoding {quantity(len(dev_set), 'source')} of the dev set with {which}")
     predictions = Predictor(members, config).predict(dev_set.sources)
 
     def measure(

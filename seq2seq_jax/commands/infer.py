@@ -1,7 +1,6 @@
 """The command `infer`."""
 
 import argparse
-import sys
 
 from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir
 from seq2seq_jax.config.overrides import Overrides
@@ -58,7 +57,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     for other in all_problems():
         if other.title != problem.title:
             _refuse_arguments(arguments, other, problem)
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     problem.infer(arguments, overrides, workdir)
 
 

@@ -72,7 +72,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:
         raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     totals = {"pairs": 0, "tokens": 0, "unknown": 0, "log_prob": 0.0}
     for pairs in chunks:
         sources, targets = zip(*pairs, strict=True)

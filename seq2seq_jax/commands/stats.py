@@ -76,8 +76,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a file is wrong.
     """
-    import sys
-
     from seq2seq_jax.reports.corpus_statistics import corpus_statistics, describe_corpus
     from seq2seq_jax.utils.logging import say
 
@@ -85,7 +83,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     statistics = corpus_statistics(pairs, *splits)
     if not len(statistics):
         raise UserError(where, "holds no pairs")
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     print(describe_corpus(statistics))
     if arguments.plot:
         from seq2seq_jax.reports.length_plot import plot_lengths

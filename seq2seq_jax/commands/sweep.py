@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.commands.run_arguments import add_trust
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 if TYPE_CHECKING:
     from seq2seq_jax.sweeps.definition import SweepFile
@@ -93,7 +94,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.sweeps.definition import load_sweep
     from seq2seq_jax.sweeps.local_runner import assign_gpus, run_locally
     from seq2seq_jax.sweeps.results import FAILED, FILE_NAME
-    from seq2seq_jax.sweeps.run_sweep import Runner, exclusive_lock, run_sweep
+    from seq2seq_jax.sweeps.run_sweep import Runner, run_sweep
+    from seq2seq_jax.utils.file_lock import file_lock
 
     file = load_sweep(arguments.file, overrides, arguments.trust_custom_code)
     folder = Path(arguments.output or Path("runs", file.name))
@@ -102,6 +104,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     )
     if make_scheduler is None:
         return
+    storage_errors: AbstractContextManager[None] = nullcontext()
+    if arguments.search:
+        from seq2seq_jax.sweeps.optuna_search import explain_storage_errors
+
+        storage_errors = explain_storage_errors(folder)
     runner: Runner = run_locally
     if arguments.ray:
         from seq2seq_jax.sweeps.ray_runner import make_ray_runner
@@ -109,7 +116,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         runner = make_ray_runner(arguments.ray, arguments.ray_cpus, arguments.ray_gpus)
     else:
         assign_gpus(0, arguments.jobs)
-    with exclusive_lock(folder):
+    with file_lock(folder / "lock", "another sweep"), storage_errors:
         ended, results = run_sweep(make_scheduler(), file, folder, arguments.jobs, runner)
     print(folder / FILE_NAME)
     failed = [result["trial"] for result in results if result["status"] == FAILED]
@@ -117,7 +124,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         raise UserError(str(folder), "stopped by a signal; run the same command to resume")
     if failed:
         names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
-        what = f"{len(failed)} of {len(results)} trials failed ({names})"
+        what = f"{len(failed)} of {quantity(len(results), 'trial')} failed ({names})"
         raise UserError(str(folder / FILE_NAME), f"{what}; run the same command to retry them")
 
 
@@ -140,7 +147,7 @@ def _prepare_grid(
         unfinished = unfinished_trainings(trainings, folder)
         reused = reuse_trainings(unfinished, folder, arguments.reuse)
         if reused:
-            say(f"Reusing {reused} trainings of other sweeps")
+            say(f"Reusing {quantity(reused, 'training')} of other sweeps")
         return GridScheduler(unfinished)
 
     return make_scheduler
@@ -165,7 +172,8 @@ def _prepare_search(
     if arguments.dry_run:
         for name, factor in file.sweep.factors.items():
             print(f"{name}: {factor}")
-        print(f"{arguments.trials} points with seeds {[*file.sweep.seeds]}, optimizing {metric}")
+        points = quantity(arguments.trials, "point")
+        print(f"{points} with seeds {[*file.sweep.seeds]}, optimizing {metric}")
         return None
     preflight_check(trainings[:1], folder)
     return lambda: OptunaScheduler(
@@ -188,7 +196,8 @@ def _list_trials(trainings: "Sequence[Training]", folder: Path) -> None:
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
     for name, state, changed in rows:
         print(f"{name:<{widths[0]}}  {state:<{widths[1]}}  {changed}".rstrip())
-    print(f"{len(rows)} trials, {len(trainings)} trainings; workdirs in {folder}")
+    counts = f"{quantity(len(rows), 'trial')}, {quantity(len(trainings), 'training')}"
+    print(f"{counts}; workdirs in {folder}")
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from seq2seq_jax.data.readers.text_lines import decode_lines, read_lines
 from seq2seq_jax.utils.atomic_io import atomic_replace
-from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.logging import say
 
 STANDARD_INPUT = "<stdin>"
@@ -53,13 +52,8 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
       UserError: The file cannot be written.
     """
     path = Path(path).expanduser()
-    if path.exists() and not path.is_file():  # Do not replace /dev/null.
-        raise UserError(str(path), "cannot be written (not a regular file)")
-    try:
-        with (
-            atomic_replace(path) as partial,
-            open(partial, "w", encoding="utf-8", newline="\n") as file,
-        ):
-            file.writelines(f"{line}\n" for line in lines)
-    except OSError as error:
-        raise UserError(str(path), f"cannot be written ({error.strerror or error})") from error
+    with (
+        atomic_replace(path) as partial,
+        open(partial, "w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.writelines(f"{line}\n" for line in lines)

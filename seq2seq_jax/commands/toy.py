@@ -15,7 +15,7 @@ from seq2seq_jax.data.readers.toy import (
     VOCAB_SIZE,
     toy_pairs,
 )
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 HELP = "Write a toy corpus of sequences to copy or to reverse."
 EXAMPLES = (
@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
             if split == "train":
                 texts = (text.split(" ") for text in _texts(arguments, split, side))
                 write_lines(folder / f"vocab.{name}.txt", build_vocabulary(texts).tokens)
-        say(f"{split}: {size:,} pairs of {arguments.min_length} to {arguments.max_length} tokens")
+        lengths = f"{arguments.min_length} to {arguments.max_length}"
+        say(f"{split}: {quantity(size, 'pair')} of {lengths} tokens")
     print(arguments.folder)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from seq2seq_jax.commands.run_arguments import refuse_overrides
 from seq2seq_jax.config.overrides import Overrides
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 HELP = "Build a vocabulary from text: each line is a token and its count, frequent tokens first."
 EXAMPLES = (
@@ -91,18 +91,17 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if not tokens:
         raise UserError(
             ", ".join(arguments.files) or STANDARD_INPUT,
-            f"no token is left of {total:,} in {number:,} lines; "
+            f"no token is left of {total:,} in {quantity(number, 'line')}; "
             + ("use a smaller --min-frequency" if total else "the text is empty"),
         )
     lines = (f"{token}\t{counts[token]}" for token in tokens)
     if arguments.output:
         write_lines(arguments.output, lines)
     else:
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         sys.stdout.writelines(f"{line}\n" for line in lines)
     kept, rarest = sum(counts[token] for token in tokens), counts[tokens[-1]]
     say(
-        f"{number:,} lines, {total:,} tokens, {len(counts):,} of them different; kept"
-        f" {len(tokens):,}, which make {kept / total:.2%} of the text; the rarest occurs"
-        f" {rarest:,} time{'' if rarest == 1 else 's'}"
+        f"{quantity(number, 'line')}, {quantity(total, 'token')}, {len(counts):,} of them"
+        f" different; kept {len(tokens):,}, which make {kept / total:.2%} of the text; the rarest"
+        f" occurs {quantity(rarest, 'time')}"
     )

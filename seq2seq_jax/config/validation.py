@@ -28,6 +28,7 @@ def check(config: dict[str, Any], written: set[str]) -> None:
     _move_decode_length(config, written)
     _check_search(config, written)
     _check_subwords(config)
+    _follow_delimiters(config, written)
 
 
 def check_training(config: Mapping[str, Any]) -> None:
@@ -57,6 +58,19 @@ def _move_decode_length(config: dict[str, Any], written: set[str]) -> None:
         inference["max_decode_length"] = older
         written.add(key)
     written.discard(old_key)
+
+
+def _follow_delimiters(config: dict[str, Any], written: Collection[str]) -> None:
+    """Give the dev set the delimiters of the training data, by which all texts are split."""
+    train, dev = config["input_pipeline_train"]["params"], config["input_pipeline_dev"]["params"]
+    for name in ("source_delimiter", "target_delimiter"):
+        if name not in train or name not in dev:
+            continue
+        key = f"input_pipeline_dev.params.{name}"
+        if key in written and dev[name] != train[name]:
+            what = f'must be "{train[name]}", as in input_pipeline_train; got "{dev[name]}"'
+            raise UserError(key, f"{what}; use the same value, or leave it out")
+        dev[name] = train[name]
 
 
 def _check_residuals(config: dict[str, Any]) -> None:
@@ -175,12 +189,16 @@ def _check_input(config: Mapping[str, Any]) -> None:
     _check_pipeline(train, "input_pipeline_train")
     if config["eval_every_n_steps"] == 0:
         return
-    _check_pipeline(dev, "input_pipeline_dev")
-    if train["params"].get("source_files") and dev["params"].get("source_files") == "":
+    params, builtin = dev["params"], dev["class"] in built_in_classes()["pipeline"]
+    inputs = [name for name in ("files", "source_files", "captions", "name") if name in params]
+    corpus = params.get("builtin") and not train["params"].get("source_files")
+    if builtin and inputs and not corpus and not any(params[name] for name in inputs):
         raise UserError(
-            "input_pipeline_dev.params.source_files",
-            "is empty, but training reads files; give dev files too, or eval_every_n_steps=0",
+            f"input_pipeline_dev.params.{inputs[0]}",
+            "is empty, so there is no dev set; use the files of a dev set, or eval_every_n_steps=0"
+            " to train without one",
         )
+    _check_pipeline(dev, "input_pipeline_dev")
 
 
 def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:

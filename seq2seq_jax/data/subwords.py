@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
 from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.data.sentencepiece_model import (
     read_sentencepiece,
     train_sentencepiece,
@@ -89,7 +90,11 @@ def make_tokenizers(
     if subwords.joint and subwords.sides == "both":
         given = subwords.source_model or subwords.target_model
         files = {side: file or given for side, file in files.items()}
-    models = {side: _read(kind, os.path.expanduser(files[side])) for side in sides if files[side]}
+    models = {}
+    for side in sides:
+        if file := os.path.expanduser(files[side]):
+            check_readable(file, key=f"subwords.{side}_model")
+            models[side] = _read(kind, file)
     missing = [side for side in sides if side not in models]
     for group in [missing] if subwords.joint and missing else [[side] for side in missing]:
         what = f"{subwords.size:,} {_UNITS[kind]}"

@@ -34,6 +34,7 @@ from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.utils.atomic_io import atomic_directory
+from seq2seq_jax.utils.cache_dir import CACHE_REMEDY
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.integrity import crc32c_of, read_json_object, seal, verify_seal
 from seq2seq_jax.utils.logging import progress_count
@@ -114,7 +115,7 @@ def tokenize_pairs(
             _log.warning("tokenizing the text again, because the cache is damaged: %s", error)
             _remove(directory)
     # Another process may be faster; the content is the same.
-    with suppress(FileExistsError), atomic_directory(directory) as partial:
+    with suppress(FileExistsError), atomic_directory(directory, CACHE_REMEDY) as partial:
         _write(pairs, tokenizers, partial, digest)
     return _load(directory)
 
@@ -201,13 +202,12 @@ class _SideWriter:
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if failure is None:
-            self._flush()
-            self._counts.tofile(self._path("counts"))
-            lines = (json.dumps(token) + "\n" for token in self._numbers)
-            self._path("tokens").write_text("".join(lines), encoding="utf-8")
-        self._ids_file.close()
-        self._offsets_file.close()
+        with self._ids_file, self._offsets_file:
+            if failure is None:
+                self._flush()
+                self._counts.tofile(self._path("counts"))
+                lines = (json.dumps(token) + "\n" for token in self._numbers)
+                self._path("tokens").write_text("".join(lines), encoding="utf-8")
 
     def append(self, tokens: list[str]) -> None:
         numbers = self._numbers

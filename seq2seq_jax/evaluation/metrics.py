@@ -139,7 +139,12 @@ class TextMetric:
         Returns:
           The results by name: percentages, and texts such as a signature.
         """
-        return self._compute(hypotheses, references)
+        results = self._compute(hypotheses, references)
+        # Rounding errors would make 100.00000000000004 of 100 %.
+        return {
+            name: round(value, 10) if isinstance(value, float) else value
+            for name, value in results.items()
+        }
 
     def _names(self) -> tuple[str, ...]:
         raise NotImplementedError

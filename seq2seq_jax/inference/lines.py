@@ -16,6 +16,7 @@ from seq2seq_jax.data.readers.text_lines import (
     read_lines,
 )
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import reason
 from seq2seq_jax.utils.logging import say
 
 BATCHES_PER_CHUNK = 16
@@ -151,7 +152,7 @@ def _raw_chunks(stream: BinaryIO, name: str, limit: int) -> Iterator[list[bytes]
     lines: list[bytes] = []
     unfinished: list[bytes] = []
     count = length = 0
-    while block := os.read(descriptor, 1 << 16):
+    while block := _read_block(descriptor, name):
         first, *others = block.split(b"\n")
         unfinished.append(first)
         for rest in others:
@@ -183,6 +184,13 @@ def _stdin_chunks(limit: int, content: str) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         say(f"Ready: type {content} and press Enter; press Ctrl-D to end.")
     yield from stream_chunks(sys.stdin.buffer, "<stdin>", limit)
+
+
+def _read_block(descriptor: int, name: str) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError as error:
+        raise UserError(name, f"cannot be read ({reason(error)})") from error
 
 
 def _file_chunks(path: str, limit: int) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve
+from seq2seq_jax.data.readers.input_pipeline import split_file_names
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.models.batch_inputs import NonTrainable
 from seq2seq_jax.models.build import build_model, variable_shapes
@@ -82,7 +83,7 @@ def load_ensemble(workdir: Workdir, config: ConfigDict) -> list[LoadedModel]:
     with slow_work(f"Loading the model of {workdir.path}"):
         first = load_model(workdir, config)
     loaded = [first]
-    for path in filter(None, config.inference.ensemble.split(",")):
+    for path in split_file_names(config.inference.ensemble):
         other = Workdir(path, workdir.trust)
         with slow_work(f"Loading the model of {path}"):
             loaded.append(load_model(other, resolve(other.config()), config.inference))

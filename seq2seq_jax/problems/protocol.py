@@ -136,10 +136,10 @@ class Problem(Protocol):
         Args:
           config: The configuration from `complete_config`.
           workdir: The workdir of the run; what it holds already is used instead of built.
-          devices: The devices by which every batch must divide.
+          devices: The devices by which every batch must be divisible.
 
         Raises:
-          UserError: A file cannot be used, or the batch size does not divide by the devices.
+          UserError: A file cannot be used, or the batch size is not divisible by the devices.
         """
 
     def prepare_dev(
@@ -151,7 +151,7 @@ class Problem(Protocol):
           config: The resolved configuration of the first model; `input_pipeline_dev` may differ
             from the one that the model was trained with.
           models: One model, or the members of an ensemble.
-          devices: The devices by which every batch must divide.
+          devices: The devices by which every batch must be divisible.
 
         Raises:
           UserError: A file cannot be used, or the problem does not support ensembles.

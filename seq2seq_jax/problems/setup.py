@@ -1,5 +1,6 @@
 """Steps of preparing a run that all problems share."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,10 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.readers.input_pipeline import build_pipeline
+from seq2seq_jax.data.readers.text_lines import check_readable
+from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.models.build import Params
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 
 def make_pipeline(config: ConfigDict, key: str) -> Any:
@@ -27,6 +30,26 @@ def make_pipeline(config: ConfigDict, key: str) -> Any:
     """
     pipeline = resolve_class("pipeline", config[key]["class"], f"{key}.class")
     return build_pipeline(pipeline, config[key].params, f"{key}.params")
+
+
+def read_vocabulary(config: ConfigDict, key: str) -> Vocabulary | None:
+    """Read the vocabulary file that a configuration names.
+
+    Args:
+      config: A resolved configuration.
+      key: "vocab_source" or "vocab_target".
+
+    Returns:
+      The vocabulary; None if the configuration names no file.
+
+    Raises:
+      UserError: The file cannot be used.
+    """
+    path = os.path.expanduser(config[key])
+    if not path:
+        return None
+    check_readable(path, key=key)
+    return Vocabulary.read(path)
 
 
 def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> None:
@@ -48,7 +71,7 @@ def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> 
         steps = f" × {accumulation_steps} accumulation steps" if accumulation_steps > 1 else ""
         raise UserError(
             "batch_size",
-            f"must be divisible by {unit} ({devices} device{'s' * (devices > 1)}{steps});"
+            f"must be divisible by {unit} ({quantity(devices, 'device')}{steps});"
             f" got {batch_size}. Use {-(-batch_size // unit) * unit}.",
         )
 

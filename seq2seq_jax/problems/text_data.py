@@ -17,13 +17,19 @@ from seq2seq_jax.data.report import format_counts, format_data_report, report_li
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.data.vocabulary import Vocabulary, vocabulary_from_counts
+from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.protocol import DevData, TrainingData
-from seq2seq_jax.problems.setup import check_batch_size, initial_vocab_bias, make_pipeline
+from seq2seq_jax.problems.setup import (
+    check_batch_size,
+    initial_vocab_bias,
+    make_pipeline,
+    read_vocabulary,
+)
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.cache_dir import cache_dir
+from seq2seq_jax.utils.errors import quantity
 
 _log = logging.getLogger(__name__)
 
@@ -105,13 +111,14 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
 
 
 def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
-    """Divide a dev set into batches that divide by the devices."""
+    """Divide a dev set into batches that are divisible by the devices."""
     batch_size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     corpus = dev_set.corpus
     buckets = make_buckets(
         config.buckets, corpus.source.lengths, corpus.target.lengths, BatchRows(batch_size)
     )
-    description = f"{len(corpus):,} pairs with {len(dev_set):,} distinct sources"
+    sources = quantity(len(dev_set), "distinct source")
+    description = f"{quantity(len(corpus), 'pair')} with {sources}"
     return DevData(
         pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),
         sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
@@ -184,7 +191,7 @@ def _make_vocabularies(
 ) -> Vocabularies:
     """Read the vocabularies that the configuration names, and build the others from the data."""
     files = config.vocab_source, config.vocab_target
-    source, target = (Vocabulary.read(file) if file else None for file in files)
+    source, target = (read_vocabulary(config, key) for key in ("vocab_source", "vocab_target"))
     for file, vocabulary in zip(files, (source, target), strict=True):
         if vocabulary is not None:
             users = [each for each, used in zip(tokenizers, files, strict=True) if used == file]

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,16 +124,35 @@ def check_value(where: str, key: Key, value: object) -> object:
       UserError: The value has the wrong type or breaks the rule.
     """
     if key.default is UNSET or key.default is REQUIRED:
-        typed = tuple(value) if isinstance(value, list) else value
+        typed = _paths_as_text(tuple(value) if isinstance(value, list) else value)
         if key.rule == ANYTHING:
             return typed
     else:
-        typed = _convert(key.rule.tidy(value), type(key.default))
+        typed = _convert(_paths_as_text(key.rule.tidy(value)), type(key.default))
+    if isinstance(typed, str) and not _is_utf8(typed):
+        raise UserError(where, f"must be UTF-8; got {typed!r}")
     if typed is None or not _accepts(key.rule, typed):
         hint = did_you_mean(value, key.rule.choices) if isinstance(value, str) else ""
         shown = f'"{value}"' if isinstance(value, str) else repr(value)
         raise UserError(where, f"must be {describe_expected(key)}; got {shown}{hint}")
     return typed
+
+
+def _paths_as_text(value: object) -> object:
+    """Return paths, also in lists and tuples, as text; other values as they are."""
+    if isinstance(value, list | tuple):
+        items = [_paths_as_text(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return os.fsdecode(value) if isinstance(value, os.PathLike) else value
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether a text can be stored; a name of a file can consist of any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _accepts(rule: Rule, value: object) -> bool:

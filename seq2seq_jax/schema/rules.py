@@ -1,6 +1,7 @@
 """Rules for the values of keys. Each is known by its name and arguments, so that it serialises."""
 
 import numbers
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -94,6 +95,32 @@ def _join_items(value: object) -> object:
     return ",".join(item for item in (str(item).strip() for item in value) if item)
 
 
+def split_names(names: str) -> list[str]:
+    r"""Split names at the commas between them; a comma after a backslash belongs to its name.
+
+    Args:
+      names: The names; blanks around them and empty names do not count.
+
+    Example:
+      >>> split_names(r"train.de, part\,1.de")
+      ['train.de', 'part,1.de']
+    """
+    parts = (part.strip().replace("\\,", ",") for part in re.split(r"(?<!\\),", names))
+    return [part for part in parts if part]
+
+
+def _join_names(value: object) -> object:
+    """Join a list of names or paths with commas, with a backslash before each comma of a name."""
+    items = split_names(value) if isinstance(value, str) else value
+    items = [items] if isinstance(items, os.PathLike) else items
+    if not isinstance(items, list | tuple):
+        return value
+    items = [os.fsdecode(item) if isinstance(item, os.PathLike) else item for item in items]
+    if not all(isinstance(item, str) for item in items):
+        return value
+    return ",".join(item.strip().replace(",", "\\,") for item in items if item.strip())
+
+
 def _is_ascending(value: str) -> bool:
     if not value:
         return True
@@ -106,7 +133,7 @@ def _is_ascending(value: str) -> bool:
 
 ANYTHING = Rule("", lambda value: True)
 NON_EMPTY = Rule("not empty", bool, name="NON_EMPTY")
-FILES = Rule("file names with commas between them", lambda value: True, _join_items, name="FILES")
+FILES = Rule("file names with commas between them", lambda value: True, _join_names, name="FILES")
 BUCKETS = Rule(
     "ascending lengths with commas between them, as in 10,20,30",
     _is_ascending,

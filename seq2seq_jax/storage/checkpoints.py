@@ -10,9 +10,10 @@ import logging
 import math
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from jaxtyping import PyTree
 from seq2seq_jax.storage.arrays import named_arrays
 from seq2seq_jax.storage.checkpoint_files import read_checkpoint, read_metadata, write_metadata
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import reason
 from seq2seq_jax.utils.integrity import DamagedFileError
 
 _log = logging.getLogger(__name__)
@@ -86,6 +88,9 @@ class Checkpoints:
           data: What else belongs to the checkpoint, as JSON, such as the position in the data.
           metrics: Results on the dev set at this step; texts among them are left out. Without
             `best_metric` among them the checkpoint cannot become the best one.
+
+        Raises:
+          UserError: The checkpoint cannot be written. The earlier ones are intact.
         """
         entry = {
             "step": int(step),
@@ -93,24 +98,26 @@ class Checkpoints:
             "metrics": {k: float(v) for k, v in (metrics or {}).items() if not isinstance(v, str)},
             "data": dict(data),
         }
+        arrays = named_arrays(state)
         writes = jax.process_index() == 0
         partial = self.directory / f"{step}.partial"
-        if writes:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            for left_over in self.directory.glob("*.partial"):
-                shutil.rmtree(left_over)
-            partial.mkdir()
-        _wait_for_all("checkpoint begun")
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as writer:
-            writer.save(partial / "state", args=ocp.args.StandardSave(named_arrays(state)))
-        if writes:
-            write_metadata(partial, entry | {"run": dict(self._describe_run())})
-            for later in self.all_steps():
-                if later >= step:
-                    self._delete(later)
-            os.replace(partial, self.directory / str(step))
-            for earlier in set(self.all_steps()) - self._steps_to_keep():
-                self._delete(earlier)
+        with self._explain_failure(step, partial):
+            if writes:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                for left_over in self.directory.glob("*.partial"):
+                    shutil.rmtree(left_over)
+                partial.mkdir()
+            _wait_for_all("checkpoint begun")
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as writer:
+                writer.save(partial / "state", args=ocp.args.StandardSave(arrays))
+            if writes:
+                write_metadata(partial, entry | {"run": dict(self._describe_run())})
+                for later in self.all_steps():
+                    if later >= step:
+                        self._delete(later)
+                os.replace(partial, self.directory / str(step))
+                for earlier in set(self.all_steps()) - self._steps_to_keep():
+                    self._delete(earlier)
         _wait_for_all("checkpoint complete")
 
     def read(self, step: int | None = None) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
@@ -132,7 +139,7 @@ class Checkpoints:
         if step is not None:
             if step not in steps:
                 raise UserError(
-                    str(self.directory), f"no checkpoint of step {step}; there are {_listed(steps)}"
+                    str(self.directory), f"no checkpoint of step {step}, only of {_listed(steps)}"
                 )
             steps = [step]
         for candidate in reversed(steps):
@@ -241,6 +248,25 @@ class Checkpoints:
                     last_kept = saved_at
         return kept
 
+    @contextmanager
+    def _explain_failure(self, step: int, partial: Path) -> Iterator[None]:
+        """Report in one line that a checkpoint cannot be written, and remove what was written."""
+        hook = sys.unraisablehook
+        sys.unraisablehook = lambda error: _is_late(error) or hook(error)
+        try:
+            yield
+            sys.unraisablehook = hook
+        # Orbax's errors have several types; they contain the error of the operating system.
+        except (OSError, ValueError, RuntimeError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            kept = self.latest_step()
+            resumes = f"; the checkpoint of step {kept} is intact" if kept else ""
+            raise UserError(
+                str(self.directory / str(step)),
+                f"the checkpoint cannot be written ({reason(error)}); free some space, or make the"
+                f" directory writable, and run the same command again{resumes}",
+            ) from error
+
     def _delete(self, step: int) -> None:
         """Delete a checkpoint; rename it first, so that half of it does not look damaged."""
         doomed = self.directory / f"{step}.deleted.partial"
@@ -275,6 +301,11 @@ class Checkpoints:
             if self._read_or_warn(step, "not suggesting checkpoint"):
                 return f"use inference.checkpoint={step}, which is intact"
         return "restore a copy"
+
+
+def _is_late(error: "sys.UnraisableHookArgs") -> bool:
+    """Return whether TensorStore reports another write after Orbax has given up because of one."""
+    return str(error.exc_value) == "Event loop is closed"
 
 
 def _wait_for_all(where: str) -> None:

@@ -2,14 +2,20 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import os
+import socket
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.proto import event_pb2
 
+from seq2seq_jax.data.readers.tfrecord import tfrecord
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_write_errors
 from seq2seq_jax.utils.parsing import parse_json
 
 _log = logging.getLogger(__name__)
@@ -23,17 +29,27 @@ class MetricWriter:
     """
 
     def __init__(self, workdir: str | Path, resume_step: int) -> None:
-        """Open the files, which are created if necessary.
+        """Create the files if necessary.
 
         Args:
           workdir: The run's directory.
           resume_step: The step from which the run resumes, 0 for a new one. Lines of later steps
             are removed, because the run writes them again.
+
+        Raises:
+          UserError: The files cannot be written.
         """
         self._path = metrics_file(workdir)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        _truncate(self._path, resume_step)
-        self._events = SummaryWriter(str(workdir), purge_step=resume_step + 1)
+        with explain_write_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _truncate(self._path, resume_step)
+        now, host = int(time.time()), socket.gethostname()
+        name = f"events.out.tfevents.{now:010}.{host}.{os.getpid()}"
+        self._events_file = self._path.with_name(name)
+        # TensorBoard hides the events of earlier processes from this step on.
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        version = event_pb2.Event(file_version="brain.Event:2")
+        self._write_events(resume_step + 1, [version, event_pb2.Event(session_log=start)])
 
     def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
         """Write numbers.
@@ -41,11 +57,14 @@ class MetricWriter:
         Args:
           step: Number of steps done.
           scalars: Numbers, or arrays of one element, by name.
+
+        Raises:
+          UserError: The files cannot be written.
         """
         values = {name: float(value) for name, value in scalars.items()}
         self._append(step, values)
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+        summaries = [summary.scalar(name, value) for name, value in values.items()]
+        self._write_events(step, [event_pb2.Event(summary=one) for one in summaries])
 
     def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
         """Write texts, such as samples.
@@ -53,20 +72,33 @@ class MetricWriter:
         Args:
           step: Number of steps done.
           texts: Texts by name.
+
+        Raises:
+          UserError: The files cannot be written.
         """
         self._append(step, texts)
-        for name, text in texts.items():
-            # TensorBoard renders Markdown; the indentation keeps line breaks.
-            self._events.add_text(name, "    " + text.replace("\n", "\n    "), step)
-
-    def close(self) -> None:
-        """Write the events that are still buffered, and close their file."""
-        self._events.close()
+        # TensorBoard renders Markdown; the indentation keeps line breaks.
+        indented = {name: "    " + text.replace("\n", "\n    ") for name, text in texts.items()}
+        summaries = [summary.text(name, text) for name, text in indented.items()]
+        self._write_events(step, [event_pb2.Event(summary=one) for one in summaries])
 
     def _append(self, step: int, values: Mapping[str, object]) -> None:
         line = json.dumps({"step": int(step), **values}, ensure_ascii=False)
-        with open(self._path, "a", encoding="utf-8") as file:
+        with explain_write_errors(self._path), open(self._path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def _write_events(self, step: int, events: Iterable[Any]) -> None:
+        """Append TensorBoard's records, as TFRecord files have them.
+
+        `tensorboardX.SummaryWriter` writes in a thread, which dies when the disk is full. Later
+        calls then wait for it forever.
+        """
+        records = []
+        for event in events:
+            event.step, event.wall_time = int(step), time.time()
+            records.append(tfrecord(event.SerializeToString()))
+        with explain_write_errors(self._events_file), open(self._events_file, "ab") as file:
+            file.write(b"".join(records))
 
 
 def metrics_file(workdir: str | Path) -> Path:

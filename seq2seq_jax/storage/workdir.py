@@ -8,6 +8,7 @@ encoder.npz                          an encoder's weights that are not trained, 
                                      statistics
 checkpoints/<step>/                  see `storage.checkpoints`
 metrics.jsonl, events.out.tfevents.* see `storage.metrics_log`
+train.lock                           locked by the process that trains here (see `utils.file_lock`)
 """
 
 from collections.abc import Collection, Mapping
@@ -67,9 +68,17 @@ class Workdir:
         Args:
           path: The directory, which may not exist yet.
           trust: Which custom classes its configuration may name.
+
+        Raises:
+          UserError: The path is not UTF-8, as the library that reads checkpoints needs it.
         """
         self.path = Path(path)
         self.trust = trust
+        try:
+            str(self.path.absolute()).encode()
+        except UnicodeEncodeError as error:
+            raise UserError(repr(str(path)), "is not UTF-8; use another --workdir") from error
+        self.lock_file = self.path / "train.lock"
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
         self.encoder_file = self.path / "encoder.npz"

@@ -8,7 +8,8 @@ import logging
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result, read_results
 from seq2seq_jax.sweeps.results import FILE_NAME as RESULTS
 from seq2seq_jax.sweeps.trials import Training, config_digest, point_trainings, search_label
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import reason
 from seq2seq_jax.utils.installation import install_command
 
 SAMPLERS = ("random", "bayes")
@@ -144,6 +146,27 @@ class OptunaScheduler:
 
     def _point(self, params: Mapping[str, Level]) -> dict[str, Level]:
         return {name: params[name] for name in self._space}
+
+
+@contextmanager
+def explain_storage_errors(folder: Path) -> Iterator[None]:
+    """Report in one line that the study of a search cannot be read or written.
+
+    Args:
+      folder: The directory of the sweep.
+
+    Raises:
+      UserError: Optuna's storage failed in the block.
+    """
+    optuna = _import_optuna()
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+        cause = reason(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        what = f"cannot be read or written ({cause}); free some space, or use another --output"
+        raise UserError(str(folder / FILE_NAME), what) from error
 
 
 def _finished_results(folder: Path) -> dict[str, Result]:

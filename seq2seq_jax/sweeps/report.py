@@ -13,7 +13,7 @@ from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, FINISHED, Result
 from seq2seq_jax.sweeps.tables import Row, Table, make_rows, make_table, table_to_markdown
 from seq2seq_jax.sweeps.trials import is_from_search
 from seq2seq_jax.utils.atomic_io import atomic_replace
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 
 class Section(NamedTuple):
@@ -137,7 +137,7 @@ def _section(name: str, results: list[Result], metric: str, by: Sequence[str]) -
 
 
 def _note(results: Sequence[Result], finished: Sequence[Result]) -> str:
-    parts = [f"{len(finished)} of {len(results)} trials finished"]
+    parts = [f"{len(finished)} of {quantity(len(results), 'trial')} finished"]
     for key, what in (("version", "seq2seq-jax"), ("jax", "JAX"), ("processors", "processors")):
         values = sorted({str(result[key]) for result in finished if key in result})
         if values:

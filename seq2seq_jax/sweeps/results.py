@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_write_errors
 
 Result = dict[str, Any]
 
@@ -99,8 +100,11 @@ def append_results(path: Path, results: Iterable[Result]) -> None:
     Args:
       path: The file.
       results: The results.
+
+    Raises:
+      UserError: The file cannot be written.
     """
-    with open(path, "a+b") as file:
+    with explain_write_errors(path), open(path, "a+b") as file:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
         for result in results:

@@ -1,12 +1,10 @@
 """Runs a sweep, from its scheduler to its results."""
 
 import datetime
-import fcntl
 import functools
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -21,7 +19,7 @@ from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, Result, append_results
 from seq2seq_jax.sweeps.scheduler import Scheduler
 from seq2seq_jax.sweeps.tables import format_duration
 from seq2seq_jax.sweeps.trials import Training
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import quantity
 from seq2seq_jax.utils.logging import say
 
 Runner = Callable[
@@ -52,7 +50,7 @@ def run_sweep(
     Returns:
       Whether all trials have ended, and the results of this run.
     """
-    say(f"Running {scheduler.total} trials in {folder}; jobs: {jobs}")
+    say(f"Running {quantity(scheduler.total, 'trial')} in {folder}; jobs: {jobs}")
     progress = _Progress(scheduler.total, jobs)
     results: list[Result] = []
 
@@ -91,26 +89,6 @@ def preflight_check(trainings: Sequence[Training], folder: Path) -> None:
             if needed and ours and config[key] not in seen:
                 seen.append(config[key])
                 make_pipeline(config, key)
-
-
-@contextmanager
-def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Lock the directory of a sweep while it runs.
-
-    Args:
-      folder: The directory, which is created.
-
-    Raises:
-      UserError: Another sweep is running there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            what = "another sweep is running here; wait for it, or use another --output"
-            raise UserError(str(folder), what) from None
-        yield
 
 
 class _Progress:

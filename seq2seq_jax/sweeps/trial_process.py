@@ -10,7 +10,6 @@ jobs/              the jobs of the process and their outcomes
 """
 
 import dataclasses
-import fcntl
 import json
 import os
 import signal
@@ -18,8 +17,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,8 @@ from seq2seq_jax.sweeps.results import FAILED, FINISHED, Result
 from seq2seq_jax.sweeps.trials import Training, config_digest
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_system_error, explain_write_errors
+from seq2seq_jax.utils.file_lock import file_lock
 from seq2seq_jax.utils.integrity import read_json_object
 from seq2seq_jax.utils.processors import available_processors, restrict_processors
 
@@ -93,12 +93,12 @@ def start_job(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[byte
       job: The job.
       environment: Variables that are added to the environment of this process.
     """
-    job.file.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(job.file, json.dumps(dataclasses.asdict(job)).encode())
     job.outcomes.unlink(missing_ok=True)
-    job.file.write_text(json.dumps(dataclasses.asdict(job)), encoding="utf-8")
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    with open(Path(job.folder) / "log.txt", "ab") as log:
+    log_file = Path(job.folder) / "log.txt"
+    with explain_write_errors(log_file), open(log_file, "ab") as log:
         return subprocess.Popen(
             command(job),
             stdin=subprocess.DEVNULL,
@@ -170,8 +170,10 @@ def run_job_file(path: str) -> None:
     from seq2seq_jax.devices.memory import tune_malloc
     from seq2seq_jax.utils.cache_dir import enable_compilation_cache
     from seq2seq_jax.utils.logging import set_up_logging
+    from seq2seq_jax.utils.streams import set_up_streams
 
     tune_malloc()
+    set_up_streams()
     sys.path.insert(0, os.getcwd())  # Users' own classes are found in the working directory.
     set_up_logging()
     enable_compilation_cache()
@@ -192,7 +194,7 @@ def run_job_file(path: str) -> None:
 
 def _train(job: Job, folder: Path) -> bool:
     """Train, unless training has finished before; return False after a signal."""
-    with _locked(folder):
+    with file_lock(folder / "lock", "another trial", wait=True):
         if trained_seconds(folder, job.digest):
             return True
         from seq2seq_jax.training.trainer import train
@@ -256,6 +258,7 @@ def _curve(folder: Path) -> dict[str, list[float]]:
 
 
 def _failure(error: Exception) -> Result:
+    error = explain_system_error(error) or error
     if not isinstance(error, UserError):
         traceback.print_exc()
     message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -264,7 +267,7 @@ def _failure(error: Exception) -> Result:
 
 
 def _write_outcome(job: Job, name: str, outcome: Result) -> None:
-    with open(job.outcomes, "a", encoding="utf-8") as file:
+    with explain_write_errors(job.outcomes), open(job.outcomes, "a", encoding="utf-8") as file:
         file.write(json.dumps({"trial": name, **outcome}, ensure_ascii=False) + "\n")
 
 
@@ -275,11 +278,3 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _lines(texts: Iterable[str]) -> bytes:
     return "".join(f"{text}\n" for text in texts).encode("utf-8", "replace")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Wait for another process that trains in the same workdir."""
-    with open(folder / "lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,13 +1,15 @@
 """Training: `Trainer.fit` is the training loop."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import check_training, trusted_names, write_config
 from seq2seq_jax.config.metric_results import best_metric_is_lower
+from seq2seq_jax.devices.distributed import prepare_together
 from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator
@@ -33,6 +35,7 @@ from seq2seq_jax.training.training_log import (
     log_training,
 )
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_lock import file_lock
 from seq2seq_jax.utils.logging import progress_bar, slow_work
 
 _log = logging.getLogger(__name__)
@@ -52,25 +55,48 @@ def train(config: ConfigDict, workdir: str | Path) -> bool:
       Whether training is finished; False if a signal interrupted it after a last checkpoint.
 
     Raises:
-      UserError: The configuration, the data or the workdir is not usable; this is raised before
-        anything is compiled or written. Also raised later, if the loss is no longer finite or
-        memory runs out.
+      UserError: The configuration, the data or the workdir is not usable, or another process trains
+        there; this is raised before anything is compiled or written. Also raised later, if the loss
+        is no longer finite, memory runs out, or a file cannot be written.
     """
     check_training(config)
     run = Workdir(workdir, trusted_names(config))
-    with explain_out_of_memory():
-        return Trainer(problem_of(config).complete_config(config, run), run).fit()
+    is_main = Devices().is_main
+    with explain_out_of_memory(), ExitStack() as locks, prepare_together() as barrier:
+
+        def lock() -> None:
+            locks.enter_context(file_lock(run.lock_file, "another training"))
+
+        # A new workdir is locked later, because it is created when everything is checked.
+        is_locked = is_main and run.lock_file.exists()
+        if is_locked:
+            lock()
+
+        def when_prepared() -> None:
+            if is_main and not is_locked:
+                lock()
+            barrier.wait()
+
+        config = problem_of(config).complete_config(config, run)
+        return Trainer(config, run, when_prepared).fit()
 
 
 class Trainer:
     """A training run: its state, its position in the data, and what is counted along the way."""
 
-    def __init__(self, config: ConfigDict, workdir: Workdir) -> None:
+    def __init__(
+        self,
+        config: ConfigDict,
+        workdir: Workdir,
+        when_prepared: Callable[[], object] = lambda: None,
+    ) -> None:
         """Prepare the data, the model and the optimizer, and restore the last checkpoint if any.
 
         Args:
           config: A resolved configuration.
           workdir: The run's directory.
+          when_prepared: Called when everything is checked, before anything is written and before
+            the other hosts are needed.
 
         Raises:
           UserError: The configuration, the data or the workdir is not usable.
@@ -105,6 +131,10 @@ class Trainer:
             )
         if resuming:
             self.restore()
+        if self.step > config.train_steps:
+            what = f"must be at least {self.step}, the steps that are done in {workdir.path}"
+            raise UserError("train_steps", f"{what}; got {config.train_steps}")
+        when_prepared()
         self.state = self.devices.replicate(self.state)
         _log.info("%s", data.report)
         if self.step:
@@ -203,8 +233,6 @@ class Trainer:
                 # Save last, so that a checkpoint contains all of the above.
                 if finished or interrupted or evaluation_due or self._save_due(log_due):
                     self.save(results)
-        if self.writer:
-            self.writer.close()
         if not finished:
             _log.info("Stopped at step %d; run the same command to resume", self.step)
         return finished

@@ -1,5 +1,7 @@
 """Filling, labels, and the rules between keys."""
 
+from pathlib import Path
+
 import pytest
 from ml_collections import ConfigDict
 
@@ -184,9 +186,51 @@ FILES = [(f"{TRAIN}.source_files", "a"), (f"{TRAIN}.target_files", "b")]
 
 def test_training_files_ask_for_dev_files_although_there_is_a_built_in_corpus():
     assert error(config_of(), *FILES) == (
-        f"{DEV}.source_files: is empty, but training reads files; "
-        "give dev files too, or eval_every_n_steps=0"
+        f"{DEV}.source_files: is empty, so there is no dev set; "
+        "use the files of a dev set, or eval_every_n_steps=0 to train without one"
     )
+
+
+def test_a_table_to_train_on_asks_for_a_dev_set_before_it_is_read():
+    train = {"class": "TSVInputPipeline", "params": {"files": "a.tsv"}}
+    config = default_config("BasicSeq2Seq")
+    config.input_pipeline_train = train
+    config.input_pipeline_dev = {"class": "TSVInputPipeline"}
+    assert error(config).startswith(f"{DEV}.files: is empty, so there is no dev set; ")
+
+
+def test_the_dev_set_is_split_as_the_training_data_are():
+    config = config_of()
+    result = resolve(config, [(f"{TRAIN}.source_delimiter", "")])
+    assert result.input_pipeline_dev.params.source_delimiter == ""
+    assert result.input_pipeline_dev.params.target_delimiter == " "
+    both = [(f"{TRAIN}.source_delimiter", "_"), (f"{DEV}.source_delimiter", "_")]
+    assert resolve(config, both).input_pipeline_dev.params.source_delimiter == "_"
+    assert error(config, (f"{DEV}.source_delimiter", "")) == (
+        f'{DEV}.source_delimiter: must be " ", as in input_pipeline_train; got "";'
+        " use the same value, or leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [Path("part,1.de"), [Path("part,1.de")], ["part,1.de"], ("part,1.de",)]
+)
+def test_files_are_paths_or_elements_of_a_list_with_commas_or_without(value):
+    config = default_config("BasicSeq2Seq")
+    config.input_pipeline_train.params = {"source_files": value, "target_files": value}
+    config.vocab_source = Path("vocab")
+    result = resolve(config)
+    assert result.input_pipeline_train.params.source_files == r"part\,1.de"
+    assert resolve(result) == result
+    assert result.vocab_source == "vocab"
+    flags = [(f"{TRAIN}.source_files", r"a, part\,1.de ,b")]
+    assert resolve(config, flags).input_pipeline_train.params.source_files == r"a,part\,1.de,b"
+
+
+def test_elements_of_a_list_of_files_are_text():
+    config = default_config("BasicSeq2Seq")
+    config.input_pipeline_train.params = {"source_files": ["a", None]}
+    assert error(config).startswith(f"{TRAIN}.source_files: must be text, file names with commas")
 
 
 def test_without_evaluation_no_dev_files_are_needed():

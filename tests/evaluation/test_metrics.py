@@ -24,6 +24,15 @@ def single(*texts):
     return [[text.split()] for text in texts]
 
 
+@pytest.mark.parametrize("count", [1, 3, 7, 10, 13])
+def test_a_perfect_output_has_100_percent_exactly(count):
+    text = " ".join(f"w{i}" for i in range(count + 4))
+    hypotheses, references = words(*[text] * count), single(*[text] * count)
+    for metric in (BleuMetricSpec(), ChrfMetricSpec(), RougeMetricSpec(), AccuracyMetricSpec()):
+        results = metric(hypotheses, references)
+        assert {v for v in results.values() if not isinstance(v, str)} == {100.0}
+
+
 def test_bleu_follows_the_formula_of_papineni_et_al():
     # Matches of 1 to 4 words: 5 of 6, 4 of 5, 3 of 4, 2 of 3; both have six words: no brevity.
     results = BleuMetricSpec()(words("a b c d e x"), single("a b c d e f"))

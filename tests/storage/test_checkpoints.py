@@ -15,6 +15,7 @@ import pytest
 from seq2seq_jax.storage.arrays import digest, into_template
 from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.utils.errors import UserError
+from tests.limited_disk import limited_disk
 
 
 @flax.struct.dataclass
@@ -83,7 +84,7 @@ def test_reading_without_a_checkpoint_is_an_error(checkpoints):
 
 def test_a_missing_step_is_an_error_that_lists_the_existing_steps(checkpoints):
     checkpoints.save(10, make_state(), {})
-    with pytest.raises(UserError, match="no checkpoint of step 20; there are step 10"):
+    with pytest.raises(UserError, match="no checkpoint of step 20, only of step 10"):
         restore(checkpoints, make_state(), step=20)
 
 
@@ -252,3 +253,23 @@ def test_killing_a_process_while_it_saves_leaves_the_previous_checkpoint(tmp_pat
     assert (state["a"] == step).all()
     checkpoints.save(step + 1, template, {})
     assert all(path.name.isdecimal() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [0, 60, 250, 700])
+def test_a_full_disk_is_one_line_and_costs_no_checkpoint(checkpoints, size):
+    checkpoints.save(10, make_state(1), {})
+    with limited_disk(size), pytest.raises(UserError) as raised:
+        checkpoints.save(20, make_state(2), {"order": list(range(200))})
+    line = str(raised.value)
+    assert line.startswith(f"{checkpoints.directory}/20: the checkpoint cannot be written (")
+    assert line.endswith("run the same command again; the checkpoint of step 10 is intact")
+    assert "\n" not in line
+    assert [path.name for path in checkpoints.directory.iterdir()] == ["10"]
+    checkpoints.save(20, make_state(2), {})
+    assert digest(restore(checkpoints, make_state())[1]) == digest(make_state(2))
+
+
+def test_checkpoints_below_a_file_are_refused_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/3: the checkpoint cannot be written \(.*\); free"):
+        Checkpoints(tmp_path / "file").save(3, make_state(), {})

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from seq2seq_jax.storage.metrics_log import MetricWriter, metrics_file, read_metrics
+from seq2seq_jax.utils.errors import UserError
+from tests.limited_disk import limited_disk
 
 
 def write(workdir, resume_step, steps):
     writer = MetricWriter(workdir, resume_step)
     for step in steps:
         writer.write_scalars(step, {"train/loss": 1.0 / step})
-    writer.close()
 
 
 def steps_of(workdir):
@@ -28,7 +29,6 @@ def test_each_call_writes_one_line_of_json(tmp_path):
         {"step": 10, "train/loss": 0.5, "tokens": 7.0},
         {"step": 10, "sample": "笑\nzwei"},
     ]
-    writer.close()
 
 
 def test_tensorboard_reads_the_same_values(tmp_path):
@@ -84,5 +84,27 @@ def test_a_missing_file_has_no_metrics(tmp_path):
 def test_a_loss_of_nan_is_written_and_read(tmp_path):
     writer = MetricWriter(tmp_path, 0)
     writer.write_scalars(1, {"train/loss": float("nan")})
-    writer.close()
     assert np.isnan(read_metrics(tmp_path)[0]["train/loss"])
+
+
+def test_a_full_disk_is_one_line_and_the_next_call_does_not_wait(tmp_path):
+    writer = MetricWriter(tmp_path, 0)
+    writer.write_scalars(1, {"train/loss": 1.0})
+    for _ in range(20):  # More than the queue of a writing thread would hold.
+        with limited_disk(), pytest.raises(UserError, match=r"metrics\.jsonl: cannot be written"):
+            writer.write_scalars(2, {"train/loss": 1.0})
+    assert steps_of(tmp_path) == [1]
+
+
+def test_a_full_disk_is_one_line_for_the_events_as_well(tmp_path):
+    writer = MetricWriter(tmp_path, 0)
+    (events,) = tmp_path.glob("events.out.tfevents.*")
+    size = events.stat().st_size + 200  # The line fits, the events do not.
+    with limited_disk(size), pytest.raises(UserError, match="cannot be written"):
+        writer.write_scalars(2, {f"train/{i}": 1.0 for i in range(5)})
+
+
+def test_metrics_below_a_file_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/metrics\.jsonl: cannot be written"):
+        MetricWriter(tmp_path / "file", 0)

@@ -11,8 +11,9 @@ import pytest
 from seq2seq_jax.cli import main
 from seq2seq_jax.sweeps.local_runner import assign_gpus, assign_processors
 from seq2seq_jax.sweeps.results import append_results, read_results
-from seq2seq_jax.sweeps.run_sweep import exclusive_lock
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_lock import file_lock
+from tests.limited_disk import limited_disk
 from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
 
 WIDTHS = "factors={'embedding.dim': [8, 13, 14, 16]}, overrides={'metrics': ['BleuMetricSpec'],"
@@ -105,10 +106,10 @@ def test_a_finished_training_of_another_sweep_is_reused(simulated, sweep, tmp_pa
     assert not (other / "width=b_seed=0").is_symlink()
 
 
-def test_two_sweeps_cannot_run_in_one_directory(tmp_path):
-    refused = pytest.raises(UserError, match="another sweep is running here")
-    with exclusive_lock(tmp_path), refused, exclusive_lock(tmp_path):
-        pass
+def test_two_sweeps_cannot_run_in_one_directory(simulated, sweep, tmp_path, capsys):
+    with file_lock(tmp_path / "run" / "lock", "another sweep"):
+        assert sweep("factors={'embedding.dim': [8]}, seeds=[0]") == 2
+    assert "another sweep is running here (process " in capsys.readouterr().err
 
 
 def test_an_incomplete_line_of_results_is_removed(tmp_path):
@@ -146,3 +147,15 @@ def test_trials_are_trained_evaluated_and_resumed(sweep, tmp_path, capsys):
     outputs = tmp_path / "run" / "seed=0" / results[1]["outputs"]
     assert len(outputs.read_text().splitlines()) == 2
     assert (outputs.parents[1] / "references.txt").read_text() == "c b a\nc b\n"
+
+
+def test_a_full_disk_ends_a_sweep_in_one_line_and_the_next_run_completes_it(
+    simulated, sweep, tmp_path, capsys
+):
+    text = "factors={'embedding.dim': [8, 16]}, seeds=[0]"
+    with limited_disk(300):
+        assert sweep(text) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert len(errors) == 1 and "cannot be written" in errors[0]
+    assert sweep(text) == 0
+    assert len(read_results(tmp_path / "run")) == 2

@@ -4,6 +4,7 @@ import pytest
 
 from seq2seq_jax.cli import main
 from seq2seq_jax.sweeps.results import read_results
+from tests.limited_disk import limited_disk
 from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
 
 # Importing Optuna emits deprecation warnings.
@@ -79,6 +80,19 @@ def test_a_search_over_decoding_trains_once(simulated, tmp_path):
 def test_flags_that_do_not_fit_together_are_one_line(tmp_path, capsys, flags, message):
     assert search(tmp_path, "run", *flags) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize("damage", ["full", "damaged"])
+def test_a_study_that_cannot_be_used_is_one_line(simulated, tmp_path, capsys, damage):
+    if damage == "full":
+        with limited_disk(60):  # The lock fits.
+            assert search(tmp_path, "run", "--search=random", "--trials=2") == 2
+    else:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "optuna.db").write_bytes(b"no database" * 100)
+        assert search(tmp_path, "run", "--search=random", "--trials=2") == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert line.startswith(f"error: {tmp_path}/run/optuna.db: cannot be read or written (")
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """Files of captions.
 
   table     file name, tab, caption; a row for each caption. Flickr30k has #0, #1 after the names
+  CSV       the same with commas, and quotes around captions with commas; `image,caption` is the
+            first row of Kaggle's files
   COCO      JSON: `images` (id, file_name) and `annotations` (image_id, caption)
   Karpathy  JSON: `images` (filename, filepath, split, sentences of tokens or raw text); the splits
             of COCO and Flickr that the literature uses (Karpathy and Fei-Fei, arXiv:1412.2306)
@@ -13,6 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from seq2seq_jax.data.readers.tabular_text import format_of_name, table_rows
 from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.parsing import parse_json
@@ -42,7 +45,8 @@ def read_captions(
       Each image once, in the order of first appearance.
 
     Raises:
-      UserError: The file cannot be read, has none of the forms, or no such split or column.
+      UserError: The file cannot be read, has none of the forms, no such split or column, or a row
+        with more columns than the first one.
     """
     check_readable(path)
     if _is_json(path):
@@ -55,6 +59,7 @@ def read_captions(
     return [FileCaptions(*item) for item in captions.items()]
 
 
+_FORMS = "a row is a file name, a tab (in CSV a comma) and a caption"
 _IMAGE_COLUMNS = {"file", "filename", "file_name", "image", "image_name", "path"}
 _IMAGE_COLUMNS |= {"picture"}  # terms: ok
 
@@ -69,33 +74,47 @@ def _is_json(path: str) -> bool:
 
 
 def _table_rows(path: str, image_column: str, caption_column: str) -> Iterator[tuple[str, str]]:
-    rows = ((number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
-    columns = 0, 1
-    for index, (number, line) in enumerate(rows):
-        row = line.split("\t")
+    kind = _format(path, image_column)
+    separators = {"tsv": "tabs", "csv": "commas"}[kind]
+    rows = (row for row in table_rows(path, kind) if any(cell.strip() for cell in row[1]))
+    columns, width = (0, 1), 0
+    for index, (number, row) in enumerate(rows):
+        where = f"{path}:{number}"
         if index == 0:
+            width = len(row)
             if image_column or caption_column:
+                header = [name.strip() for name in row]
                 columns = (
-                    _column(path, number, row, image_column, 0),
-                    _column(path, number, row, caption_column, 1),
+                    _column(where, header, image_column, 0),
+                    _column(where, header, caption_column, 1),
                 )
                 continue
             if row[0].strip().lower() in _IMAGE_COLUMNS:
                 continue
         if len(row) <= max(columns):
-            raise UserError(
-                f"{path}:{number}",
-                f"has {len(row) - 1} tabs, but needs {max(columns)} or more: a row is a file name,"
-                " a tab and a caption",
-            )
+            what = f"has {len(row) - 1} {separators}, but needs {max(columns)} or more"
+            raise UserError(where, f"{what}; {_FORMS}")
+        if kind == "csv" and len(row) > width:
+            what = f"has {len(row)} columns, but the first row has {width}"
+            raise UserError(where, f"{what}; captions with commas must be in quotes")
         yield re.sub(r"#\d+$", "", row[columns[0]].strip()), row[columns[1]].strip()
 
 
-def _column(path: str, number: int, header: list[str], name: str, default: int) -> int:
+def _format(path: str, image_column: str) -> str:
+    """Return "csv" if the first row has commas, but no tab, and the file looks like CSV."""
+    first = next(line for line in read_lines(path) if line.strip())
+    names = [name.strip().strip('"').lower() for name in re.split("[,;]", first)]
+    is_named = format_of_name(path) == "csv"
+    has_header = names[0] in _IMAGE_COLUMNS or image_column.lower() in names
+    return "csv" if "\t" not in first and len(names) > 1 and (is_named or has_header) else "tsv"
+
+
+def _column(where: str, header: list[str], name: str, default: int) -> int:
     if not name:
         return default
     if name not in header:
-        raise UserError(f"{path}:{number}", f"has no column {name!r}; valid: {', '.join(header)}")
+        valid = ", ".join(map(repr, header))
+        raise UserError(where, f"has no column {name!r}; valid: {valid}; {_FORMS}")
     return header.index(name)
 
 

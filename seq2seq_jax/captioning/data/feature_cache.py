@@ -25,7 +25,9 @@ from seq2seq_jax.captioning.data.decoded_images import DecodedImages
 from seq2seq_jax.captioning.data.image_batches import image_batches
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
 from seq2seq_jax.utils.atomic_io import atomic_write
+from seq2seq_jax.utils.cache_dir import CACHE_REMEDY
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_write_errors
 from seq2seq_jax.utils.integrity import crc32c_of, read_json_object, seal, verify_seal
 from seq2seq_jax.utils.logging import progress_bar
 
@@ -93,23 +95,25 @@ def cached_features(
       dtype: "float32", or "float16" for half the space.
 
     Raises:
-      UserError: An image is broken, and `images` does not skip such images.
+      UserError: An image is broken, and `images` does not skip such images, or the cache cannot be
+        written.
     """
     parts = [_FORMAT, images_digest, weights_digest, network, images.digest, dtype]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
     path = Path(directory) / f"{digest}.npy"
     if not _is_intact(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(path)
-        part = path.with_name(f"{digest}.{socket.gethostname()}.{os.getpid()}.part")
-        try:
-            _compute(compute, images, part, batch_size, dtype)
-            # The features last: where their file exists, all is there.
-            record = {"broken": sorted(images.broken), "crc32c": crc32c_of(part)}
-            atomic_write(path.with_suffix(".json"), json.dumps(seal(record)).encode())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with explain_write_errors(path, CACHE_REMEDY):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _clear_abandoned(path)
+            part = path.with_name(f"{digest}.{socket.gethostname()}.{os.getpid()}.part")
+            try:
+                _compute(compute, images, part, batch_size, dtype)
+                # The features last: where their file exists, all is there.
+                record = {"broken": sorted(images.broken), "crc32c": crc32c_of(part)}
+                atomic_write(path.with_suffix(".json"), json.dumps(seal(record)).encode())
+                os.replace(part, path)
+            finally:
+                part.unlink(missing_ok=True)
     broken = set(read_json_object(path.with_suffix(".json"))["broken"])
     for index in sorted(broken):
         images.get(index)  # Log or raise the error, as when the features were computed.
@@ -149,6 +153,7 @@ def _compute(
             if features is None:
                 shape = (len(images), *computed.shape[1:])
                 features = np.lib.format.open_memmap(part, "w+", np.dtype(dtype), shape)
+                _reserve(part)
             end = min(start + batch_size, len(images))
             features[start:end] = computed[: end - start]
             show(end)
@@ -161,6 +166,13 @@ def _compute(
         time.monotonic() - started,
         f"{features.nbytes / 1e6:,.0f}",
     )
+
+
+def _reserve(path: Path) -> None:
+    """Reserve the space of a file, because a full disk kills a process that writes to a mapping."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _clear_abandoned(path: Path) -> None:

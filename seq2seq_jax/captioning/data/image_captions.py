@@ -58,7 +58,7 @@ class ImageCaptioningInputPipeline:
           image_format: Format of the images; their bytes decide how they are read.
           caption_ids_field: Feature with the token ids; it is checked, and not used.
           caption_tokens_field: Feature with the tokens.
-          captions: File of captions: a table, or JSON of COCO or of Karpathy's splits.
+          captions: File of captions: TSV, CSV, or JSON of COCO or of Karpathy's splits.
           image_dir: Directory of the images that captions names.
           image_column: Column of a table with the image files; empty: the first.
           caption_column: Column of a table with the captions; empty: the second.

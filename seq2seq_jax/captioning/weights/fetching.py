@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_write_errors
 
 
 class Source(NamedTuple):
@@ -47,7 +48,8 @@ def fetch_weights(name: str, directory: str | os.PathLike[str]) -> Path:
       The file for `read_inception_weights`.
 
     Raises:
-      UserError: There is no such name or no network, or the file differs from the published one.
+      UserError: There is no such name or no network, the file differs from the published one, or it
+        cannot be written.
     """
     if name not in SOURCES:
         raise UserError("SOURCE", f"must be one of {', '.join(SOURCES)}; got {name}")
@@ -55,8 +57,10 @@ def fetch_weights(name: str, directory: str | os.PathLike[str]) -> Path:
     path = Path(directory) / source.url.rsplit("/", 1)[1]
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch_directory = tempfile.TemporaryDirectory(dir=path.parent)
+    with scratch_directory as scratch:
         part = Path(scratch) / path.name
         try:
             with urllib.request.urlopen(source.url) as response, part.open("wb") as file:

@@ -17,6 +17,7 @@ the tokenized-corpus cache finds them without reading them again.
 """
 
 import dataclasses
+import glob
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -24,7 +25,8 @@ from typing import Annotated, NamedTuple, TypeVar
 
 from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.parameters import collect_parameters
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import at_least, split_names
+from seq2seq_jax.utils.errors import UserError
 
 Pipeline = TypeVar("Pipeline")
 
@@ -102,19 +104,33 @@ def build_pipeline(
 
 
 def split_file_names(names: str) -> list[str]:
-    """Return the file names of a list separated by commas, with `~` expanded.
+    r"""Return the file names of a list separated by commas, with `~` and wildcards expanded.
 
     Args:
-      names: The list; blanks around names and empty names do not count.
+      names: The list; blanks around names and empty names do not count. `\,` is a comma in a name.
+        `*`, `?` and `[...]` match any files, `**` any directories. A file that has such a name
+        itself is that file.
 
     Returns:
-      The names in their order.
+      The names in their order; those that a pattern matches are sorted.
+
+    Raises:
+      UserError: No file matches a pattern.
 
     Example:
       >>> split_file_names("train.de, extra.de.gz")
       ['train.de', 'extra.de.gz']
     """
-    return [os.path.expanduser(name.strip()) for name in names.split(",") if name.strip()]
+    return [file for name in split_names(names) for file in _matches(os.path.expanduser(name))]
+
+
+def _matches(name: str) -> list[str]:
+    if not any(wildcard in name for wildcard in "*?[") or os.path.exists(name):
+        return [name]
+    found = sorted(glob.glob(name, recursive=True))
+    if not found:
+        raise UserError(name, "matches no file; use the name of a file or another pattern")
+    return found
 
 
 def _common_parameters(pipeline: Callable[..., object]) -> type[InputPipelineConfig]:

@@ -10,7 +10,7 @@ from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
 from seq2seq_jax.data.readers.toy import toy_copy, toy_reverse
 from seq2seq_jax.schema.rules import FILES, one_of
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.errors import UserError, quantity
 
 SPLITS = ("train", "dev", "test")
 
@@ -125,7 +125,7 @@ def _paired_lines(source_file: str, target_file: str) -> Iterator[TextPair]:
             in_source, in_target = counts if source is None else reversed(counts)
             raise UserError(
                 source_file,
-                f"has {in_source} lines, but {target_file} has {in_target}; "
+                f"has {quantity(in_source, 'line')}, but {target_file} has {in_target}; "
                 "line i of both files must belong together",
             )
         yield TextPair(source, target)

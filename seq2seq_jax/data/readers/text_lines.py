@@ -97,19 +97,23 @@ def decode_line(raw: bytes, name: str, number: int) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def check_readable(path: str, *, single_pass: bool = False) -> None:
+def check_readable(path: str, *, single_pass: bool = False, key: str = "") -> None:
     """Check that a file can be opened, before its content is needed.
 
     Args:
       path: The name of the file.
       single_pass: As in `read_lines`; otherwise a pipe is an error.
+      key: The key or flag that names the file, for the error.
 
     Raises:
       UserError: The file is missing or cannot be opened.
     """
     if single_pass and Path(path).is_fifo():  # its writer would not wait until it is opened again
         return
-    open_bytes(path, single_pass=single_pass).close()
+    try:
+        open_bytes(path, single_pass=single_pass).close()
+    except UserError as error:
+        raise (UserError(key, str(error)) if key else error) from error
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

@@ -20,6 +20,7 @@ from seq2seq_jax.data.readers.input_pipeline import TextPair
 from seq2seq_jax.data.readers.tfds_prepared import import_tfds
 from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import write_error
 from seq2seq_jax.utils.logging import progress_count
 
 
@@ -55,11 +56,11 @@ def export_tfds(
             raise FileExistsError
         with atomic_directory(directory) as partial:
             _write(tfds, splits, _info(tfds, name, version, description, partial))
-    except OSError as error:
-        what = f"cannot be written ({error.strerror or error})"
-        if directory.exists():
-            what = "exists; use another name or version, or remove it"
+    except FileExistsError as error:
+        what = "exists; use another name or version, or remove it"
         raise UserError(str(directory), what) from error
+    except OSError as error:
+        raise write_error(directory, error) from error
     return directory
 
 

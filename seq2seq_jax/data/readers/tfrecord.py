@@ -110,6 +110,17 @@ def is_tfrecord(start: bytes) -> bool:
     return masked_crc32c(start[:8]) == checksum
 
 
+def tfrecord(data: bytes) -> bytes:
+    """Return the record of a TFRecord file that holds these bytes.
+
+    Args:
+      data: The bytes.
+    """
+    length = struct.pack("<Q", len(data))
+    header = length + _FOOTER.pack(masked_crc32c(length))
+    return header + data + _FOOTER.pack(masked_crc32c(data))
+
+
 def masked_crc32c(data: bytes) -> int:
     """Return the checksum of TFRecord files: CRC-32C, rotated right by 15 bits, plus a constant.
 

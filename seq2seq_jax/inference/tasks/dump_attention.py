@@ -13,6 +13,7 @@ from seq2seq_jax.inference.tasks.inference_task import InferenceTask
 from seq2seq_jax.reports.attention_plot import plot_attention
 from seq2seq_jax.schema.rules import one_of
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.file_errors import explain_write_errors
 
 
 class DumpAttention(InferenceTask):
@@ -61,11 +62,8 @@ class DumpAttention(InferenceTask):
         Raises:
           UserError: They cannot be created.
         """
-        try:
+        with explain_write_errors(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"cannot be created ({error.strerror})"
-            raise UserError(str(self._directory), what) from error
         if self._writes_arrays:
             self._arrays = ArrayFile(self._directory / "attention_scores.npz")
 

