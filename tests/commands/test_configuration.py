@@ -116,7 +116,7 @@ def test_init_overwrites_nothing(run, directory):
 def test_init_where_nothing_can_be_written_is_one_line(run, task, directory):
     (directory / "file").write_text("", encoding="utf-8")
     line = run("init", f"--task={task}", "--output=file/my.py", status=2)
-    assert line == f"error: file/{task}_sample: cannot be written (Not a directory)"
+    assert line.startswith(f"error: file/{task}_sample: cannot be written (")
 
 
 def test_init_writes_a_configuration_for_own_tables(run, directory):

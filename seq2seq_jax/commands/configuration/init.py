@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     refuse_overrides(overrides, "init writes a new configuration; change the file that it writes")
     from seq2seq_jax.commands.configuration.samples import write_sample
     from seq2seq_jax.commands.text_files import write_lines
+    from seq2seq_jax.utils.atomic_io import atomic_directory
     from seq2seq_jax.utils.logging import say
 
     task = arguments.task
@@ -81,7 +82,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if not files:
         sample = output.parent / f"{task}_sample"
         _require_absent(sample, "--output=DIR/NAME.py, and the sample is in DIR")
-        write_sample(task, sample)
+        with atomic_directory(sample) as partial:
+            write_sample(task, partial)
         say(f"Wrote a sample to {sample}/")
         files = {split: str(sample / f"{split}.tsv") for split in ("train", "dev")}
     text = starter(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from seq2seq_jax.commands.text_files import write_lines
-from seq2seq_jax.utils.errors import UserError
 
 _SIZES = {"train": 2000, "dev": 100}
 _IMAGES = {"train": 600, "dev": 60}
@@ -24,17 +23,13 @@ def write_sample(task: str, directory: Path) -> None:
       UserError: A file cannot be written.
     """
     generator = random.Random(0)
-    try:
-        directory.mkdir(parents=True)
-        if task == "captions":
-            for split, count in _IMAGES.items():
-                names = [f"{split}{number}.png" for number in range(count)]
-                rows = [f"{name}\t{_draw(directory / name, generator)}" for name in names]
-                write_lines(directory / f"{split}.tsv", rows)
-            return
-    except OSError as error:
-        what = f"cannot be written ({error.strerror or error})"
-        raise UserError(str(directory), what) from error
+    if task == "captions":
+        directory.mkdir(parents=True, exist_ok=True)
+        for split, count in _IMAGES.items():
+            names = [f"{split}{number}.png" for number in range(count)]
+            rows = [f"{name}\t{_draw(directory / name, generator)}" for name in names]
+            write_lines(directory / f"{split}.tsv", rows)
+        return
     pairs = _distinct(_sentence if task == "translation" else _word, generator)
     for split, count in _SIZES.items():
         rows = [f"{source}\t{target}" for source, target in (next(pairs) for _ in range(count))]
