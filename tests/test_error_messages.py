@@ -270,8 +270,8 @@ def test_a_missing_dev_file(untrained, good, tmp_path):
 
 def test_files_to_train_on_ask_for_files_to_evaluate_on(untrained, good):
     line = untrained(*files(good, good))
-    assert line.startswith("error: input_pipeline_dev.params.source_files: is empty, so there is")
-    assert line.endswith("or eval_every_n_steps=0 to train without one")
+    assert line.startswith("error: input_pipeline_dev.params.source_files: is empty; use the files")
+    assert line.endswith("to train without one, eval_every_n_steps=0 or the flag --no-dev")
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

@@ -107,7 +107,7 @@ WRITING = {
     "DumpAttention": [*INFER, "--tasks=DumpAttention", f"{ATTENTION}.output_dir={{out}}"],
     "DumpBeams": [*INFER, BEAM, "--tasks=DumpBeams", f"{BEAMS}.file={{out}}.npz"],
     "report": ["report", "{in}/results.jsonl", "--output={out}"],
-    "init": ["init", "--task=captions", "--output={out}.py"],
+    "init": ["init", "--task=captions", "--output={out}/my.py"],
     "sweep": ["sweep", "{in}/toys/sweep.py", "--output={out}"],
 }  # fmt: skip
 

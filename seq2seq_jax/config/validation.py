@@ -1,5 +1,6 @@
 """Rules between keys. The rule of a single key stands at its declaration."""
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from seq2seq_jax.config.metric_results import metric_results
 from seq2seq_jax.schema.names import did_you_mean, format_choices
 from seq2seq_jax.utils.errors import UserError
 
+_log = logging.getLogger(__name__)
 _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
 
 
@@ -28,7 +30,6 @@ def check(config: dict[str, Any], written: set[str]) -> None:
     _move_decode_length(config, written)
     _check_search(config, written)
     _check_subwords(config)
-    _follow_delimiters(config, written)
 
 
 def check_training(config: Mapping[str, Any]) -> None:
@@ -58,19 +59,6 @@ def _move_decode_length(config: dict[str, Any], written: set[str]) -> None:
         inference["max_decode_length"] = older
         written.add(key)
     written.discard(old_key)
-
-
-def _follow_delimiters(config: dict[str, Any], written: Collection[str]) -> None:
-    """Give the dev set the delimiters of the training data, by which all texts are split."""
-    train, dev = config["input_pipeline_train"]["params"], config["input_pipeline_dev"]["params"]
-    for name in ("source_delimiter", "target_delimiter"):
-        if name not in train or name not in dev:
-            continue
-        key = f"input_pipeline_dev.params.{name}"
-        if key in written and dev[name] != train[name]:
-            what = f'must be "{train[name]}", as in input_pipeline_train; got "{dev[name]}"'
-            raise UserError(key, f"{what}; use the same value, or leave it out")
-        dev[name] = train[name]
 
 
 def _check_residuals(config: dict[str, Any]) -> None:
@@ -195,10 +183,14 @@ def _check_input(config: Mapping[str, Any]) -> None:
     if builtin and inputs and not corpus and not any(params[name] for name in inputs):
         raise UserError(
             f"input_pipeline_dev.params.{inputs[0]}",
-            "is empty, so there is no dev set; use the files of a dev set, or eval_every_n_steps=0"
-            " to train without one",
+            "is empty; use the files of a dev set or, to train without one, eval_every_n_steps=0"
+            " or the flag --no-dev",
         )
     _check_pipeline(dev, "input_pipeline_dev")
+    for name in ("source_delimiter", "target_delimiter"):
+        if name in params and params[name] != train["params"].get(name, params[name]):
+            what = "has no effect: the dev set is split as the training data are"
+            _log.warning("input_pipeline_dev.params.%s %s", name, what)
 
 
 def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:

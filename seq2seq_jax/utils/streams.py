@@ -51,7 +51,7 @@ def flush_output() -> None:
 
 
 class _Output(io.FileIO):
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except BrokenPipeError as error:
@@ -61,7 +61,7 @@ class _Output(io.FileIO):
 
 
 class _Log(io.FileIO):
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError:

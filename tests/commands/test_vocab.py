@@ -54,7 +54,7 @@ def test_invalid_input_is_reported_in_one_line(command, tmp_path):
         (
             ("--min-frequency=2",),
             b"a b\n",
-            "<stdin>: no token is left of 2 in 1 lines; use a smaller --min-frequency",
+            "<stdin>: no token is left of 2 in 1 line; use a smaller --min-frequency",
         ),
         ((), b"a\n\xff", "<stdin>:2: not UTF-8 (byte 0xff at column 1); convert the file to UTF-8"),
         (("--max-size=-1",), b"a", "--max-size: must be at least 0; got -1"),

@@ -186,8 +186,8 @@ FILES = [(f"{TRAIN}.source_files", "a"), (f"{TRAIN}.target_files", "b")]
 
 def test_training_files_ask_for_dev_files_although_there_is_a_built_in_corpus():
     assert error(config_of(), *FILES) == (
-        f"{DEV}.source_files: is empty, so there is no dev set; "
-        "use the files of a dev set, or eval_every_n_steps=0 to train without one"
+        f"{DEV}.source_files: is empty; use the files of a dev set or, to train without one, "
+        "eval_every_n_steps=0 or the flag --no-dev"
     )
 
 
@@ -196,20 +196,19 @@ def test_a_table_to_train_on_asks_for_a_dev_set_before_it_is_read():
     config = default_config("BasicSeq2Seq")
     config.input_pipeline_train = train
     config.input_pipeline_dev = {"class": "TSVInputPipeline"}
-    assert error(config).startswith(f"{DEV}.files: is empty, so there is no dev set; ")
+    assert error(config).startswith(f"{DEV}.files: is empty; use the files of a dev set or, ")
 
 
-def test_the_dev_set_is_split_as_the_training_data_are():
-    config = config_of()
-    result = resolve(config, [(f"{TRAIN}.source_delimiter", "")])
-    assert result.input_pipeline_dev.params.source_delimiter == ""
-    assert result.input_pipeline_dev.params.target_delimiter == " "
-    both = [(f"{TRAIN}.source_delimiter", "_"), (f"{DEV}.source_delimiter", "_")]
-    assert resolve(config, both).input_pipeline_dev.params.source_delimiter == "_"
-    assert error(config, (f"{DEV}.source_delimiter", "")) == (
-        f'{DEV}.source_delimiter: must be " ", as in input_pipeline_train; got "";'
-        " use the same value, or leave it out"
-    )
+def test_other_delimiters_of_the_dev_set_have_no_effect_and_a_warning(caplog):
+    check_training(resolve(config_of()))
+    assert not caplog.messages
+    files = [
+        (f"{part}.{side}_files", "a") for part in (TRAIN, DEV) for side in ("source", "target")
+    ]
+    check_training(resolve(config_of(), [*files, (f"{DEV}.source_delimiter", "|")]))
+    assert caplog.messages == [
+        f"{DEV}.source_delimiter has no effect: the dev set is split as the training data are"
+    ]
 
 
 @pytest.mark.parametrize(
