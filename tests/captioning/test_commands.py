@@ -15,17 +15,17 @@ def get_config():
 WORKING = {
     "train": "--config={config} --workdir={run}",
     "prepare": "--config={config} --workdir={new}",
-    "eval": "--workdir={run}",
-    "infer": "--workdir={run} {images}",
-    "inspect": "--workdir={run}",
+    "eval": "--workdir={run} --trust-custom-code",
+    "infer": "--workdir={run} --trust-custom-code {images}",
+    "inspect": "--workdir={run} --trust-custom-code",
     "curves": "{run}",
     "plot-schedule": "--config={config} --output={new}.png",
 }
 REFUSED = {
-    "score": "--workdir={run} --input={pairs}",
-    "errors": "--workdir={run}",
-    "attention": "--workdir={run} --output={new} line",
-    "beam-tree": "--workdir={run} --output={new} line",
+    "score": "--workdir={run} --trust-custom-code --input={pairs}",
+    "errors": "--workdir={run} --trust-custom-code",
+    "attention": "--workdir={run} --trust-custom-code --output={new} line",
+    "beam-tree": "--workdir={run} --trust-custom-code --output={new} line",
     "stats": "--config={config} --plot=",
     "export-tfds": "--config={config} --name=corpus --data-dir={new}",
 }
