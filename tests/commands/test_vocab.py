@@ -62,12 +62,12 @@ def test_invalid_input_is_reported_in_one_line(command, tmp_path):
         (
             ("--output", "/dev/null"),
             b"a",
-            "/dev/null: cannot be written (not a regular file)",
+            "/dev/null: cannot be written (not a regular file); use another name",
         ),
         (
             ("--output", tmp_path),
             b"a",
-            f"{tmp_path}: cannot be written (not a regular file)",
+            f"{tmp_path}: cannot be written (not a regular file); use another name",
         ),
     ]:
         with pytest.raises(UserError) as error:

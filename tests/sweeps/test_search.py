@@ -85,7 +85,7 @@ def test_flags_that_do_not_fit_together_are_one_line(tmp_path, capsys, flags, me
 @pytest.mark.parametrize("damage", ["full", "damaged"])
 def test_a_study_that_cannot_be_used_is_one_line(simulated, tmp_path, capsys, damage):
     if damage == "full":
-        with limited_disk(60):  # The lock fits.
+        with limited_disk(2000):  # The sweep and the lock fit, the database does not.
             assert search(tmp_path, "run", "--search=random", "--trials=2") == 2
     else:
         (tmp_path / "run").mkdir()
