@@ -33,13 +33,16 @@ def get_config() -> ConfigDict:
     config.bridge.params = {}
     for part in (config.encoder, config.decoder):
         part.params.init_scale = 0.04
+        part.params.rnn_cell.dropout_input_keep_prob = 0.8
         part.params.rnn_cell.dropout_output_keep_prob = 0.8
     config.ema_decay = 0.999
     config.optimizer.learning_rate = 1e-3
+    config.optimizer.lr_decay_type = "exponential_decay"
     config.optimizer.lr_start_decay_at = 8000
     config.optimizer.lr_decay_steps = 1000
     config.optimizer.lr_decay_rate = 0.78
     config.buckets = ""
+    config.batch_size = 128
     config.train_steps = 19500
     config.eval_every_n_steps = 2000
     return config

@@ -8,7 +8,7 @@ from seq2seq_jax.config.overrides import Overrides
 HELP = "Draw the learning rate of a configuration over the training steps."
 EXAMPLES = (
     "plot-schedule --config=configs/g2p.py",
-    "plot-schedule --config=configs/g2p.py --config.optimizer.lr_decay_rate=0.5 --output=rate.png",
+    "plot-schedule --config=configs/g2p.py --config.optimizer.lr_decay_steps=900 --output=rate.png",
 )
 
 
