@@ -11,6 +11,7 @@ metrics.jsonl, events.out.tfevents.* see `storage.metrics_log`
 train.lock                           locked by the process that trains here (see `utils.file_lock`)
 """
 
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ from seq2seq_jax.utils.archives import read_npz
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.integrity import SEAL, DamagedFileError, read_json_object, sha256_of
+
+_log = logging.getLogger(__name__)
 
 
 class Vocabularies(NamedTuple):
@@ -90,9 +93,11 @@ class Workdir:
     def config(self) -> ConfigDict:
         """Return the configuration that the run was started with.
 
+        If keys that may change on resuming were edited, a warning names them.
+
         Raises:
-          UserError: There is none, because nothing was trained here; it is not as the program wrote
-            it; or it names a custom class that is not trusted.
+          UserError: There is none, because nothing was trained here; it was edited or damaged in a
+            key that decides the parameters; or it names a custom class that is not trusted.
         """
         if not self.config_file.exists():
             raise UserError(
@@ -101,12 +106,7 @@ class Workdir:
         try:
             return read_config(self.config_file, self.trust)
         except DamagedFileError as error:
-            changed = self._changed_keys()
-            raise UserError(
-                error.where,
-                f"was edited or damaged after the program wrote it{changed}; undo that, or restore"
-                " a copy, and use flags for changes, as in --config.train_steps=200",
-            ) from error
+            return self._edited_config(error)
 
     def describe(self, config: ConfigDict) -> dict[str, object]:
         """Return what each checkpoint says of the run: its configuration, and digests of its files.
@@ -242,13 +242,23 @@ class Workdir:
     def _has_checkpoint(self) -> bool:
         return Checkpoints(self.checkpoints_dir).latest_step() is not None
 
-    def _changed_keys(self) -> str:
-        """Describe how config.json differs from the copy in the latest checkpoint, if it does."""
-        run = Checkpoints(self.checkpoints_dir).entry().get("run", {})
-        old = ConfigDict(run.get("config", {}), type_safe=False)
-        new = ConfigDict(read_json_object(self.config_file), type_safe=False)
-        keys = [key for key in diff_configs(old, new, free=()) if not key.startswith(SEAL)]
-        return f" ({', '.join(keys[:5])})" if run and keys else ""
+    def _edited_config(self, error: DamagedFileError) -> ConfigDict:
+        """Return a configuration that was edited, if the latest checkpoint fits it."""
+        entry = Checkpoints(self.checkpoints_dir).entry()
+        old = ConfigDict(entry.get("run", {}).get("config", {}), type_safe=False)
+        values = read_json_object(self.config_file)
+        new = ConfigDict({k: v for k, v in values.items() if k != SEAL}, type_safe=False)
+        changed = diff_configs(old, new, free=()) if old else []
+        listed = f" ({', '.join(changed[:5])})" if changed else ""
+        what = f"was edited or damaged after the program wrote it{listed}"
+        if not old or diff_configs(old, new):
+            raise UserError(
+                error.where,
+                f"{what}; undo that, or restore a copy, and use flags for changes, as in"
+                " --config.train_steps=200",
+            ) from error
+        _log.warning("%s: %s; its values are used", error.where, what)
+        return read_config(self.config_file, self.trust, verify=False)
 
 
 def _part(values: Mapping[str, object], keys: Collection[str]) -> ConfigDict:

@@ -125,18 +125,33 @@ def test_keys_that_may_change_on_resuming_differ_from_old_checkpoints(run, tmp_p
     assert load(run)[0].steps == [10]
 
 
-def test_an_edited_configuration_is_refused_with_the_edited_key(run):
-    change(run.config_file, '"max_decode_length": 6', '"max_decode_length": 7')
+def test_an_edited_key_that_decides_the_parameters_is_refused(run):
+    change(run.config_file, '"reverse": true', '"reverse": false')
     line = refusal(run)
     assert line.startswith(f"{run.config_file}: was edited or damaged")
-    assert "inference.max_decode_length" in line and "use flags" in line
+    assert "source.reverse" in line and "use flags" in line
 
 
-def test_a_configuration_without_a_checksum_is_refused(run):
+def test_another_edited_key_is_used_with_a_warning_that_names_it(run, caplog):
+    change(run.config_file, '"max_decode_length": 6', '"max_decode_length": 7')
+    assert run.config().inference.max_decode_length == 7
+    assert f"{run.config_file}: was edited or damaged" in caplog.text
+    assert "(inference.max_decode_length)" in caplog.text
+
+
+def test_a_configuration_without_a_checksum_is_used_with_a_warning(run, caplog):
     values = json.loads(run.config_file.read_text())
     del values[SEAL]
     run.config_file.write_text(json.dumps(values))
-    assert "was edited or damaged" in refusal(run)
+    assert load(run)[0].steps == [10]
+    assert "was edited or damaged" in caplog.text
+
+
+def test_an_edited_configuration_without_a_checkpoint_is_refused(run):
+    shutil.rmtree(run.checkpoints_dir)
+    change(run.config_file, '"max_decode_length": 6', '"max_decode_length": 7')
+    with pytest.raises(UserError, match="was edited or damaged"):
+        run.config()
 
 
 def test_another_layout_of_the_configuration_is_the_same(run):
