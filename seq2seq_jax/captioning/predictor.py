@@ -1,7 +1,7 @@
 """A loaded image model: images in, captions out."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -14,7 +14,7 @@ from seq2seq_jax.captioning.models.image2seq import make_precompute
 from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel, load_model
-from seq2seq_jax.inference.predictions import Prediction, to_hypotheses
+from seq2seq_jax.inference.predictions import Prediction, merge_equal_texts, to_hypotheses
 from seq2seq_jax.inference.search_overrides import override_search
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
@@ -46,6 +46,10 @@ class ImagePredictor:
         """
         if config.inference.ensemble:
             raise UserError("inference.ensemble", "image models have no ensembles; leave it empty")
+        for name in ("prefix_file", "allowed_tokens_file"):
+            if config.inference[name]:
+                what = "is for text models, not for image models; leave it empty"
+                raise UserError(f"inference.{name}", what)
         self.config, self.vocabulary = config, loaded.vocabularies.target
         self.tokenizer = loaded.tokenizers.target
         encoder = loaded.model.encoder
@@ -93,7 +97,7 @@ class ImagePredictor:
             return cls(load_model(opened, config), config)
 
     def predict(
-        self, images: Sequence[CaptionedImage], *, attention: bool = False
+        self, images: Iterable[CaptionedImage], *, attention: bool = False
     ) -> list[Prediction]:
         """Describe images.
 
@@ -109,6 +113,7 @@ class ImagePredictor:
         Raises:
           UserError: An image cannot be used, and is not to be skipped.
         """
+        images = list(images)
         batch_size = 1 if len(images) == 1 else self.config.inference.batch_size
         batch_size = self._devices.round_up(batch_size)
         predictions = [Prediction(image.name, [], []) for image in images]
@@ -128,6 +133,7 @@ class ImagePredictor:
             for row, index in enumerate(indices):
                 if index >= 0:
                     n_best = to_hypotheses(result, row, self.vocabulary, self.tokenizer, positions)
+                    n_best = n_best if self._samples else merge_equal_texts(n_best)
                     predictions[index] = Prediction(images[index].name, [], n_best)
         return predictions
 

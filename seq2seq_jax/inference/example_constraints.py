@@ -1,6 +1,8 @@
 """Per-example constraints: how each output begins, and which tokens it may use."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import os
+import reprlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,7 +13,8 @@ from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
 from seq2seq_jax.data.sampler import padded_length
 from seq2seq_jax.data.tokenizers import Tokenizer
-from seq2seq_jax.data.vocabulary import Vocabulary
+from seq2seq_jax.data.vocabulary import SEQUENCE_START, SPECIAL_TOKENS, UNK, Vocabulary
+from seq2seq_jax.schema.rules import MAX_LENGTH
 from seq2seq_jax.search.search_config import InferenceConfig
 from seq2seq_jax.utils.errors import UserError
 
@@ -67,6 +70,7 @@ def encode_constraints(
     seeds: np.ndarray | None = None,
     prefixes: Sequence[str | None] | None = None,
     allowed_tokens: Sequence[Collection[str] | None] | None = None,
+    max_length: int = MAX_LENGTH,
 ) -> ExampleConstraints:
     """Convert constraints from text to ids.
 
@@ -75,23 +79,75 @@ def encode_constraints(
       tokenizer: The target tokenizer.
       seeds: [N] u32, for sampling.
       prefixes: How each output begins.
-      allowed_tokens: The tokens that each output may use; those outside the vocabulary are ignored.
+      allowed_tokens: The tokens that each output may use.
+      max_length: The largest length of an output.
 
     Returns:
       The constraints. What constrains no output at all is None.
+
+    Raises:
+      UserError: A prefix is too long or cannot be part of an output, or a token cannot.
     """
     prefix_ids = allowed_ids = None
     if prefixes is not None and any(prefixes):
-        prefix_ids = Ragged.from_rows(
-            vocabulary.encode(tokenizer.split(prefix or "")) for prefix in prefixes
-        )
+        token_lists = [tokenizer.split(prefix or "") for prefix in prefixes]
+        for index, tokens in enumerate(token_lists):
+            check_prefix(tokens, vocabulary, max_length, f"prefixes[{index}]")
+        prefix_ids = Ragged.from_rows(map(vocabulary.encode, token_lists))
     if allowed_tokens is not None and any(tokens is not None for tokens in allowed_tokens):
-        ids = {token: i for i, token in enumerate(vocabulary.decode(range(vocabulary.size)))}
+        for index, allowed in enumerate(allowed_tokens):
+            check_allowed_tokens(allowed or (), vocabulary, f"allowed_tokens[{index}]")
         allowed_ids = [
-            None if tokens is None else [ids[token] for token in tokens if token in ids]
-            for tokens in allowed_tokens
+            None if tokens is None else vocabulary.encode(tokens) for tokens in allowed_tokens
         ]
     return ExampleConstraints(vocabulary.size, seeds, prefix_ids, allowed_ids)
+
+
+def check_prefix(
+    tokens: Iterable[str], vocabulary: Vocabulary, max_length: int, where: str
+) -> None:
+    """Check that an output can begin with some tokens.
+
+    Args:
+      tokens: The tokens of the prefix.
+      vocabulary: The target vocabulary.
+      max_length: The largest length of an output.
+      where: Names the prefix, for the error.
+
+    Raises:
+      UserError: There are too many tokens, or one is special or out of vocabulary.
+    """
+    tokens = list(tokens)
+    _check_tokens(tokens, vocabulary, SPECIAL_TOKENS, where)
+    if len(tokens) > max_length:
+        what = f"has {len(tokens)} tokens, but inference.max_decode_length is {max_length}"
+        raise UserError(where, f"{what}; use a shorter prefix")
+
+
+def check_allowed_tokens(tokens: Iterable[str], vocabulary: Vocabulary, where: str) -> None:
+    """Check that an output can contain some tokens, UNK among them.
+
+    Args:
+      tokens: The tokens.
+      vocabulary: The target vocabulary.
+      where: Names the list, for the error.
+
+    Raises:
+      UserError: A token is SEQUENCE_START or out of vocabulary.
+    """
+    _check_tokens(tokens, vocabulary, (SEQUENCE_START,), where)
+
+
+def _check_tokens(
+    tokens: Iterable[str], vocabulary: Vocabulary, refused: Collection[str], where: str
+) -> None:
+    for token in tokens:
+        if token in refused:
+            what = f"{token} is a special token, which an output cannot contain; leave it out"
+            raise UserError(where, what)
+        if vocabulary.encode([token]) == [vocabulary.unk_id] and token != UNK:
+            what = f"the token {reprlib.repr(token)} is not in the target vocabulary; leave it out"
+            raise UserError(where, what)
 
 
 class ConstraintFiles:
@@ -100,21 +156,34 @@ class ConstraintFiles:
     An empty line leaves its output unconstrained.
     """
 
-    def __init__(self, inference: InferenceConfig, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        inference: InferenceConfig,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary,
+        input_file: str | None = None,
+    ) -> None:
         """Open the files.
 
         Args:
           inference: Names the files; an empty name: there is none.
           tokenizer: The target tokenizer.
+          vocabulary: The target vocabulary.
+          input_file: The file of the sources; None: it is not known, as for standard input.
 
         Raises:
-          UserError: A file cannot be read.
+          UserError: A file cannot be read, or has not as many lines as the input.
         """
-        self._tokenizer = tokenizer
+        self._tokenizer, self._vocabulary = tokenizer, vocabulary
+        self._max_length = inference.max_decode_length
         names = {"prefixes": inference.prefix_file, "allowed": inference.allowed_tokens_file}
         for name in filter(None, names.values()):
             check_readable(name, single_pass=True)
         self._names: Mapping[str, str] = {side: name for side, name in names.items() if name}
+        if input_file and self._names and os.path.isfile(input_file):
+            num_sources = _count_lines(input_file)
+            for name in filter(os.path.isfile, self._names.values()):
+                _check_count(name, _count_lines(name), num_sources)
         self._lines: Mapping[str, Iterator[str]] = {
             side: read_lines(name, single_pass=True) for side, name in self._names.items()
         }
@@ -130,22 +199,47 @@ class ConstraintFiles:
           The arguments `prefixes` and `allowed_tokens` of `Predictor.predict`.
 
         Raises:
-          UserError: A file has fewer lines than there are sources.
+          UserError: A file has fewer lines than there are sources, or (FILE:LINE) a token cannot
+            be part of an output.
         """
         prefixes, allowed = (self._take(side, count) for side in ("prefixes", "allowed"))
+        token_lists = None
+        for number, prefix in enumerate(prefixes or (), start=self._count + 1):
+            where = f"{self._names['prefixes']}:{number}"
+            tokens = self._tokenizer.split(prefix)
+            check_prefix(tokens, self._vocabulary, self._max_length, where)
+        if allowed is not None:
+            token_lists = [self._tokenizer.split(line) or None for line in allowed]
+            for number, allowed_here in enumerate(token_lists, start=self._count + 1):
+                where = f"{self._names['allowed']}:{number}"
+                check_allowed_tokens(allowed_here or (), self._vocabulary, where)
         self._count += count
-        if allowed is None:
-            return prefixes, None
-        return prefixes, [self._tokenizer.split(line) or None for line in allowed]
+        return prefixes, token_lists
+
+    def finish(self) -> None:
+        """Check that no line is left when all sources have been read.
+
+        Raises:
+          UserError: A file has more lines than there are sources.
+        """
+        for side, lines in self._lines.items():
+            _check_count(self._names[side], self._count + sum(1 for _ in lines), self._count)
 
     def _take(self, side: str, count: int) -> list[str] | None:
         if side not in self._lines:
             return None
         lines = list(islice(self._lines[side], count))
         if len(lines) < count:
-            raise UserError(
-                self._names[side],
-                f"has {self._count + len(lines)} lines, but the input has more; give a line for"
-                " each, empty for an output without constraint",
-            )
+            num_sources = f"at least {self._count + count}"
+            _check_count(self._names[side], self._count + len(lines), num_sources)
         return lines
+
+
+def _count_lines(path: str) -> int:
+    return sum(1 for _ in read_lines(path))
+
+
+def _check_count(name: str, count: int, num_sources: int | str) -> None:
+    if count != num_sources:
+        what = f"has {count} lines, but the input has {num_sources}; give a line for each source"
+        raise UserError(name, f"{what}, empty for an output without constraint")

@@ -10,9 +10,9 @@ from seq2seq_jax.inference.predictions import Hypothesis, Prediction, TargetScor
 def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
     """Format a prediction as a JSON object on one line.
 
-    The object has the keys `source`, `text`, `tokens`, `score`, `log_prob` and `n_best`, a list of
-    objects with the same keys except `source` and `n_best`, best first. For an empty source it has
-    only `source`, `text`, `tokens` and `n_best`, all but the first of them empty.
+    The object has the keys `source`, `text`, `tokens`, `score`, `log_prob`, `finished` and
+    `n_best`, a list of objects with the same keys except `source` and `n_best`, best first. For an
+    empty source it has only `source`, `text`, `tokens` and `n_best`, all but the first empty.
 
     Args:
       prediction: The prediction.
@@ -59,6 +59,7 @@ def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, object]:
         "tokens": hypothesis.tokens,
         "score": _round(hypothesis.score),
         "log_prob": _round(hypothesis.log_prob),
+        "finished": hypothesis.finished,
     }
     return values | _attention(hypothesis.attention if attention else None)
 

@@ -1,6 +1,7 @@
 """Predictions and scores: what a loaded model returns for a text."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,11 +19,12 @@ class Hypothesis:
     Attributes:
       text: The output as people read it.
       tokens: Its tokens, without special tokens other than UNK.
-      log_prob: Natural logarithm of its probability, including SEQUENCE_END.
+      log_prob: Natural logarithm of its probability, including SEQUENCE_END if it is finished.
       score: What the search ranked it by: log_prob / length penalty + coverage penalty.
       attention: [T, S] f32, the attention weights with which each token was chosen and, in a last
         row, SEQUENCE_END if it was reached; a column for each token of the source, including
         SEQUENCE_END. None unless it was requested.
+      finished: Whether SEQUENCE_END was reached; otherwise `inference.max_decode_length` ended it.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Hypothesis:
     log_prob: float
     score: float
     attention: np.ndarray | None = None
+    finished: bool = True
 
     @property
     def length(self) -> int:
@@ -62,8 +65,8 @@ class Prediction:
     Attributes:
       source: The text.
       source_tokens: What the model saw of it: truncated, and including SEQUENCE_END.
-      n_best: Hypotheses, best first: `inference.n_best` of them, or fewer if there are no more;
-        none for an empty source.
+      n_best: Hypotheses with different texts, best first: `inference.n_best` of them, or fewer if
+        the beam holds no more; none for an empty source. Samples may have equal texts.
       beam_trace: None unless it was requested, and for an empty source.
     """
 
@@ -101,6 +104,11 @@ class Prediction:
     def length(self) -> int:
         """The number of tokens of the best hypothesis."""
         return self.best.length
+
+    @property
+    def finished(self) -> bool:
+        """Whether the best hypothesis reached SEQUENCE_END."""
+        return self.best.finished
 
     @property
     def attention(self) -> np.ndarray | None:
@@ -193,8 +201,25 @@ def to_hypotheses(
             steps = length + finished[index]
             weights = np.array(result.attention[row, index, :steps, :source_length])
         text = tokenizer.join(tokens)
-        hypotheses.append(Hypothesis(text, tokens, log_prob, scores[index], weights))
+        hypotheses.append(
+            Hypothesis(text, tokens, log_prob, scores[index], weights, finished[index])
+        )
     return hypotheses
+
+
+def merge_equal_texts(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Keep the best hypothesis of each text: several segmentations may have the same text.
+
+    Args:
+      hypotheses: Best first.
+
+    Returns:
+      The hypotheses without those whose text is that of a better one.
+    """
+    best: dict[str, Hypothesis] = {}
+    for hypothesis in hypotheses:
+        best.setdefault(hypothesis.text, hypothesis)
+    return list(best.values())
 
 
 def _to_beam_trace(result: SearchResult, row: int) -> BeamTrace | None:

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar
 
@@ -16,13 +16,20 @@ from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.coverage import MAX_OOV_RATE, oov_warning
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
-from seq2seq_jax.inference.predictions import Prediction, TargetScore, to_prediction
+from seq2seq_jax.inference.predictions import (
+    Prediction,
+    TargetScore,
+    merge_equal_texts,
+    to_prediction,
+)
 from seq2seq_jax.inference.scoring import Score, make_score, pair_batches
 from seq2seq_jax.inference.search_overrides import override_search
+from seq2seq_jax.inference.text_lists import to_optional_texts, to_texts, to_token_lists
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import Decode, make_decode
 from seq2seq_jax.search.search_config import (
@@ -132,17 +139,18 @@ class Predictor:
 
     def predict(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
-        prefixes: Sequence[str | None] | None = None,
-        allowed_tokens: Sequence[Collection[str] | None] | None = None,
+        prefixes: Iterable[str | None] | None = None,
+        allowed_tokens: Iterable[Collection[str] | None] | None = None,
         return_attention: bool = False,
         return_beam_trace: bool = False,
     ) -> list[Prediction]:
         """Predict the outputs for some texts; more texts at once take less time each.
 
         Args:
-          texts: The sources, as people write them.
+          texts: The sources, as people write them, in any ordered collection: a list, a generator,
+            a NumPy array, a pandas Series.
           prefixes: How each output has to begin; None or "": anyhow.
           allowed_tokens: The tokens that each output may use; None: all.
           return_attention: Return attention weights; needs a model that `has_attention`.
@@ -152,16 +160,20 @@ class Predictor:
           A prediction for each text, in the same order.
 
         Raises:
-          TypeError: An argument is a text instead of a list.
+          TypeError: An argument is a text instead of a list, or an item of it is no text.
           ValueError: The lists have different lengths, or what is requested does not exist.
+          UserError: A prefix or an allowed token is not in the vocabulary.
         """
-        _check_lists("predict", texts, prefixes=prefixes, allowed_tokens=allowed_tokens)
+        texts = to_texts("texts", texts)
+        beginnings = to_optional_texts("prefixes", prefixes)
+        allowed = to_token_lists("allowed_tokens", allowed_tokens)
+        _check_lengths(texts, prefixes=beginnings, allowed_tokens=allowed)
         search = self._compile_search(return_attention, return_beam_trace)
         sources = [self.tokenizers.source.split(text) for text in texts]
         encoded, source_tokens = self._encode(texts, sources)
         non_empty = np.flatnonzero([bool(source) for source in sources])
         batch_size = 1 if len(non_empty) == 1 else self.batch_size
-        constraints = self._encode_constraints(texts, prefixes, allowed_tokens)
+        constraints = self._encode_constraints(texts, beginnings, allowed)
 
         def start_batches() -> Iterator[tuple[np.ndarray, SearchResult]]:
             for places, width in length_sorted_batches(encoded.lengths[non_empty], batch_size):
@@ -185,15 +197,15 @@ class Predictor:
                     self.vocabularies.target,
                     self.tokenizers.target,
                 )
-        return predictions
+        return list(map(self._merge_texts, predictions))
 
     def score(
-        self, sources: Sequence[str], targets: Sequence[str], *, return_attention: bool = False
+        self, sources: Iterable[str], targets: Iterable[str], *, return_attention: bool = False
     ) -> list[TargetScore]:
         """Compute the log-probability of each target given its source.
 
         Args:
-          sources: The sources.
+          sources: The sources, as for `predict`.
           targets: A target for each; it is scored completely, however long it is.
           return_attention: Return attention weights; needs a model that `has_attention`.
 
@@ -201,10 +213,11 @@ class Predictor:
           A score for each pair, in the same order.
 
         Raises:
-          TypeError: An argument is a text instead of a list.
+          TypeError: An argument is a text instead of a list, or an item of it is no text.
           ValueError: The lists have different lengths, or the model has no attention.
         """
-        _check_lists("score", sources, targets=targets)
+        sources, targets = to_texts("sources", sources), to_texts("targets", targets)
+        _check_lengths(sources, targets=targets)
         vocabulary = self.vocabularies.target
         encoded, source_tokens = self._encode(
             sources, [self.tokenizers.source.split(text) for text in sources]
@@ -271,7 +284,20 @@ class Predictor:
         self.config = config
         self.inference = make_inference_config(config.inference)
         self._search_config = make_search_config(self.inference)
+        is_beam = not self.inference.sampling.enable and self.inference.n_best > 1
+        # A text has several segmentations into subwords: more hypotheses than texts are needed.
+        if is_beam and not isinstance(self.tokenizers.target, DelimiterTokenizer):
+            self._search_config = dataclasses.replace(
+                self._search_config, n_best=self._search_config.beam_width
+            )
         self.batch_size = self._devices.round_up(self.inference.batch_size)
+
+    def _merge_texts(self, prediction: Prediction) -> Prediction:
+        """Leave the n best hypotheses with different texts; samples stay as they were drawn."""
+        if self.inference.sampling.enable:
+            return prediction
+        n_best = merge_equal_texts(prediction.n_best)[: self.inference.n_best]
+        return dataclasses.replace(prediction, n_best=n_best)
 
     def _compile_once(self, key: object, make: Callable[[], _T]) -> _T:
         """Return the function of that key, which is made once, whichever thread comes first."""
@@ -368,6 +394,7 @@ class Predictor:
             seeds=per_example_seeds(sampling.seed, texts) if sampling.enable else None,
             prefixes=prefixes,
             allowed_tokens=allowed_tokens,
+            max_length=self.inference.max_decode_length,
         )
 
 
@@ -378,13 +405,9 @@ def _one_ahead(items: Iterator[_T]) -> Iterator[_T]:
         yield item
 
 
-def _check_lists(method: str, texts: Sequence[str], **others: Sequence[object] | None) -> None:
-    """Raise an error if an argument is a text instead of a list, or if the lengths differ."""
-    if isinstance(texts, str):
-        raise TypeError(f"{method}() needs a list of texts; got a str. Use [text].")
+def _check_lengths(texts: Sequence[str], **others: Sequence[object] | None) -> None:
+    """Raise an error if the lengths differ."""
     for name, other in others.items():
-        if isinstance(other, str):
-            raise TypeError(f"{name} must be a list with an item for each text; got a str.")
         if other is not None and len(other) != len(texts):
             raise ValueError(
                 f"{name} must have an item for each text; got {len(other)} for {len(texts)} texts."

@@ -93,7 +93,12 @@ class TextProblem:
         predictor = Predictor(load_ensemble(workdir, config), config)
         if arguments.attention and not predictor.has_attention:
             raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
-        constraints = ConstraintFiles(predictor.inference, predictor.tokenizers.target)
+        constraints = ConstraintFiles(
+            predictor.inference,
+            predictor.tokenizers.target,
+            predictor.vocabularies.target,
+            arguments.input,
+        )
         begin_tasks(tasks, predictor)
         return_attention = arguments.attention or any(t.needs_attention for t in tasks.values())
         return_beam_trace = any(task.needs_beam_trace for task in tasks.values())
@@ -115,6 +120,7 @@ class TextProblem:
                         print(prediction.text)
                 sys.stdout.flush()
                 count += len(texts)
+            constraints.finish()
         finally:
             for task in tasks.values():
                 task.end()

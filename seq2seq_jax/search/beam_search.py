@@ -237,6 +237,33 @@ def _ancestors(backpointers: Array) -> Array:
     return lax.scan(step_back, last, backpointers, reverse=True)[1]
 
 
+def _merge_equal(result: SearchResult, order: Array) -> tuple[SearchResult, Array]:
+    """Keep the first of equal outputs; the others become places without a hypothesis, at the end.
+
+    Args:
+      result: Hypotheses, best first.
+      order: [B, K], reordered in the same way.
+
+    Returns:
+      The hypotheses, and the order.
+    """
+    batch_size, beam_width = result.lengths.shape
+    ends = jnp.stack([result.lengths, result.finished], axis=-1)
+    outputs = jnp.concatenate([result.ids, ends], axis=-1)
+    equal = jnp.all(outputs[:, :, None] == outputs[:, None], axis=-1)
+    repeated = jnp.any(equal & jnp.tri(beam_width, k=-1, dtype=bool), axis=-1)
+    result = result.replace(
+        lengths=jnp.where(repeated, 0, result.lengths),
+        log_probs=jnp.where(repeated, -jnp.inf, result.log_probs),
+        scores=jnp.where(repeated, -jnp.inf, result.scores),
+    )
+    rows, kept_first = jnp.arange(batch_size)[:, None], jnp.argsort(repeated, axis=1, stable=True)
+    merged: tuple[SearchResult, Array] = jax.tree.map(
+        lambda leaf: leaf[rows, kept_first], (result, order)
+    )
+    return merged
+
+
 def _finalize(end: _LoopState, eos_id: int, *, sort: bool) -> SearchResult:
     """Turn what the loop recorded into hypotheses."""
     beams = end.beams
@@ -267,10 +294,10 @@ def _finalize(end: _LoopState, eos_id: int, *, sort: bool) -> SearchResult:
         attention=attention,
     )
     order = jnp.broadcast_to(jnp.arange(beam_width), [batch_size, beam_width])
-    if sort:
+    if sort:  # Several groups, which may have found the same output.
         order = jnp.argsort(-beams.scores, axis=1)
         rows = jnp.arange(batch_size)[:, None]
-        result = jax.tree.map(lambda leaf: leaf[rows, order], result)
+        result, order = _merge_equal(jax.tree.map(lambda leaf: leaf[rows, order], result), order)
     if end.trace is not None:
         trace = BatchedBeamTrace(
             tokens=end.chosen,

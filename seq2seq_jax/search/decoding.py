@@ -145,7 +145,7 @@ def _search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) -> S
 
 def _common_constraints(config: SearchConfig, vocabulary: Vocabulary) -> list[Constraint]:
     """Return the constraints that are the same for all sources."""
-    constraints = []
+    constraints = [forbidden_token(vocabulary.sequence_start_id)]  # It is only ever an input.
     if config.min_length:
         constraints.append(minimum_length(config.min_length, vocabulary.sequence_end_id))
     if config.forbid_unk:

@@ -4,21 +4,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
+import jax
+import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import import_dotted
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.schema.names import quote_value
 from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.schema.rules import (
     AVERAGE,
+    BATCH_SIZE,
+    BEAM_WIDTH,
     CHECKPOINT,
+    FACTOR,
     FILES,
+    LENGTH,
+    MAX_LENGTH,
     PROBABILITY,
+    SEED,
     SUCCESSORS,
-    above,
     at_least,
+    between,
     one_of,
 )
 from seq2seq_jax.utils.errors import UserError
@@ -51,7 +60,7 @@ class BeamSearchConfig:
     """The keys `inference.beam_search.*`.
 
     Attributes:
-      beam_width: Number of hypotheses that beam search keeps; 0 or 1: greedy search.
+      beam_width: Number of hypotheses that beam search keeps; 1 or less: greedy search.
       length_penalty_weight: Exponent of the length penalty ((5 + length) / 6) ** weight
         (arXiv:1609.08144).
       coverage_penalty_weight: Weight of the coverage penalty of arXiv:1609.08144; 0: no penalty.
@@ -63,11 +72,11 @@ class BeamSearchConfig:
         search.
     """
 
-    beam_width: Annotated[int, at_least(0)] = 0
-    length_penalty_weight: Annotated[float, at_least(0)] = 0.0
-    coverage_penalty_weight: Annotated[float, at_least(0)] = 0.0
-    diversity_groups: Annotated[int, at_least(1)] = 1
-    diversity_strength: Annotated[float, at_least(0)] = 0.0
+    beam_width: Annotated[int, BEAM_WIDTH] = 0
+    length_penalty_weight: Annotated[float, between(0, 10)] = 0.0
+    coverage_penalty_weight: Annotated[float, FACTOR] = 0.0
+    diversity_groups: Annotated[int, between(1, 1000)] = 1
+    diversity_strength: Annotated[float, FACTOR] = 0.0
     choose_successors_fn: Annotated[str, SUCCESSORS] = "choose_top_k"
 
 
@@ -84,10 +93,10 @@ class SamplingConfig:
     """
 
     enable: bool = False
-    temperature: Annotated[float, above(0)] = 1.0
+    temperature: Annotated[float, between(0.001, 1000)] = 1.0
     top_k: Annotated[int, at_least(0)] = 0
     top_p: Annotated[float, PROBABILITY] = 1.0
-    seed: Annotated[int, at_least(0)] = 0
+    seed: Annotated[int, SEED] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,15 +122,15 @@ class InferenceConfig:
         averaging.
     """
 
-    batch_size: Annotated[int, at_least(1)] = 32
+    batch_size: Annotated[int, BATCH_SIZE] = 32
     checkpoint: Annotated[str, CHECKPOINT] = "best"
     beam_search: BeamSearchConfig = BeamSearchConfig()
     sampling: SamplingConfig = SamplingConfig()
     prefix_file: str = ""
     allowed_tokens_file: str = ""
-    n_best: Annotated[int, at_least(1)] = 1
-    max_decode_length: Annotated[int, at_least(1)] = 100
-    min_decode_length: Annotated[int, at_least(0)] = 0
+    n_best: Annotated[int, between(1, 1000)] = 1
+    max_decode_length: Annotated[int, LENGTH] = 100
+    min_decode_length: Annotated[int, between(0, MAX_LENGTH)] = 0
     forbid_unk: bool = False
     no_repeat_ngram_size: Annotated[int, at_least(0)] = 0
     ensemble: Annotated[str, FILES] = ""
@@ -206,16 +215,15 @@ def make_search_config(inference: InferenceConfig) -> SearchConfig:
       The options, which return neither attention nor a beam trace.
 
     Raises:
-      UserError: The function that `choose_successors_fn` names cannot be imported.
+      UserError: The function that `choose_successors_fn` names cannot be imported, or does not
+        return indices.
     """
     beam, sampling = inference.beam_search, inference.sampling
     choose_successors: ChooseSuccessors = choose_top_k
     if beam.choose_successors_fn != choose_top_k.__name__:
         where = "inference.beam_search.choose_successors_fn"
         choose_successors = import_dotted(beam.choose_successors_fn, where)
-        if isinstance(choose_successors, type):
-            what = f"must be the path of a function; {beam.choose_successors_fn} is a class"
-            raise UserError(where, what)
+        _check_successors(choose_successors, max(1, beam.beam_width), where)
     return SearchConfig(
         max_length=inference.max_decode_length,
         min_length=inference.min_decode_length,
@@ -234,3 +242,17 @@ def make_search_config(inference: InferenceConfig) -> SearchConfig:
         top_k=sampling.top_k,
         top_p=sampling.top_p,
     )
+
+
+def _check_successors(choose_successors: ChooseSuccessors, beam_width: int, where: str) -> None:
+    """Trace a user's function, and raise UserError unless it maps scores to indices."""
+    what = "must be the path of a function from scores [B, K, V] to indices [B, K] of whole numbers"
+    scores = jax.ShapeDtypeStruct((2, beam_width, 5), jnp.float32)
+    try:
+        chosen = jax.eval_shape(choose_successors, scores)
+    except Exception as error:  # The function may be anything.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(where, f"{what}; it fails with {reason}") from error
+    shape, dtype = getattr(chosen, "shape", None), getattr(chosen, "dtype", jnp.float32)
+    if shape != (2, beam_width) or not jnp.issubdtype(dtype, jnp.integer):
+        raise UserError(where, f"{what}; it returns {quote_value(chosen)}")

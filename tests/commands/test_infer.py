@@ -1,7 +1,9 @@
 import gzip
 import json
 import math
+import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -57,8 +59,8 @@ def test_json_has_a_line_for_each_line(infer, plain):
     assert [one["source"] for one in found] == LINES
     assert found[1] == {"source": "", "text": "", "tokens": [], "n_best": []}
     for one in (found[0], *found[2:]):
-        assert list(one) == ["source", "text", "tokens", "score", "log_prob", "n_best"]
-        best = {key: one[key] for key in ("text", "tokens", "score", "log_prob")}
+        assert list(one) == ["source", "text", "tokens", "score", "log_prob", "finished", "n_best"]
+        best = {key: one[key] for key in ("text", "tokens", "score", "log_prob", "finished")}
         assert one["n_best"][0] == best
         assert len(one["n_best"]) == 2
         assert one["n_best"][0]["score"] >= one["n_best"][1]["score"]
@@ -121,9 +123,78 @@ def test_constraint_files_set_prefixes_and_allowed_tokens(infer, plain, tmp_path
     assert found[0].startswith("f f") and found[2].startswith("a")
     assert set(found[3].split()) <= {"b"} and set(found[4].split()) <= {"c"}
     assert found[5:] == plain[5:]
-    (tmp_path / "prefixes").write_text("f f\n")
-    with pytest.raises(UserError, match=r"prefixes: has 1 lines, but the input has more"):
-        infer(f"--config.inference.prefix_file={tmp_path}/prefixes")
+
+
+@pytest.mark.parametrize("key", ["prefix_file", "allowed_tokens_file"])
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_constraint_file_has_as_many_lines_as_the_input(infer, tmp_path, capsys, key, count):
+    (tmp_path / "file").write_text("\n" * count)
+    with pytest.raises(UserError) as error:
+        infer(f"--config.inference.{key}={tmp_path}/file")
+    assert str(error.value) == (
+        f"{tmp_path}/file: has {count} lines, but the input has 7; give a line for each source,"
+        " empty for an output without constraint"
+    )
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("count", "num_sources"), [(1, "at least 7"), (9, "7")])
+def test_a_constraint_file_is_compared_with_the_lines_of_a_stream(
+    infer, runs, tmp_path, count, num_sources
+):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((runs / "lines").read_bytes()))
+    writer.start()
+    (tmp_path / "file").write_text("\n" * count)
+    with pytest.raises(UserError, match=f"has {count} lines, but the input has {num_sources};"):
+        infer(f"--input={pipe}", f"--config.inference.prefix_file={tmp_path}/file")
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "message"),
+    [
+        ("prefix_file", "a nope", "the token 'nope' is not in the target vocabulary; leave it out"),
+        (
+            "prefix_file",
+            "a SEQUENCE_END b",
+            "SEQUENCE_END is a special token, which an output cannot contain; leave it out",
+        ),
+        (
+            "prefix_file",
+            "SEQUENCE_START",
+            "SEQUENCE_START is a special token, which an output cannot contain; leave it out",
+        ),
+        (
+            "prefix_file",
+            "UNK",
+            "UNK is a special token, which an output cannot contain; leave it out",
+        ),
+        (
+            "prefix_file",
+            "a b c d e f a",
+            "has 7 tokens, but inference.max_decode_length is 6; use a shorter prefix",
+        ),
+        (
+            "allowed_tokens_file",
+            "a nope",
+            "the token 'nope' is not in the target vocabulary; leave it out",
+        ),
+        (
+            "allowed_tokens_file",
+            "SEQUENCE_START",
+            "SEQUENCE_START is a special token, which an output cannot contain; leave it out",
+        ),
+    ],
+)
+def test_a_constraint_that_no_output_can_satisfy_is_refused_with_its_line(
+    infer, tmp_path, key, line, message
+):
+    (tmp_path / "file").write_text(f"\n\na\n{line}\n\n\n\n")
+    with pytest.raises(UserError) as error:
+        infer(f"--config.inference.{key}={tmp_path}/file")
+    assert str(error.value) == f"{tmp_path}/file:4: {message}"
 
 
 def test_a_gzip_file_is_read(infer, plain, tmp_path):

@@ -10,14 +10,15 @@ from seq2seq_jax.inference.predictions import Hypothesis, Prediction, TargetScor
 ATTENTION = np.array([[0.25, 0.75], [1, 0]], np.float32)
 N_BEST = [
     Hypothesis("naïve", ["naïve"], -1.5, float(np.float32(-1.2)), ATTENTION),
-    Hypothesis("", [], -2.0, -2.0, ATTENTION[:1]),
+    Hypothesis("", [], -2.0, -2.0, ATTENTION[:1], finished=False),
 ]
 PREDICTION = Prediction("x", ["x", "SEQUENCE_END"], N_BEST)
 
 
 def test_a_prediction_has_the_keys_of_its_best_hypothesis_and_all_hypotheses():
     best = {"text": "naïve", "tokens": ["naïve"], "score": -1.2, "log_prob": -1.5}
-    second = {"text": "", "tokens": [], "score": -2.0, "log_prob": -2.0}
+    best["finished"] = True
+    second = {"text": "", "tokens": [], "score": -2.0, "log_prob": -2.0, "finished": False}
     line = prediction_line(PREDICTION)
     assert "\n" not in line and "naïve" in line
     assert json.loads(line) == {"source": "x", **best, "n_best": [best, second]}

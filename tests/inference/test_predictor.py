@@ -173,7 +173,7 @@ def test_n_best_are_ranked_by_their_length_normalized_scores(beams):
 def test_fewer_hypotheses_than_n_best_are_returned_if_there_are_no_more(predictor):
     few = predictor.with_search_options(max_decode_length=1, beam_width=40, n_best=40)
     (found,) = few.predict(["a"])
-    assert len(found.n_best) == VOCABULARY.size
+    assert len(found.n_best) == VOCABULARY.size - 1  # all but SEQUENCE_START
     assert math.isclose(sum(math.exp(one.log_prob) for one in found.n_best), 1, rel_tol=1e-4)
 
 
@@ -210,7 +210,7 @@ def test_the_beam_trace_of_greedy_search_has_one_beam(predictor, predictions):
 
 def test_an_output_begins_with_its_prefix_and_uses_only_its_allowed_tokens(predictor):
     prefixes = ["f f", None, "a", "", "", "", ""]
-    allowed = [None, None, None, {"b", "nothing"}, ["a", "c"], None, []]
+    allowed = [None, None, None, {"b"}, ["a", "c"], None, []]
     free = predictor.predict(SOURCES)
     found = predictor.predict(SOURCES, prefixes=prefixes, allowed_tokens=allowed)
     assert found[0].tokens[:2] == ["f", "f"]
@@ -270,8 +270,14 @@ def test_a_wrong_option_is_an_error_of_one_line(predictor):
 
 
 def test_wrong_calls_name_the_argument_and_the_remedy(predictor):
-    with pytest.raises(TypeError, match=r"predict\(\) needs a list of texts; got a str"):
+    with pytest.raises(TypeError, match=r"texts must be a list .*; got a str\. Use \[x\]"):
         predictor.predict("a b c")
+    with pytest.raises(TypeError, match="targets must hold texts only; item 1 is nan, a float"):
+        predictor.score(["a", "b"], ["a", math.nan])
+    with pytest.raises(UserError, match=r"^prefixes\[1\]: the token 'nope' is not in the target"):
+        predictor.predict(["a", "b"], prefixes=["a", "nope"])
+    with pytest.raises(UserError, match=r"^allowed_tokens\[0\]: the token 'nope' is not in"):
+        predictor.predict(["a"], allowed_tokens=[["a", "nope"]])
     with pytest.raises(ValueError, match="prefixes must have an item for each text"):
         predictor.predict(["a", "b"], prefixes=["c"])
     with pytest.raises(ValueError, match="sampling has no beam"):
@@ -295,3 +301,45 @@ def test_an_input_that_is_mostly_out_of_vocabulary_is_reported_once(caplog):
     predictor.score(["a"], ["X Y"])
     (warning,) = (record.getMessage() for record in caplog.records)
     assert warning.startswith("100.00% of the target tokens of the input are out of vocabulary")
+
+
+def test_texts_come_in_any_ordered_collection(predictor, predictions):
+    for texts in (iter(SOURCES), tuple(SOURCES), np.array(SOURCES)):
+        found = predictor.predict(texts)
+        assert [one.source for one in found] == SOURCES
+        assert list(map(contents, found)) == list(map(contents, predictions))
+
+
+def test_a_hypothesis_states_whether_it_is_finished(predictor, beams):
+    assert predictor.predict([""])[0].finished
+    seen = set()
+    for prediction in beams:
+        for one in prediction.n_best:
+            seen.add(one.finished)
+            if one.finished:
+                assert len(one.attention) == one.length + 1
+            else:
+                assert len(one.attention) == one.length == 6
+    (cut,) = predictor.with_search_options(max_decode_length=1).predict(["a"])
+    assert cut.finished == (cut.length == 0)
+    assert seen == {True, False}
+
+
+def test_the_texts_of_n_best_differ_although_segmentations_do_not(predictor):
+    class Pieces:
+        def split(self, text):
+            return text.split()
+
+        def join(self, tokens):
+            return "".join(tokens).replace("b", "a").replace("c", "a")
+
+    merging = predictor.with_search_options()
+    merging.tokenizers = Tokenizers(DelimiterTokenizer(" "), Pieces())
+    merging = merging.with_search_options(beam_width=8, n_best=3)
+    for prediction in merging.predict(SOURCES):
+        texts = [one.text for one in prediction.n_best]
+        assert len(set(texts)) == len(texts)
+        scores = [one.score for one in prediction.n_best]
+        assert scores == sorted(scores, reverse=True)
+    full = [len(p.n_best) for p in merging.predict(SOURCES) if p.source]
+    assert max(full) == 3

@@ -253,3 +253,29 @@ def test_the_search_config_is_derived_from_the_keys():
 def worst_first(scores):
     """A custom choose_successors_fn."""
     return choose_top_k(-scores)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"beam_width": 3, "n_best": 3},
+        {"beam_width": 40, "n_best": 40, "max_length": 2},
+        {"no_repeat_ngram_size": 1},
+        {"sampling": True, "n_best": 20, "temperature": 5.0},
+        {"beam_width": 4, "n_best": 4, "diversity_groups": 2, "diversity_strength": 0.5},
+    ],
+    ids=str,
+)
+def test_the_start_token_is_never_an_output(members, options):
+    (model, _), (params, _) = members
+    biased = jax.tree.map(np.array, params)
+    biased["decoder"]["project_logits"]["bias"][START] = 5
+    decode = make_decode(model, VOCABULARY, SearchConfig(**{"max_length": MAX_LENGTH} | options))
+    extra = {"seeds": SEEDS} if "sampling" in options else {}
+    allowed = np.ones((len(SOURCE_LEN), VOCABULARY.size), bool)
+    result = jax.device_get(decode(biased, SOURCE_IDS, SOURCE_LEN, allowed=allowed, **extra))
+    real = np.arange(result.ids.shape[-1]) < result.lengths[..., None]
+    assert real.any()
+    assert START not in result.ids[real]
+    assert (result.log_probs[SOURCE_LEN > 0][:, 0] < -1).all()  # not renormalized

@@ -16,7 +16,7 @@ from seq2seq_jax.data.tokenizers import (
     find_postprocessing,
 )
 from seq2seq_jax.data.vocabulary import SEQUENCE_END, UNK
-from seq2seq_jax.inference.predictions import Hypothesis, Prediction
+from seq2seq_jax.inference.predictions import Hypothesis, Prediction, merge_equal_texts
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.inference.tasks.inference_task import InferenceTask
 from seq2seq_jax.utils.errors import UserError
@@ -54,6 +54,7 @@ class DecodeText(InferenceTask):
         self._mapping = read_mapping(unk_mapping) if unk_mapping else {}
         self._postprocess = find_postprocessing(postproc_fn, f"{key}.postproc_fn")
         self._tokenizer: Tokenizer = DelimiterTokenizer(delimiter)
+        self._merges = True
 
     def begin(self, predictor: Predictor) -> None:
         """Take over the tokenizer of a model whose tokens are subwords.
@@ -61,6 +62,7 @@ class DecodeText(InferenceTask):
         Args:
           predictor: Has the tokenizer.
         """
+        self._merges = not predictor.inference.sampling.enable
         tokenizer = predictor.tokenizers.target
         if not isinstance(tokenizer, DelimiterTokenizer):
             self._tokenizer = tokenizer
@@ -76,6 +78,8 @@ class DecodeText(InferenceTask):
           The prediction with other texts and, where UNK is replaced, other tokens.
         """
         n_best = [self._join(one, prediction.source_tokens) for one in prediction.n_best]
+        if self._merges:  # Post-processing can make texts equal.
+            n_best = merge_equal_texts(n_best)
         return dataclasses.replace(prediction, n_best=n_best)
 
     def _join(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Hypothesis:
