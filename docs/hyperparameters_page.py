@@ -31,6 +31,9 @@ docs/hyperparameters.md`.
 A key with ↻, and every key below it, may change when a run resumes in its workdir, and so may
 `num_epochs` of `input_pipeline_train.params`. The keys of `*.params` depend on the class next to
 it and are listed in the section of its slot.
+
+Whole numbers are at most 2147483647 (2^31 - 1) where the table states no other bound; other numbers
+are finite 32-bit numbers. A key that another key switches off is reported when it is set.
 """
 _TITLES = {
     "encoder": "Encoders",

@@ -157,7 +157,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, Overrides]
     parser = make_parser(name, command)
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
-        raise _unknown_argument(unknown[0], parser)
+        raise _unknown_argument(unknown[0], parser, not hasattr(command, "refuse_overrides"))
     arguments.run = command.run
     return arguments, overrides
 
@@ -233,14 +233,19 @@ def _program_parser() -> argparse.ArgumentParser:
     )
 
 
-def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UserError:
-    """Return the error for an argument that a command does not take."""
+def _unknown_argument(
+    argument: str, parser: argparse.ArgumentParser, takes_keys: bool
+) -> UserError:
+    """Return the error for an argument that a command does not take; it may take keys."""
     flag, equals, value = argument.partition("=")
     if not flag.startswith("-"):
         return UserError("command line", f"unexpected argument {argument}")
     flags = [option for action in parser._actions for option in action.option_strings]
-    if key := _configuration_key(flag):
-        return UserError(flag, f"unknown flag; use --config.{key}{equals}{value}")
+    if takes_keys and (key := _configuration_key(flag)):
+        remedy = f"use --config.{key}{equals}{value}"
+        if flag.strip("-") == "model_params":
+            remedy = "use --config.model=CLASS, and --config.KEY=VALUE for each parameter"
+        return UserError(flag, f"unknown flag; {remedy}")
     return UserError(flag, f"unknown flag{_near(flag, flags)}; see {parser.prog} --help")
 
 
@@ -254,12 +259,13 @@ def _configuration_key(flag: str) -> str | None:
     """Return the key of the configuration that a flag such as `--train_steps` means, if any."""
     from seq2seq_jax.config import default_config
 
-    name = flag.strip("-").replace("-", "_")
     keys = list(_dotted_keys(default_config("AttentionSeq2Seq").to_dict()))
-    found = [key for key in keys if key == name] or [
-        key for key in keys if key.endswith(f".{name}")
-    ]
-    return found[0] if found else None
+    name = flag.strip("-").replace("-", "_")
+    for wanted in (name, name.partition(".")[2], name.removesuffix("_params")):
+        ends = [key for key in keys if wanted and f".{key}".endswith(f".{wanted}")]
+        if ends:
+            return wanted if wanted in ends else ends[0]
+    return None
 
 
 def _dotted_keys(group: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -41,6 +41,7 @@ import jax  # noqa: E402
 # Eight pretended devices in this process, so that data parallelism is tested on any machine.
 jax.config.update("jax_num_cpu_devices", 8)
 
+from seq2seq_jax.config.ineffective import warn_once  # noqa: E402
 from seq2seq_jax.devices import parallel as devices  # noqa: E402
 
 
@@ -60,6 +61,7 @@ def _as_it_was(monkeypatch):
     """The command line makes itself at home in the process: undone after each test."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
+    warn_once.cache_clear()
     logger = logging.getLogger("seq2seq_jax")
     logger.handlers, logger.propagate = [], True
     logger.setLevel(logging.NOTSET)

@@ -93,6 +93,13 @@ def test_an_unknown_command_without_a_near_one_leads_to_the_help(refused):
         ),
         ("--zzqq", "--zzqq: unknown flag; see seq2seq-jax train --help"),
         ("--train_steps=3", "--train_steps: unknown flag; use --config.train_steps=3"),
+        ("--confg.train_steps=3", "--confg.train_steps: unknown flag; use --config.train_steps=3"),
+        ("--model=BasicSeq2Seq", "--model: unknown flag; use --config.model=BasicSeq2Seq"),
+        (
+            "--model_params=x",
+            "--model_params: unknown flag; use --config.model=CLASS, and --config.KEY=VALUE for"
+            " each parameter",
+        ),
         (
             "--learning-rate=1e-3",
             "--learning-rate: unknown flag; use --config.optimizer.learning_rate=1e-3",
@@ -102,6 +109,26 @@ def test_an_unknown_command_without_a_near_one_leads_to_the_help(refused):
 )
 def test_an_unknown_argument_names_what_was_meant(refused, argument, message):
     assert refused("train", argument) == f"error: {message}"
+
+
+WITHOUT_CONFIGURATION = [
+    name for name in COMMANDS if hasattr(load_command(name), "refuse_overrides")
+]
+
+
+@pytest.mark.parametrize("name", WITHOUT_CONFIGURATION)
+def test_a_command_without_a_configuration_refuses_keys_and_does_not_offer_any(name, capsys):
+    words = shlex.split(load_command(name).EXAMPLES[0])
+    words = words[: words.index("<")] if "<" in words else words
+    for flag, said in (
+        ("--config.optimizer.learning_rate=1e-3", "--config.optimizer.learning_rate: "),
+        ("--train_steps=3", "--train_steps: unknown flag"),
+    ):
+        assert main([*words, flag]) == 2
+        *_, line = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {said}")
+    assert main_exits([name, "--help"]) == 0
+    assert "--config.KEY" not in capsys.readouterr().out
 
 
 def test_flags_of_import_tf_have_dashes_and_the_names_of_google_seq2seq():
@@ -207,14 +234,13 @@ def test_a_missing_config_file_names_the_nearest(refused):
             "optimizer.learning_rat=1",
             "optimizer.learning_rat: unknown key learning_rat, did you mean learning_rate? valid: ",
         ),
-        ("batch_size=many", 'batch_size: must be a whole number, at least 1; got "many"'),
-        ("batch_size=1.5", "batch_size: must be a whole number, at least 1; got 1.5"),
-        ("batch_size=0", "batch_size: must be a whole number, at least 1; got 0"),
+        ("batch_size=many", 'batch_size: must be a whole number, 1 to 65536; got "many"'),
+        ("batch_size=1.5", "batch_size: must be a whole number, 1 to 65536; got 1.5"),
+        ("batch_size=0", "batch_size: must be a whole number, 1 to 65536; got 0"),
         ("source.reverse=maybe", 'source.reverse: must be true or false; got "maybe"'),
         (
             "encoder.params.rnn_cell.dropout_input_keep_prob=0",
-            "encoder.params.rnn_cell.dropout_input_keep_prob: must be a number, above 0 and at"
-            " most 1; got 0",
+            "encoder.params.rnn_cell.dropout_input_keep_prob: must be a number, 0.001 to 1; got 0",
         ),
         (
             "encoder.class=UnidirectionalRNEncoder",
@@ -232,6 +258,27 @@ def test_a_missing_config_file_names_the_nearest(refused):
     ],
 )
 def test_a_wrong_override_is_told_at_its_key(untrained, flag, said):
+    assert untrained(f"--config.{flag}").startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("optimizer.name=lbfgs", "optimizer.name: lbfgs cannot update from a schedule, gradients"),
+        ("optimizer.name=rprop", "optimizer.name: rprop cannot update from a schedule, gradients"),
+        (
+            "inference.beam_search.choose_successors_fn=os.system",
+            "inference.beam_search.choose_successors_fn: must be the path of a function",
+        ),
+        (
+            "vocab_min_frequency=2000000000",
+            "vocab_min_frequency: is 2000000000, and no token of the training data occurs more",
+        ),
+        ("embedding.init_scale=1e308", "embedding.init_scale: must be a number, 0 to 100; got"),
+        ("vocab_source=a\nb", r"a\nb: "),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(untrained, flag, said):
     assert untrained(f"--config.{flag}").startswith(f"error: {said}")
 
 

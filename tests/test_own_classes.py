@@ -138,7 +138,11 @@ def test_an_encoder_a_cell_and_an_optimizer_of_ones_own_train(tmp_path):
         ("encoder.params.width", 3, "unknown key width; valid: num_units, decay, side"),
         (f"{CELL}.cell_params.leak", 0, "must be a number, above 0; got 0"),
         ("optimizer.params.share", "half", 'must be a number, above 0; got "half"'),
-        ("optimizer.params.learning_rate", 1, "unknown key learning_rate; valid: share"),
+        (
+            "optimizer.params.learning_rate",
+            1,
+            "unknown key learning_rate, did you mean optimizer.learning_rate? valid: share",
+        ),
     ],
 )
 def test_parameters_of_ones_own_classes_are_checked(capsys, key, value, message):

@@ -39,6 +39,7 @@ from seq2seq_jax.problems.setup import (
     initial_vocab_bias,
     make_pipeline,
     read_vocabulary,
+    require_tokens,
 )
 from seq2seq_jax.storage.workdir import EMPTY_VOCABULARY, Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.errors import UserError
@@ -184,9 +185,8 @@ def _make_vocabularies(
         return Vocabularies(EMPTY_VOCABULARY, vocabulary)
     captions = (caption for example in checked.examples for caption in example.captions)
     limits = config.vocab_min_frequency, config.vocab_max_size
-    return Vocabularies(
-        EMPTY_VOCABULARY, build_vocabulary(map(tokenizers.target.split, captions), *limits)
-    )
+    built = build_vocabulary(map(tokenizers.target.split, captions), *limits)
+    return Vocabularies(EMPTY_VOCABULARY, require_tokens(built, config))
 
 
 def _corpus(

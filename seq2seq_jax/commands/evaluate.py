@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     """
     from seq2seq_jax.config import resolve
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
+    from seq2seq_jax.evaluation.perplexity import format_result
     from seq2seq_jax.evaluation.run_evaluation import evaluate
     from seq2seq_jax.utils.logging import say
 
@@ -46,4 +47,4 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         say(describe_samples(samples))
     width = max(map(len, results))
     for name, value in results.items():
-        print(f"{name:<{width}}  {value if isinstance(value, str) else format(value, '.4f')}")
+        print(f"{name:<{width}}  {value if isinstance(value, str) else format_result(value)}")

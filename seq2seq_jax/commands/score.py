@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
 from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.evaluation.perplexity import format_result, perplexity
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
                 log_probs = " ".join(f"{value:.4f}" for value in score.token_log_probs)
                 print(f"{score.log_prob:.4f}\t{log_probs}")
         sys.stdout.flush()
-    totals["perplexity"] = math.exp(-totals["log_prob"] / max(1, totals["tokens"]))
+    totals["perplexity"] = perplexity(-totals["log_prob"] / max(1, totals["tokens"]))
     if arguments.total:
         print(json.dumps(totals) if arguments.json else _describe(totals))
     else:
@@ -97,7 +97,7 @@ def _describe(totals: dict[str, float]) -> str:
     return (
         f"{totals['pairs']:,} pairs, {totals['tokens']:,} target tokens with SEQUENCE_END,"
         f" {totals['unknown']:,} of them UNK; log probability {totals['log_prob']:.4f},"
-        f" perplexity {totals['perplexity']:.4f}"
+        f" perplexity {format_result(totals['perplexity'])}"
     )
 
 

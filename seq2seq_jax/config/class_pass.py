@@ -11,7 +11,7 @@ from seq2seq_jax.config.classes import (
     meets_requirements,
 )
 from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Params, Table
-from seq2seq_jax.schema.names import format_choices
+from seq2seq_jax.schema.names import format_choices, quote_value
 from seq2seq_jax.utils.errors import UserError
 
 Flags = dict[str, str]
@@ -107,7 +107,7 @@ def label_classes(model: str, values: dict[str, Any], flags: Flags) -> set[str]:
             given = [item.strip() for item in given.split(",") if item.strip()]
         if not isinstance(given, Mapping):
             if not isinstance(given, list | tuple):
-                raise UserError(name, f"must be a list of class names; got {given!r}")
+                raise UserError(name, f"must be a list of class names; got {quote_value(given)}")
             given = _label(entry.slot, given, name)
         values[name] = given
     return set(lists)
@@ -169,7 +169,7 @@ class _Chooser:
 
 def _checked_name(slot: str, name: object, where: str) -> str:
     if not isinstance(name, str):
-        raise UserError(where, f"must be the name of a class; got {name!r}")
+        raise UserError(where, f"must be the name of a class; got {quote_value(name)}")
     return class_name(slot, name)
 
 
@@ -206,8 +206,8 @@ def _label(slot: str, items: Iterable[object], where: str) -> dict[str, object]:
     for item in items:
         item = {"class": item} if isinstance(item, str) else item
         if not isinstance(item, Mapping) or "class" not in item:
-            what = f'must hold class names or {{"class": ..., "params": ...}}; got {item!r}'
-            raise UserError(where, what)
+            what = 'must hold class names or {"class": ..., "params": ...}'
+            raise UserError(where, f"{what}; got {quote_value(item)}")
         name = _checked_name(slot, item["class"], where)
         class_parameters(slot, name, where)  # An unknown class is an error here, at the list.
         name = name.split(".")[-1]

@@ -69,6 +69,19 @@ def class_name(slot: str, name: str) -> str:
     return short if short in built_in_classes()[slot] else name
 
 
+def classes_with(name: str, other_than: str) -> list[str]:
+    """Return the built-in classes that have a parameter which a class of their kind lacks.
+
+    Args:
+      name: The name of the parameter.
+      other_than: The class that lacks it.
+    """
+    of_slots = [known for known in built_in_classes().values() if other_than in known]
+    return [
+        found for known in of_slots for found, schema in known.items() if name in schema.parameters
+    ]
+
+
 def resolve_class(slot: str, name: str, where: str) -> Any:
     """Find the class (for an optimizer, the factory function) that a name stands for.
 

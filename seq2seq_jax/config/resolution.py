@@ -21,6 +21,7 @@ from seq2seq_jax.config.class_pass import (
 )
 from seq2seq_jax.config.classes import class_parameters
 from seq2seq_jax.config.dev_settings import follow_training_set
+from seq2seq_jax.config.ineffective import settings_without_effect, warn_once
 from seq2seq_jax.config.key_listing import KeyListing, list_keys, to_yaml
 from seq2seq_jax.config.overrides import HELP
 from seq2seq_jax.config.run_config import RunConfig
@@ -59,6 +60,7 @@ def default_config(model: str) -> ConfigDict:
 def resolve(config: ConfigDict, overrides: Iterable[tuple[str, str]] = ()) -> ConfigDict:
     """Complete a configuration and check it.
 
+    Settings that a file or a flag writes and that another key switches off are reported once.
     Where an override changes a class, values that the file wrote for the old class and that the new
     class lacks are dropped with a line in the log. Metrics, hooks and tasks get labels:
     `metrics.BleuMetricSpec.params.separator`.
@@ -121,6 +123,8 @@ def _resolve(
     if groups:
         raise KeyListing("\n".join(list_keys(keys, filled, group) for group in groups))
     validation.check(filled, written)
+    for message in settings_without_effect(filled, written_keys(config) | set(others)):
+        warn_once(message)
     return keys, filled, written
 
 

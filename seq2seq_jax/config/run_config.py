@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from seq2seq_jax.schema.parameters import Choice, ClassOf
-from seq2seq_jax.schema.rules import BUCKETS, FRACTION, NON_EMPTY, at_least, one_of
+from seq2seq_jax.schema.rules import (
+    BATCH_SIZE,
+    BUCKETS,
+    FRACTION,
+    NON_EMPTY,
+    SEED,
+    at_least,
+    between,
+    one_of,
+)
 
 
 @dataclass(frozen=True)
@@ -68,15 +77,15 @@ class RunConfig:
         "ParallelTextInputPipeline", split="dev", shuffle=False
     )
     buckets: Annotated[str, BUCKETS] = ""
-    batch_size: Annotated[int, at_least(1)] = 16
-    batch_tokens: Annotated[int, at_least(0)] = 0
+    batch_size: Annotated[int, BATCH_SIZE] = 16
+    batch_tokens: Annotated[int, between(0, 10_000_000)] = 0
 
     # Training
     train_steps: Annotated[int, at_least(1)] = 10_000
-    seed: Annotated[int, at_least(0)] = 0
+    seed: Annotated[int, SEED] = 0
     label_smoothing: Annotated[float, FRACTION] = 0.0
     ema_decay: Annotated[float, FRACTION] = 0.0
-    gradient_accumulation_steps: Annotated[int, at_least(1)] = 1
+    gradient_accumulation_steps: Annotated[int, BATCH_SIZE] = 1
     dtype: Annotated[str, one_of("float32", "bfloat16")] = "float32"
     remat: bool = False
     parallel: Annotated[str, one_of("jit", "pmap")] = "jit"

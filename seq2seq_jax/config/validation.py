@@ -91,11 +91,11 @@ def _check_learning_rate(optimizer: dict[str, Any], written: Collection[str]) ->
                 what = f"is {optimizer[name]}, but {decay} does not use it; leave it out"
                 raise UserError(f"optimizer.{name}", what)
     start, stop = optimizer["lr_start_decay_at"], optimizer["lr_stop_decay_at"]
-    if stop < start:
+    if decay and stop < start:
         what = f"must be at least lr_start_decay_at, which is {start}; got {stop}"
         raise UserError("optimizer.lr_stop_decay_at", what)
     least, rate = optimizer["lr_min_learning_rate"], optimizer["learning_rate"]
-    if least > rate:
+    if decay and least > rate:
         what = f"must be at most learning_rate, which is {rate}; got {least}"
         raise UserError("optimizer.lr_min_learning_rate", what)
 
@@ -170,6 +170,9 @@ def _check_beam(config: dict[str, Any], width: int) -> None:
     if strength and groups == 1:
         what = f"is {strength}, which needs diversity_groups above 1"
         raise UserError(f"{where}.diversity_strength", what)
+    if groups > 1 and not strength:
+        what = f"is {groups}, which needs diversity_strength above 0: the groups would be equal"
+        raise UserError(f"{where}.diversity_groups", what)
 
 
 def _check_input(config: Mapping[str, Any]) -> None:

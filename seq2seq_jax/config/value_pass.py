@@ -1,14 +1,14 @@
 """The second pass of resolving: the value of each key."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from seq2seq_jax.config.class_pass import ChosenClass, Flags, KeyGroup
-from seq2seq_jax.config.classes import class_name
+from seq2seq_jax.config.classes import class_name, classes_with
 from seq2seq_jax.config.overrides import parse
 from seq2seq_jax.schema.keys import REQUIRED, UNSET, ClassName, Key, Table, check_value
-from seq2seq_jax.schema.names import describe_unknown, format_choices
+from seq2seq_jax.schema.names import describe_unknown, format_choices, quote_value
 from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def fill_values(
     """
     filler = _Filler(old, dict(flags))
     values = filler.fill(keys, file, "")
-    _refuse_unknown_flags(filler.flags, values)
+    _refuse_unknown_flags(filler.flags, keys)
     return values, filler.written
 
 
@@ -73,7 +73,7 @@ class _Filler:
 
     def fill(self, keys: KeyGroup, given: object, where: str) -> dict[str, object]:
         if not isinstance(given, Mapping):
-            what = f"must hold keys: {format_choices(keys)}; got {given!r}"
+            what = f"must hold keys: {format_choices(keys)}; got {quote_value(given)}"
             raise UserError(where.rstrip("."), what)
         given = _without_aliases(keys, given, where)
         for name in given:
@@ -156,42 +156,53 @@ def _without_aliases(table: Table, given: Mapping[str, object], where: str) -> d
     return renamed
 
 
-def _refuse_unknown_flags(flags: Flags, values: dict[str, object]) -> None:
+def _refuse_unknown_flags(flags: Flags, keys: KeyGroup) -> None:
     """Raise UserError at a flag that no key has used."""
     for flag in flags:
-        group: Any = values
+        group: object = keys
         for part in flag.split("."):
-            if not isinstance(group, dict):
+            if not isinstance(group, KeyGroup):
                 raise UserError(flag, f"unknown key: nothing is below {flag.split(f'.{part}')[0]}")
             if part not in group:
-                elsewhere = [key for key in _leaves(values) if key.endswith(f".{flag}")]
-                raise _unknown_key(flag, group, part, elsewhere)
+                raise _unknown_key(flag, group, part, _similar_keys(flag, keys))
             group = group[part]
-        raise UserError(flag, f"is a group; set one of its keys: {format_choices(group)}")
+        valid = group if isinstance(group, KeyGroup) else ()
+        raise UserError(flag, f"is a group; set one of its keys: {format_choices(valid)}")
 
 
-def _leaves(group: dict[str, object], where: str = "") -> list[str]:
+def _similar_keys(flag: str, keys: KeyGroup) -> list[str]:
+    """Return the keys that a flag may mean: with the same end, or the same first and last parts."""
+    first, last = flag.split(".")[0], flag.split(".")[-1]
+    return [
+        key
+        for key in _leaves(keys)
+        if key.endswith(f".{flag}") or (key.startswith(f"{first}.") and key.endswith(f".{last}"))
+    ]
+
+
+def _leaves(group: KeyGroup, where: str = "") -> list[str]:
     """Return the dotted keys of all leaves."""
     keys: list[str] = []
-    for name, value in group.items():
+    for name, entry in group.items():
         key = f"{where}{name}"
-        keys += _leaves(value, f"{key}.") if isinstance(value, dict) else [key]
+        keys += _leaves(entry, f"{key}.") if isinstance(entry, KeyGroup) else [key]
     return keys
 
 
-def _unknown_key(
-    key: str, valid: Iterable[str], part: str, elsewhere: Iterable[str] = ()
-) -> UserError:
+def _unknown_key(key: str, valid: KeyGroup, part: str, similar: Sequence[str] = ()) -> UserError:
     """Describe an unknown key.
 
     Args:
       key: The dotted key.
-      valid: The names that are valid at its place.
+      valid: The keys that are valid at its place.
       part: The part of the key that is unknown.
-      elsewhere: Full keys that end in `key`.
+      similar: Full keys that it may mean.
     """
-    found = next(iter(elsewhere), "")
-    if found:
-        what = f"unknown key {part}, did you mean {found}? valid: {format_choices(valid)}"
+    if similar:
+        what = f"unknown key {part}, did you mean {similar[0]}? valid: {format_choices(valid)}"
         return UserError(key, what)
+    owners = format_choices(classes_with(part, valid.owner))
+    if owners != "none":
+        what = f"unknown key {part}: {valid.owner} has none, only {owners}"
+        return UserError(key, f"{what}; valid: {format_choices(valid)}")
     return UserError(key, describe_unknown("key", part, valid))

@@ -10,7 +10,7 @@ import numpy as np
 from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.tokenized_cache import TokenizedSide, TokenizedText
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import LENGTH, MAX_LENGTH, between
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -24,7 +24,7 @@ class SourceConfig:
       lowercase: Lower-case the source, in training and at inference.
     """
 
-    max_seq_len: Annotated[int, at_least(1)] = 50
+    max_seq_len: Annotated[int, LENGTH] = 50
     reverse: bool = True
     lowercase: bool = False
 
@@ -37,7 +37,7 @@ class TargetConfig:
       max_seq_len: Targets are truncated to this length, start and end tokens included.
     """
 
-    max_seq_len: Annotated[int, at_least(2)] = 50
+    max_seq_len: Annotated[int, between(2, MAX_LENGTH)] = 50
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from seq2seq_jax.data.tokenizers import (
     Tokenizer,
     Tokenizers,
 )
-from seq2seq_jax.schema.rules import at_least, one_of
+from seq2seq_jax.schema.rules import between, one_of
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.logging import progress_count
 
@@ -44,7 +44,7 @@ class SubwordConfig:
     """
 
     kind: Annotated[str, one_of("", "bpe", "sentencepiece")] = ""
-    size: Annotated[int, at_least(1)] = 8000
+    size: Annotated[int, between(1, 1_000_000)] = 8000
     joint: bool = True
     sides: Annotated[str, one_of("both", "source", "target")] = "both"
     source_model: str = ""

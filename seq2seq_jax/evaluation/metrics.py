@@ -10,11 +10,11 @@ as better.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from seq2seq_jax.data.tokenizers import POSTPROCESSING, find_postprocessing
+from seq2seq_jax.evaluation.perplexity import perplexity
 from seq2seq_jax.schema.rules import between, one_of
 
 Tokens = Sequence[str]
@@ -106,8 +106,7 @@ class LogPerplexityMetricSpec:
           `log_perplexity` and `perplexity`.
         """
         mean = float(loss_sum) / float(token_count)
-        # exp(709) is the largest power of e that a float can hold.
-        return {"log_perplexity": mean, "perplexity": math.exp(min(mean, 709.0))}
+        return {"log_perplexity": mean, "perplexity": perplexity(mean)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from seq2seq_jax.models.functions import symmetric_uniform, xavier_uniform
 from seq2seq_jax.ops.layers import Dense
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import WIDTH
 
 
 class Memory(struct.PyTreeNode):
@@ -43,7 +43,7 @@ class AttentionLayerBase(nn.Module):
       num_units: Width of the projected keys and queries.
     """
 
-    num_units: Annotated[int, at_least(1)] = 128
+    num_units: Annotated[int, WIDTH] = 128
 
     def setup(self) -> None:
         """Create the submodules."""

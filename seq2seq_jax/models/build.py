@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,7 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.models.model_config import EmbeddingConfig
 from seq2seq_jax.schema.parameters import construct
+from seq2seq_jax.schema.rules import LARGEST_INT
 from seq2seq_jax.utils.errors import UserError
 
 Params = Mapping[str, Any]
@@ -36,6 +39,8 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
     Raises:
       UserError: Parts do not fit, with the key to change; nothing has been compiled yet.
     """
+    if config.embedding.share and not source_vocab_size:
+        raise UserError("embedding.share", "is true, but the source is no text; leave it out")
     if config.embedding.share and source_vocab_size != target_vocab_size:
         raise UserError(
             "embedding.share",
@@ -55,7 +60,7 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
         remat=config.remat,
         **model_class.source_options(config, source_vocab_size),
     )
-    jax.eval_shape(lambda: init_params(model, seed=0))
+    _check_sizes(variable_shapes(model)["params"])
     return model
 
 
@@ -121,6 +126,33 @@ def updated(params: Params, given: Params) -> Params:
     """
     merged: Params = unflatten_dict({**flatten_dict(params), **flatten_dict(given)})
     return merged
+
+
+def _check_sizes(shapes: Params) -> None:
+    """Raise UserError at an array that XLA cannot index, or if the weights exceed the memory."""
+    sizes = {path: math.prod(leaf.shape) for path, leaf in flatten_dict(shapes).items()}
+    largest = max(sizes, key=lambda path: sizes[path])
+    name = f"{'/'.join(largest)} of shape {flatten_dict(shapes)[largest].shape}"
+    if sizes[largest] > LARGEST_INT:
+        what = (
+            f"{name} has more than {LARGEST_INT} elements; use fewer units or a smaller vocabulary"
+        )
+        raise UserError("model", what)
+    needed, available = 8 * sum(sizes.values()), _total_memory()  # weights and gradients, float32
+    if needed > available:
+        what = (
+            f"its weights and their gradients need {needed / 1e9:.0f} GB, but the memory is"
+            f" {available / 1e9:.0f} GB; use fewer units or layers (the largest array is {name})"
+        )
+        raise UserError("model", what)
+
+
+def _total_memory() -> float:
+    """Return the memory of this machine in bytes; infinity where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def _build(config: ConfigDict, slot: str, **supplied: Any) -> nn.Module:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from seq2seq_jax.models.functions import ACTIVATION, ACTIVATIONS, symmetric_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout, split_gates
-from seq2seq_jax.schema.rules import PROBABILITY, at_least
+from seq2seq_jax.schema.rules import KEEP_PROBABILITY, WIDTH, at_least, between
 
 
 class LSTMState(NamedTuple):
@@ -58,7 +58,7 @@ class RNNCellBase(nn.Module):
       (2, 4)
     """
 
-    num_units: Annotated[int, at_least(1)] = 128
+    num_units: Annotated[int, WIDTH] = 128
     activation: Annotated[str, ACTIVATION] = "tanh"
     init_scale: float = 0.04
 
@@ -198,7 +198,7 @@ class LSTMCell(RNNCellBase):
 
     use_peepholes: bool = False
     cell_clip: Annotated[float, at_least(0)] = 0.0
-    num_proj: Annotated[int, at_least(0)] = 0
+    num_proj: Annotated[int, between(0, 16_384)] = 0
     proj_clip: Annotated[float, at_least(0)] = 0.0
     forget_bias: ForgetBias = 1.0
 
@@ -260,9 +260,9 @@ class LayerNormBasicLSTMCell(RNNCellBase):
 
     forget_bias: ForgetBias = 1.0
     layer_norm: bool = True
-    norm_gain: float = 1.0
-    norm_shift: float = 0.0
-    dropout_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    norm_gain: Annotated[float, between(-1000, 1000)] = 1.0
+    norm_shift: Annotated[float, between(-1000, 1000)] = 0.0
+    dropout_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
 
     def initial_state(self, batch_size: int) -> LSTMState:
         """Return c and h before the first step, zeros [B, D]."""

@@ -9,12 +9,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
-from seq2seq_jax.schema.rules import PROBABILITY, at_least, function_name
+from seq2seq_jax.schema.rules import KEEP_PROBABILITY, LAYERS, LENGTH, WIDTH, WINDOW, function_name
 
-KeepProb = Annotated[float, PROBABILITY, "Keep probability of dropout on the embeddings."]
-Units = Annotated[int, at_least(1), "Number of channels of each convolution."]
-KernelSize = Annotated[int, at_least(1), "Number of positions in the window of each convolution."]
-Layers = Annotated[int, at_least(1), "Number of convolutions."]
+KeepProb = Annotated[float, KEEP_PROBABILITY, "Keep probability of dropout on the embeddings."]
+Units = Annotated[int, WIDTH, "Number of channels of each convolution."]
+KernelSize = Annotated[int, WINDOW, "Number of positions in the window of each convolution."]
+Layers = Annotated[int, LAYERS, "Number of convolutions."]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PositionEmbeddingsConfig:
 
     enable: bool = True
     combiner_fn: Annotated[str, function_name("multiply", "add")] = "multiply"
-    num_positions: Annotated[int, at_least(1)] = 100
+    num_positions: Annotated[int, LENGTH] = 100
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class PoolingEncoder(nn.Module):
     pooling_fn: Annotated[str, function_name("average_pooling1d", "max_pooling1d")] = (
         "average_pooling1d"
     )
-    pool_size: Annotated[int, at_least(1)] = 5
-    strides: Annotated[int, at_least(1)] = 1
+    pool_size: Annotated[int, WINDOW] = 5
+    strides: Annotated[int, WINDOW] = 1
     position_embeddings: PositionEmbeddingsConfig = PositionEmbeddingsConfig()
     dropout_keep_prob: KeepProb = 0.8
 

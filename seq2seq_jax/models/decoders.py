@@ -13,7 +13,7 @@ from seq2seq_jax.models.encoders import InitScale
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.models.rnn_layers import RNNCellConfig, RNNStack
 from seq2seq_jax.ops.layers import Dense
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import MAX_LENGTH, between
 
 State: TypeAlias = PyTree
 
@@ -33,7 +33,7 @@ class DecoderStep(struct.PyTreeNode):
 
 
 MaxDecodeLength = Annotated[
-    int, at_least(0), "Older spelling of inference.max_decode_length; 0: unset."
+    int, between(0, MAX_LENGTH), "Older spelling of inference.max_decode_length; 0: unset."
 ]
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from seq2seq_jax.models.cells import RNNCellBase
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import INIT_SCALE
 
 
 class EncoderOutput(struct.PyTreeNode):
@@ -29,7 +29,7 @@ class EncoderOutput(struct.PyTreeNode):
 
 
 InitScale = Annotated[
-    float, at_least(0), "RNN weights are initialized uniformly in [-scale, scale]."
+    float, INIT_SCALE, "RNN weights are initialized uniformly in [-scale, scale]."
 ]
 
 

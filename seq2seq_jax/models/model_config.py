@@ -6,7 +6,7 @@ from typing import Annotated
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.schema.parameters import Choice, ClassOf
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import INIT_SCALE, WIDTH
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class EmbeddingConfig:
       init_scale: Embeddings are initialized uniformly in [-scale, scale].
     """
 
-    dim: Annotated[int, at_least(1)] = 100
+    dim: Annotated[int, WIDTH] = 100
     share: bool = False
-    init_scale: Annotated[float, at_least(0)] = 0.04
+    init_scale: Annotated[float, INIT_SCALE] = 0.04
 
 
 EncoderChoice = Annotated[Choice, ClassOf("encoder", modality="text"), "The encoder."]

@@ -18,7 +18,7 @@ from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.ops.layers import Dense, Dropout
 from seq2seq_jax.ops.rnn_scan import rnn_scan
 from seq2seq_jax.schema.parameters import ClassOf, FrozenMapping, ParamsOf
-from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
+from seq2seq_jax.schema.rules import KEEP_PROBABILITY, LAYERS, one_of
 
 State: TypeAlias = PyTree  # the state of one cell, a pytree of [B, D]
 
@@ -43,10 +43,10 @@ class RNNCellConfig:
     cell_params: Annotated[Mapping[str, Any], ParamsOf("cell_class")] = field(
         default_factory=FrozenMapping
     )
-    dropout_input_keep_prob: Annotated[float, PROBABILITY] = 1.0
-    dropout_output_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    dropout_input_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
+    dropout_output_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
     variational_dropout: bool = False
-    num_layers: Annotated[int, at_least(1)] = 1
+    num_layers: Annotated[int, LAYERS] = 1
     residual_connections: bool = False
     residual_combiner: Annotated[str, one_of("add", "concat", "mean")] = "add"
     residual_dense: bool = False

@@ -52,6 +52,26 @@ def read_vocabulary(config: ConfigDict, key: str) -> Vocabulary | None:
     return Vocabulary.read(path)
 
 
+def require_tokens(vocabulary: Vocabulary, config: ConfigDict) -> Vocabulary:
+    """Check that a vocabulary that was built from the training data has a token.
+
+    Args:
+      vocabulary: The vocabulary.
+      config: A resolved configuration.
+
+    Returns:
+      The vocabulary.
+
+    Raises:
+      UserError: No token of the training data occurs often enough.
+    """
+    frequency = config.vocab_min_frequency
+    if frequency and not vocabulary.tokens:
+        what = f"is {frequency}, and no token of the training data occurs more often"
+        raise UserError("vocab_min_frequency", f"{what}; use a smaller value")
+    return vocabulary
+
+
 def check_batch_size(batch_size: int, devices: int, accumulation_steps: int) -> None:
     """Check that every device gets the same number of rows in every accumulation step.
 

@@ -26,6 +26,7 @@ from seq2seq_jax.problems.setup import (
     initial_vocab_bias,
     make_pipeline,
     read_vocabulary,
+    require_tokens,
 )
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
 from seq2seq_jax.utils.cache_dir import cache_dir
@@ -202,11 +203,11 @@ def _make_vocabularies(
         counts: Counter[str] = Counter()
         for side in sides:
             counts.update(dict(side))
-        joint = vocabulary_from_counts(counts.items(), *limits)
+        joint = require_tokens(vocabulary_from_counts(counts.items(), *limits), config)
         return Vocabularies(joint, joint)
     return Vocabularies(
-        source or vocabulary_from_counts(sides[0], *limits),
-        target or vocabulary_from_counts(sides[1], *limits),
+        source or require_tokens(vocabulary_from_counts(sides[0], *limits), config),
+        target or require_tokens(vocabulary_from_counts(sides[1], *limits), config),
     )
 
 

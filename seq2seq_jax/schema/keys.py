@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seq2seq_jax.schema.names import did_you_mean
-from seq2seq_jax.schema.rules import ANYTHING, Rule
+from seq2seq_jax.schema.names import did_you_mean, quote_value
+from seq2seq_jax.schema.rules import ANYTHING, LARGEST_FLOAT, LARGEST_INT, SMALLEST_FLOAT, Rule
 from seq2seq_jax.utils.errors import UserError
 
 Table = dict[str, Any]
@@ -125,16 +125,20 @@ def check_value(where: str, key: Key, value: object) -> object:
     """
     if key.default is UNSET or key.default is REQUIRED:
         typed = _paths_as_text(tuple(value) if isinstance(value, list) else value)
-        if key.rule == ANYTHING:
+        if typed is None and key.rule == ANYTHING:
             return typed
     else:
-        typed = _convert(_paths_as_text(key.rule.tidy(value)), type(key.default))
-    if isinstance(typed, str) and not _is_utf8(typed):
-        raise UserError(where, f"must be UTF-8; got {typed!r}")
+        typed = _convert(_paths_as_text(_tidy(key.rule, value)), type(key.default))
     if typed is None or not _accepts(key.rule, typed):
         hint = did_you_mean(value, key.rule.choices) if isinstance(value, str) else ""
-        shown = f'"{value}"' if isinstance(value, str) else repr(value)
-        raise UserError(where, f"must be {describe_expected(key)}; got {shown}{hint}")
+        expected = describe_expected(key)
+        raise UserError(where, f"must be {expected}; got {quote_value(value)}{hint}")
+    limit = _exceeded_limit(typed, key.rule)
+    if limit:
+        expected = describe_expected(key)
+        raise UserError(
+            where, f"must be {expected}{', ' * bool(expected)}{limit}; got {quote_value(value)}"
+        )
     return typed
 
 
@@ -146,20 +150,38 @@ def _paths_as_text(value: object) -> object:
     return os.fsdecode(value) if isinstance(value, os.PathLike) else value
 
 
-def _is_utf8(text: str) -> bool:
-    """Return whether a text can be stored; a name of a file can consist of any bytes."""
+def _tidy(rule: Rule, value: object) -> object:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return rule.tidy(value)
+    except ValueError:  # Python does not write out integers of thousands of digits.
+        return None
 
 
 def _accepts(rule: Rule, value: object) -> bool:
     try:
         return bool(rule.accepts(value))
-    except TypeError:  # The value has a type that the rule cannot compare.
+    except (TypeError, ValueError, OverflowError):  # The rule cannot compare such a value.
         return False
+
+
+def _exceeded_limit(value: object, rule: Rule) -> str:
+    """Return the limit of all values of this type that a value exceeds, or nothing."""
+    if isinstance(value, str):
+        return "" if _is_unicode(value) else "valid Unicode without null characters"
+    if isinstance(value, int) and not isinstance(value, bool) and rule.name != "between":
+        bound = f"at most {LARGEST_INT}" if value > 0 else f"at least -{LARGEST_INT}"
+        return bound if abs(value) > LARGEST_INT else ""
+    if isinstance(value, float) and value and not SMALLEST_FLOAT <= abs(value) <= LARGEST_FLOAT:
+        return f"0 or {SMALLEST_FLOAT} to {LARGEST_FLOAT} in magnitude"
+    return ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # A surrogate stands for a byte that was not UTF-8.
+        return False
+    return "\0" not in text
 
 
 def _convert(value: object, kind: type) -> object:

@@ -7,6 +7,7 @@ OWN_PREFIXES = ("seq2seq", "seq2seq_jax", "tensorflow", "tf")
 """The prefixes under which names are documented, here and in google/seq2seq; never imported."""
 
 _EMPTY = '""'
+_MAX_CHOICES = 24
 
 
 def short_name(name: str) -> str:
@@ -48,5 +49,25 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
 
 
 def format_choices(names: Iterable[str]) -> str:
-    """Join names with commas for a sentence; show the empty name as `""`."""
-    return ", ".join(name or _EMPTY for name in names) or "none"
+    """Join names with commas for a sentence; show the empty name as `""`.
+
+    Of a long list only the first names are shown, and the number of the others.
+    """
+    shown = [name or _EMPTY for name in names]
+    if len(shown) > _MAX_CHOICES:
+        shown[_MAX_CHOICES:] = [f"and {len(shown) - _MAX_CHOICES} more"]
+    return ", ".join(shown) or "none"
+
+
+def quote_value(value: object) -> str:
+    """Return a value as error messages show it: text in quotes, and long values shortened.
+
+    Example:
+      >>> quote_value("a"), quote_value(10**99)
+      ('"a"', '10000000000000000000...0000000000 (100 characters)')
+    """
+    try:
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+    except ValueError:  # Python does not write out integers of thousands of digits.
+        return "an integer of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:20]}...{text[-10:]} ({len(text)} characters)"

@@ -42,9 +42,15 @@ def at_least(least: float) -> Rule:
     )
 
 
-def above(bound: float) -> Rule:
-    """Accept numbers `> bound`."""
-    return Rule(f"above {bound}", lambda value: value > bound, name="above", arguments=(bound,))
+def above(bound: float, most: float | None = None) -> Rule:
+    """Accept numbers `> bound`, and `<= most` if that is given."""
+    arguments = (bound,) if most is None else (bound, most)
+    return Rule(
+        f"above {bound}" if most is None else f"above {bound} and at most {most}",
+        lambda value: value > bound and (most is None or value <= most),
+        name="above",
+        arguments=arguments,
+    )
 
 
 def between(least: float, most: float) -> Rule:
@@ -125,11 +131,17 @@ def _is_ascending(value: str) -> bool:
     if not value:
         return True
     items = value.split(",")
-    if not all(item.isdecimal() and int(item) > 0 for item in items):
+    if not all(item.isdecimal() and len(item) < 10 and int(item) > 0 for item in items):
         return False
     lengths = [int(item) for item in items]
-    return lengths == sorted(set(lengths))
+    return lengths == sorted(set(lengths)) and lengths[-1] <= MAX_LENGTH
 
+
+LARGEST_INT = 2**31 - 1
+"""The largest 32-bit integer; whole numbers are at most that, unless their rule says otherwise."""
+
+LARGEST_FLOAT, SMALLEST_FLOAT = 3.4e38, 1.18e-38
+"""The largest and the smallest positive magnitude of a normal 32-bit number."""
 
 ANYTHING = Rule("", lambda value: True)
 NON_EMPTY = Rule("not empty", bool, name="NON_EMPTY")
@@ -164,6 +176,19 @@ SUCCESSORS = Rule(
     name="SUCCESSORS",
 )
 PROBABILITY = Rule("above 0 and at most 1", lambda value: 0 < value <= 1, name="PROBABILITY")
+WIDTH = between(1, 16_384)
+LAYERS = between(1, 100)
+WINDOW = between(1, 1000)
+BATCH_SIZE = between(1, 65_536)
+MAX_LENGTH = 100_000
+LENGTH = between(1, MAX_LENGTH)
+BEAM_WIDTH = Rule(
+    "at most 1000; 1 or less: greedy search", lambda value: value <= 1000, name="BEAM_WIDTH"
+)
+SEED = between(0, 2**63 - 1)
+KEEP_PROBABILITY = between(0.001, 1)
+INIT_SCALE = between(0, 100)
+FACTOR = between(0, 1000)
 FRACTION = Rule("at least 0 and below 1", lambda value: 0 <= value < 1, name="FRACTION")
 
 _FACTORIES: dict[str, Callable[..., Rule]] = {

@@ -9,25 +9,29 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
+import jax
+import jax.numpy as jnp
 import optax
+from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.schema.parameters import Aliases, ClassOf, FrozenMapping, ParamsOf, construct
-from seq2seq_jax.schema.rules import FRACTION, above, at_least
+from seq2seq_jax.schema.rules import FACTOR, FRACTION, above, at_least
 from seq2seq_jax.training.gradient_transforms import (
     clip_by_global_norm,
     clip_embeddings,
     scale_encoder,
 )
 from seq2seq_jax.training.schedules import Schedule, ScheduleConfig, make_schedule
+from seq2seq_jax.utils.errors import UserError
 
 _LearningRate = float | Schedule
 _FirstMoment = Annotated[float, FRACTION, Aliases(("beta1",))]
 _SecondMoment = Annotated[float, FRACTION, Aliases(("beta2",))]
-_Epsilon = Annotated[float, at_least(0), Aliases(("epsilon",))]
+_Epsilon = Annotated[float, above(0), Aliases(("epsilon",))]
 _Nesterov = Annotated[bool, Aliases(("use_nesterov",))]
-_WeightDecay = Annotated[float, at_least(0)]
+_WeightDecay = Annotated[float, FACTOR]
 
 
 def Adam(
@@ -209,7 +213,7 @@ class OptimizerConfig(ScheduleConfig):
 
     name: Annotated[Callable[..., optax.GradientTransformation], ClassOf("optimizer")] = Adam
     params: Annotated[Mapping[str, Any], ParamsOf("name")] = FrozenMapping()
-    encoder_lr_multiplier: Annotated[float, at_least(0)] = 1.0
+    encoder_lr_multiplier: Annotated[float, FACTOR] = 1.0
     clip_gradients: Annotated[float, at_least(0)] = 5.0
     clip_embed_gradients: Annotated[float, at_least(0)] = 0.1
 
@@ -240,6 +244,10 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
     Returns:
       The optax transformation.
 
+    Raises:
+      UserError: The optimizer cannot be constructed, or it needs more than gradients and
+        parameters, such as the value of the loss.
+
     Example:
       >>> optimizer = make_optimizer(OptimizerConfig(name=SGD, learning_rate=0.5))
       >>> updates, _ = optimizer.update({"w": 2.0}, optimizer.init({"w": 1.0}))
@@ -251,7 +259,30 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
         chain.append(clip_by_global_norm(config.clip_gradients))
     if config.clip_embed_gradients > 0:
         chain.append(clip_embeddings(config.clip_embed_gradients))
-    chain.append(config.name(learning_rate=make_schedule(config), **config.params))
+    chain.append(_make_update(config))
     if config.encoder_lr_multiplier != 1:
         chain.append(scale_encoder(config.encoder_lr_multiplier))
     return optax.chain(*chain)
+
+
+def _make_update(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Construct the optimizer, and trace one update to find out whether it is usable."""
+    name = getattr(config.name, "__name__", str(config.name))
+
+    def update(params: PyTree) -> PyTree:
+        updates, state = optimizer.update(params, optimizer.init(params), params)
+        return optax.apply_updates(params, updates), state
+
+    try:
+        optimizer = config.name(learning_rate=make_schedule(config), **config.params)
+        _, state = jax.eval_shape(update, {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)})
+    except UserError:
+        raise
+    except Exception as error:  # An optimizer of another package may fail in any way.
+        what = f"{name} cannot update from a schedule, gradients and parameters alone"
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError("optimizer.name", f"{what} ({reason}); use another one") from error
+    if any(jnp.issubdtype(leaf.dtype, jax.dtypes.extended) for leaf in jax.tree.leaves(state)):
+        what = f"the state of {name} holds random keys, which checkpoints cannot; use another one"
+        raise UserError("optimizer.name", what)
+    return optimizer

@@ -39,7 +39,7 @@ class ScheduleConfig:
       lr_plateau_factor: Factor by which lr_plateau_patience lowers the learning rate.
     """
 
-    learning_rate: Annotated[float, above(0)] = 1e-4
+    learning_rate: Annotated[float, above(0, 1000)] = 1e-4
     lr_decay_type: Annotated[str, function_name("", *DECAY_TYPES)] = ""
     lr_decay_steps: Annotated[int, at_least(1)] = 100
     lr_decay_rate: Annotated[float, above(0)] = 0.99

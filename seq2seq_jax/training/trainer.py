@@ -15,6 +15,7 @@ from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator
 from seq2seq_jax.models.build import build_model, init_params, updated
 from seq2seq_jax.problems.protocol import problem_of
+from seq2seq_jax.schema.rules import LARGEST_INT
 from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.storage.workdir import (
@@ -140,20 +141,6 @@ class Trainer:
         if self.step:
             _log.info("Resuming from step %d", self.step)
 
-        # The main process writes; the others only compute.
-        self.writer: MetricWriter | None = None
-        self.hooks: list[Hook] = []
-        if self.devices.is_main:
-            write_config(config, workdir.config_file)
-            workdir.write_tokenizers(data.tokenizers)
-            workdir.write_vocabularies(vocabularies)
-            workdir.write_non_trainable(non_trainable)
-            self.writer = MetricWriter(workdir.path, self.step)
-            self.hooks = hooks
-            self._run = TrainingRun(
-                config, workdir.path, model, vocabularies, self.step + 1, self.writer
-            )
-
         self._train_step = self.devices.compile_step(
             make_train_step(
                 model,
@@ -169,6 +156,20 @@ class Trainer:
         if data.dev is not None:
             self._evaluator = DevEvaluator(
                 model, config, data.tokenizers.target, vocabularies.target, data.dev, self.devices
+            )
+
+        # The main process writes, now that all parts have been constructed; the others compute.
+        self.writer: MetricWriter | None = None
+        self.hooks: list[Hook] = []
+        if self.devices.is_main:
+            write_config(config, workdir.config_file)
+            workdir.write_tokenizers(data.tokenizers)
+            workdir.write_vocabularies(vocabularies)
+            workdir.write_non_trainable(non_trainable)
+            self.writer = MetricWriter(workdir.path, self.step)
+            self.hooks = hooks
+            self._run = TrainingRun(
+                config, workdir.path, model, vocabularies, self.step + 1, self.writer
             )
         self._log_every = Every(steps=config.log_every_n_steps)
         evaluate_every = config.eval_every_n_steps if self._evaluator else 0
@@ -293,6 +294,8 @@ class Trainer:
         # 1. Read the arrays and what was saved with them, which verifies the checksums.
         self.step, arrays, saved = self.checkpoints.read()
         where = f"{self.checkpoints.directory}/{self.step}"
+        if self.step > LARGEST_INT:
+            raise UserError(where, f"is beyond the last step, {LARGEST_INT}; use an earlier one")
         # 2. Take over parameters, optimizer state and step.
         saved_state = into_template(self.state.saved, arrays, where)
         self.state = self.state.replace_saved(saved_state)

@@ -9,6 +9,7 @@ import jax
 
 from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.evaluation.dev_evaluation import Evaluation, describe_samples
+from seq2seq_jax.evaluation.perplexity import perplexity
 from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.metrics_log import MetricWriter
 from seq2seq_jax.training.schedules import Schedule
@@ -101,7 +102,7 @@ class MetricAccumulator:
         loss = sums["loss"] / sums["target_tokens"]
         scalars = {
             "train/loss": loss,
-            "train/perplexity": math.exp(min(loss, 700)),
+            "train/perplexity": perplexity(loss),
             "train/grad_norm": sums["grad_norm"] / sums["steps"],
             "train/learning_rate": lr_scale * float(schedule(step - 1)),
             "train/cpu_seconds": time.process_time(),

@@ -14,9 +14,9 @@ class UserError(Exception):
     """
 
     def __init__(self, where: str, what: str) -> None:
-        super().__init__(f"{where}: {what}".replace("\r", "\\r").replace("\n", "\\n"))
-        self.where = where
-        self.what = what
+        self.where = _one_line(where)
+        self.what = _one_line(what)
+        super().__init__(f"{self.where}: {self.what}")
 
 
 def quantity(number: int, noun: str) -> str:
@@ -31,3 +31,16 @@ def quantity(number: int, noun: str) -> str:
       ('1 step', '1,200 steps')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _one_line(text: str) -> str:
+    """Escape what is not printable, such as line feeds, and shorten a very long text."""
+    if not text.isprintable():
+        escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        text = "".join(escaped)
+    if len(text) <= _MAX_LENGTH:
+        return text
+    return f"{text[: _MAX_LENGTH // 2]} ... {text[-_MAX_LENGTH // 4 :]} ({len(text)} characters)"
+
+
+_MAX_LENGTH = 1200

@@ -116,7 +116,8 @@ def test_params_that_the_class_of_the_file_lacks_are_an_error():
     config.encoder.params = {"rnn_cell": {"cell_class": "GRUCell", "cell_params": {"num_proj": 3}}}
 
     assert error(config) == (
-        f"{CELL}.cell_params.num_proj: unknown key num_proj; valid: num_units, activation"
+        f"{CELL}.cell_params.num_proj: unknown key num_proj: GRUCell has none, only LSTMCell;"
+        " valid: num_units, activation"
     )
 
 
@@ -131,7 +132,8 @@ def test_a_flag_that_names_the_same_class_drops_nothing():
 def test_a_flag_for_a_key_that_the_new_class_lacks_is_an_error():
     overrides = [("optimizer.name", "SGD"), ("optimizer.params.momentum", "0.5")]
     assert error(config_of(), *overrides) == (
-        "optimizer.params.momentum: unknown key momentum; valid: none"
+        "optimizer.params.momentum: unknown key momentum: SGD has none, only Momentum, RMSProp;"
+        " valid: none"
     )
 
 

@@ -19,7 +19,7 @@ def test_all_keys_are_listed_with_values_rules_and_meanings():
     text = listing("--config.help", "--config.batch_size=7")
 
     assert (
-        "--config.batch_size=7  (a whole number, at least 1)\n"
+        "--config.batch_size=7  (a whole number, 1 to 65536)\n"
         "    Number of examples in a training batch.\n"
     ) in text
     assert "--config.encoder.params.rnn_cell.cell_params.num_units=128" in text

@@ -79,17 +79,21 @@ def test_numbers_as_text_stay_text():
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("batch_size", "many", 'must be a whole number, at least 1; got "many"'),
-        ("batch_size", "1.5", "must be a whole number, at least 1; got 1.5"),
-        ("batch_size", "0", "must be a whole number, at least 1; got 0"),
-        ("optimizer.learning_rate", "fast", 'must be a number, above 0; got "fast"'),
-        ("optimizer.learning_rate", "nan", "must be a number, above 0; got nan"),
-        ("optimizer.learning_rate", "-1", "must be a number, above 0; got -1"),
+        ("batch_size", "many", 'must be a whole number, 1 to 65536; got "many"'),
+        ("batch_size", "1.5", "must be a whole number, 1 to 65536; got 1.5"),
+        ("batch_size", "0", "must be a whole number, 1 to 65536; got 0"),
+        (
+            "optimizer.learning_rate",
+            "fast",
+            'must be a number, above 0 and at most 1000; got "fast"',
+        ),
+        ("optimizer.learning_rate", "nan", "must be a number, above 0 and at most 1000; got nan"),
+        ("optimizer.learning_rate", "-1", "must be a number, above 0 and at most 1000; got -1"),
         ("source.reverse", "maybe", 'must be true or false; got "maybe"'),
         (
             "encoder.params.rnn_cell.dropout_input_keep_prob",
             "1.5",
-            "must be a number, above 0 and at most 1; got 1.5",
+            "must be a number, 0.001 to 1; got 1.5",
         ),
         (
             "encoder.params.rnn_cell.residual_combiner",

@@ -71,7 +71,7 @@ def test_a_wrong_type_in_the_file_is_reported(value, shown):
     config = config_of()
     config.batch_size = value
 
-    assert error(config) == f"batch_size: must be a whole number, at least 1; got {shown}"
+    assert error(config) == f"batch_size: must be a whole number, 1 to 65536; got {shown}"
 
 
 def test_a_value_in_place_of_a_group_is_reported():
@@ -326,15 +326,53 @@ def test_decays_without_a_rate_refuse_one_that_is_written(decay, key, text):
     resolve(config_of(), overrides[:1])
 
 
+@pytest.mark.parametrize(("older", "newer"), [("2", "100"), ("100", "2")])
+def test_both_spellings_of_the_decode_length_must_agree_even_where_one_is_the_default(older, newer):
+    flags = [
+        ("decoder.params.max_decode_length", older),
+        ("inference.max_decode_length", newer),
+    ]
+    assert error(config_of(), *flags) == (
+        f"decoder.params.max_decode_length: is {older}, but inference.max_decode_length is {newer};"
+        " set only the latter"
+    )
+
+
+def test_a_beam_width_of_one_or_less_is_greedy_search():
+    for width in ("-1", "0", "1"):
+        assert resolve(config_of(), [("inference.beam_search.beam_width", width)])
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "inference.beam_width",
+            "unknown key beam_width, did you mean inference.beam_search.beam_width? ",
+        ),
+        (
+            "attention.class",
+            "unknown key attention: BasicSeq2Seq has none, only AttentionSeq2Seq, Image2Seq; ",
+        ),
+    ],
+)
+def test_an_unknown_key_names_where_it_is_known(key, message):
+    line = error(default_config("BasicSeq2Seq"), (key, "5"))
+    assert line.startswith(f"{key}: {message}")
+
+
 def test_decay_does_not_stop_before_it_starts():
     overrides = [("optimizer.lr_start_decay_at", "9"), ("optimizer.lr_stop_decay_at", "8")]
+    resolve(config_of(), overrides)  # without a decay, neither is used
+    overrides.append(("optimizer.lr_decay_type", "cosine_decay"))
     assert error(config_of(), *overrides) == (
         "optimizer.lr_stop_decay_at: must be at least lr_start_decay_at, which is 9; got 8"
     )
 
 
 def test_the_least_learning_rate_is_no_higher_than_the_first():
-    assert error(config_of(), ("optimizer.lr_min_learning_rate", "1")) == (
+    decay = ("optimizer.lr_decay_type", "cosine_decay")
+    assert error(config_of(), decay, ("optimizer.lr_min_learning_rate", "1")) == (
         "optimizer.lr_min_learning_rate: must be at most learning_rate, which is 0.0001; got 1.0"
     )
 

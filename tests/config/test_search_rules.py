@@ -52,6 +52,11 @@ def error(model="AttentionSeq2Seq", **keys):
             "beam_search.diversity_strength: is 0.5, which needs diversity_groups above 1",
         ),
         (
+            BEAM | {"beam_search__diversity_groups": 2},
+            "beam_search.diversity_groups: is 2, which needs diversity_strength above 0:"
+            " the groups would be equal",
+        ),
+        (
             BEAM | {"model": "BasicSeq2Seq", "beam_search__coverage_penalty_weight": 0.2},
             "beam_search.coverage_penalty_weight: is 0.2, which needs attention;"
             " model=AttentionSeq2Seq has it",

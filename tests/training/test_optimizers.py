@@ -1,15 +1,19 @@
 """Clipping and updates, compared with values computed by hand."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.training.gradient_transforms import clip_embeddings
 from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.utils.errors import UserError
 
 GRADS = {
     "source_embedding": {"embedding": jnp.array([[3.0, 0.0], [0.0, 4.0]])},  # norm 5
@@ -165,3 +169,58 @@ def test_an_optimizer_of_optax_is_found_by_its_dotted_path():
     params, grads = {"w": jnp.ones((2, 3))}, {"w": jnp.full((2, 3), 2.0)}
     moved, _ = optimizer.update(grads, optimizer.init(params), params)
     assert (moved["w"] < 0).all()
+
+
+TRAINED = {"kernel": jnp.full((3, 2), 0.5), "bias": jnp.array([0.25, -0.5])}
+
+
+def optax_factories():
+    """The dotted paths of all functions of optax and optax.contrib that take a learning rate."""
+    return sorted(
+        f"{module.__name__}.{name}"
+        for module in (optax, optax.contrib)
+        for name, found in vars(module).items()
+        if inspect.isfunction(found) and "learning_rate" in inspect.signature(found).parameters
+    )
+
+
+@pytest.mark.parametrize("path", optax_factories())
+def test_every_optimizer_of_optax_takes_a_step_or_is_refused_in_one_line(path):
+    try:
+        config = resolve(default_config("BasicSeq2Seq"), [("optimizer.name", path)])
+        optimizer = make_optimizer(OptimizerConfig.from_config(config.optimizer))
+    except UserError as error:
+        assert error.where.startswith("optimizer.")
+        assert path not in USABLE, error
+        return
+    state = optimizer.init(TRAINED)
+    for _ in range(2):
+        changes, state = optimizer.update(TRAINED, state, TRAINED)
+    assert np.isfinite(flat(changes)).all() and flat(changes).any()
+    assert all(np.asarray(leaf).dtype != object for leaf in jax.tree.leaves(state))
+
+
+USABLE = {
+    *(f"optax.{name}" for name in ("adam", "adamw", "lamb", "lion", "novograd", "radam", "sgd")),
+    *(f"optax.{name}" for name in ("adafactor", "adagrad", "amsgrad", "rmsprop", "yogi")),
+    "optax.contrib.muon",
+}
+
+
+def test_the_usable_optimizers_are_those_of_optax():
+    assert set(optax_factories()) >= USABLE
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "rprop", "optax.lbfgs", "optax.polyak_sgd"])
+def test_an_optimizer_that_needs_more_than_gradients_is_refused(name):
+    with pytest.raises(UserError, match=r"^optimizer\.name: "):
+        config = resolve(default_config("BasicSeq2Seq"), [("optimizer.name", name)])
+        make_optimizer(OptimizerConfig.from_config(config.optimizer))
+
+
+def test_the_learning_rate_may_be_below_the_lower_bound_of_a_decay_that_is_not_used():
+    flags = [("optimizer.learning_rate", "1e-13")]
+    assert resolve(default_config("BasicSeq2Seq"), flags).optimizer.learning_rate == 1e-13
+    with pytest.raises(UserError, match=r"^optimizer\.lr_min_learning_rate: must be at most"):
+        flags.append(("optimizer.lr_decay_type", "cosine_decay"))
+        resolve(default_config("BasicSeq2Seq"), flags)

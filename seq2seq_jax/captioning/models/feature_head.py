@@ -10,7 +10,7 @@ from jax import lax
 
 from seq2seq_jax.models.encoders import EncoderOutput
 from seq2seq_jax.models.functions import xavier_uniform
-from seq2seq_jax.schema.rules import PROBABILITY, at_least, one_of
+from seq2seq_jax.schema.rules import KEEP_PROBABILITY, between, one_of
 
 Array = jax.Array
 
@@ -30,12 +30,12 @@ class FeatureHeadConfig:
       final_units: Width of a dense layer over the final state; 0: no layer.
     """
 
-    num_units: Annotated[int, at_least(0)] = 0
+    num_units: Annotated[int, between(0, 16_384)] = 0
     normalize: bool = False
-    dropout_keep_prob: Annotated[float, PROBABILITY] = 1.0
-    attention_keep_prob: Annotated[float, PROBABILITY] = 1.0
+    dropout_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
+    attention_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
     final_state: Annotated[str, one_of("mean", "grid")] = "mean"
-    final_units: Annotated[int, at_least(0)] = 0
+    final_units: Annotated[int, between(0, 16_384)] = 0
 
 
 class FeatureHead(nn.Module):

@@ -20,7 +20,7 @@ from seq2seq_jax.models.model_config import (
 )
 from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.schema.parameters import Choice, ClassOf
-from seq2seq_jax.schema.rules import at_least, one_of
+from seq2seq_jax.schema.rules import between, one_of
 
 Array = jax.Array
 
@@ -35,7 +35,7 @@ class ImagesConfig:
       features_dtype: Type of the cached features; float16 takes half the space.
     """
 
-    variants: Annotated[int, at_least(0)] = 0
+    variants: Annotated[int, between(0, 1000)] = 0
     cache_features: bool = True
     features_dtype: Annotated[str, one_of("float32", "float16")] = "float32"
 

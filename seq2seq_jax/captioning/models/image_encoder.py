@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 from seq2seq_jax.captioning.data.image_batches import Images
 from seq2seq_jax.captioning.models.feature_head import FeatureHead, FeatureHeadConfig
 from seq2seq_jax.models.encoders import EncoderOutput
-from seq2seq_jax.schema.rules import at_least
+from seq2seq_jax.schema.rules import between
 
 Array = jax.Array
 
@@ -40,8 +40,8 @@ class ImageEncoder(nn.Module):
 
     modality: ClassVar[str] = "image"
 
-    resize_height: Annotated[int, at_least(1)] = 299
-    resize_width: Annotated[int, at_least(1)] = 299
+    resize_height: Annotated[int, between(1, 4096)] = 299
+    resize_width: Annotated[int, between(1, 4096)] = 299
     trainable: str = "all"
     head: FeatureHeadConfig = FeatureHeadConfig()
 

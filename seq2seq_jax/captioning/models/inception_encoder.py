@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from seq2seq_jax.captioning.models.image_encoder import ImageEncoder
 from seq2seq_jax.captioning.models.inception_blocks import BLOCKS
 from seq2seq_jax.captioning.models.inception_v3 import InceptionV3
-from seq2seq_jax.schema.rules import FRACTION, at_least, one_of
+from seq2seq_jax.schema.rules import FRACTION, between, one_of
 from seq2seq_jax.utils.errors import UserError
 
 Array = jax.Array
@@ -47,8 +47,8 @@ class InceptionV3Encoder(ImageEncoder):
       batch_norm_momentum: Momentum of the moving averages of batch normalization.
     """
 
-    resize_height: Annotated[int, at_least(75)] = 299
-    resize_width: Annotated[int, at_least(75)] = 299
+    resize_height: Annotated[int, between(75, 4096)] = 299
+    resize_width: Annotated[int, between(75, 4096)] = 299
     trainable: Annotated[str, one_of("none", "all", *BLOCKS)] = "none"
     block: Annotated[str, one_of(*BLOCKS)] = InceptionV3.block
     weights: str = ""
