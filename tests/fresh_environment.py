@@ -79,20 +79,25 @@ class FreshEnvironment:
 
     def install(self, wheel: Path) -> None:
         """Installs a wheel with pip, without its dependencies."""
-        options = ["--no-index", "--no-deps", "--quiet", "--disable-pip-version-check"]
+        options = ["--no-index", "--no-deps", "--ignore-installed", "--quiet"]
+        options.append("--disable-pip-version-check")
         python = str(self.bin / "python")
         pip = [sys.executable, "-m", "pip", "--python", python]
-        subprocess.run([*pip, "install", *options, str(wheel)], check=True)
+        command = [*pip, "install", *options, str(wheel)]
+        subprocess.run(command, check=True, env=_without_pythonpath(), cwd=self.packages)
 
     def run(self, *words: object, cwd: Path, **kwargs: object) -> subprocess.CompletedProcess[str]:
         """Runs a program of the environment, without PYTHONPATH."""
-        environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.run(
             [str(self.bin / str(words[0])), *map(str, words[1:])],
             cwd=cwd,
-            env=environment,
+            env=_without_pythonpath(),
             capture_output=True,
             text=True,
             timeout=600,
             **kwargs,
         )
+
+
+def _without_pythonpath() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}

@@ -22,7 +22,12 @@ from tests.fresh_environment import (
 )
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-STAND_IN = "import sys, types\nsys.modules['google.colab'] = types.ModuleType('google.colab')"
+# JAX asks for google.colab as well, and imports its module `output`.
+STAND_IN = """\
+import sys, types
+colab = types.ModuleType("google.colab")
+colab.output = types.ModuleType("google.colab.output")
+sys.modules["google.colab"] = colab"""
 EXTRAS = frozenset({"g2p", "images"})
 
 
