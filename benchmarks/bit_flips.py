@@ -193,6 +193,7 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    logging.getLogger("seq2seq_jax").propagate = False  # The warnings are only counted.
     with tempfile.TemporaryDirectory() as directory:
         runs = [make_run(Path(directory, kind), kind) for kind in ("bpe", "sentencepiece")]
         counts = flip_bits(runs, arguments.flips, arguments.seed)

@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     path = arguments.workdir or f"runs/{config_name(arguments.config)}"
     workdir = Workdir(path, trusted_names(config))
     config = problem.complete_config(config, workdir)
+    workdir.verify()
     with slow_work("Reading the data"):
         data = problem.prepare_training(config, workdir, Devices())
     print(data.report)

@@ -24,6 +24,9 @@ from seq2seq_jax.utils.errors import UserError
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 """Written by `python -m seq2seq_jax.config.collect`."""
 
+TRUSTED_PACKAGES = ("seq2seq_jax", "optax", "flax")
+"""Packages whose classes any data file may name."""
+
 
 @dataclass(frozen=True)
 class ClassSchema:
@@ -196,6 +199,9 @@ def _unknown_class(slot: str, name: str, where: str) -> UserError:
 def _import_of_kind(slot: str, path: str, where: str) -> Callable[..., object]:
     """Import a user's object and check that it is a class, or an optimizer's factory function."""
     found: Callable[..., object] = import_dotted(path, where)
+    root, defined_in = (name.split(".")[0] for name in (path, getattr(found, "__module__", path)))
+    if root in TRUSTED_PACKAGES and defined_in not in TRUSTED_PACKAGES:
+        raise UserError(where, f"{path} is not defined by {root}; use the path of its own module")
     if slot != "optimizer":
         if not inspect.isclass(found):
             kind = type(found).__name__

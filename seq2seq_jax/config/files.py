@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -222,13 +222,18 @@ def read_config(
     if verify:
         verify_seal(values, str(path))
     values.pop(SEAL, None)
-    return restore({name: _with_tuples(part) for name, part in values.items()})
+    try:
+        return restore({name: _with_tuples(part) for name, part in values.items()})
+    except ValueError as error:  # A key with a dot, if a file was edited or damaged.
+        raise UserError(str(path), f"has a key that cannot be used: {error}") from error
 
 
 def diff_configs(
-    old: ConfigDict, new: ConfigDict, free: Collection[str] = tuple(RESUMABLE)
+    old: Mapping[str, Any] | ConfigDict,
+    new: Mapping[str, Any] | ConfigDict,
+    free: Collection[str] = tuple(RESUMABLE),
 ) -> list[str]:
-    """Find the differences between two resolved configurations that prevent resuming.
+    """Find the differences between two resolved configurations, or their values in files.
 
     The keys of `RESUMABLE` may differ, and the training data of a model that has none yet (an
     imported one). A key that only one of the configurations has is a difference.
@@ -246,7 +251,10 @@ def diff_configs(
       >>> diff_configs(old, new)
       ['seed']
     """
-    before, after = _flat(old.to_dict()), _flat(new.to_dict())
+    before, after = (
+        _flat(dict(config.to_dict() if isinstance(config, ConfigDict) else config))
+        for config in (old, new)
+    )
     missing = object()
     free_keys = [*free]
     data = ("input_pipeline_train.params.source_files", "input_pipeline_train.params.builtin")

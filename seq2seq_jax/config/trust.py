@@ -11,7 +11,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config.classes import built_in_classes
+from seq2seq_jax.config.classes import TRUSTED_PACKAGES, built_in_classes
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.schema.keys import ClassList, ClassName, Key, Table
 from seq2seq_jax.schema.names import OWN_PREFIXES
@@ -20,8 +20,6 @@ from seq2seq_jax.utils.errors import UserError
 
 Trust = bool | Collection[str]
 """Which custom classes a data file may name: True: all, False: none, or those with these names."""
-
-TRUSTED_PACKAGES = ("seq2seq_jax", "optax", "flax")
 
 
 def check_trust(values: Mapping[str, Any], file: str, trust: Trust) -> None:
@@ -38,8 +36,9 @@ def check_trust(values: Mapping[str, Any], file: str, trust: Trust) -> None:
     if trust is True:
         return
     for key, name in _named_objects(values, ""):
-        root = name.split(".")[0]
-        is_custom = "." in name and root not in (*TRUSTED_PACKAGES, *OWN_PREFIXES)
+        # Their functions, unlike their classes, are not made to be called by a configuration.
+        trusted = OWN_PREFIXES if key.endswith("_fn") else (*TRUSTED_PACKAGES, *OWN_PREFIXES)
+        is_custom = "." in name and name.split(".")[0] not in trusted
         if is_custom and name not in (trust or ()):
             raise UserError(
                 key,

@@ -12,7 +12,6 @@ train.lock                           locked by the process that trains here (see
 """
 
 import logging
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,8 +144,9 @@ class Workdir:
                     f" not {expected[:12]}...); restore a copy",
                 )
         stored = read_json_object(self.config_file)
-        both = run["config"].keys() & stored.keys()
-        different = diff_configs(*(_part(values, both) for values in (run["config"], stored)))
+        old = run["config"]
+        both = old.keys() & stored.keys()  # A later version can have other keys.
+        different = diff_configs(*({key: values[key] for key in both} for values in (old, stored)))
         if different:
             raise UserError(
                 str(self.config_file),
@@ -245,9 +245,9 @@ class Workdir:
     def _edited_config(self, error: DamagedFileError) -> ConfigDict:
         """Return a configuration that was edited, if the latest checkpoint fits it."""
         entry = Checkpoints(self.checkpoints_dir).entry()
-        old = ConfigDict(entry.get("run", {}).get("config", {}), type_safe=False)
-        values = read_json_object(self.config_file)
-        new = ConfigDict({k: v for k, v in values.items() if k != SEAL}, type_safe=False)
+        old = entry.get("run", {}).get("config", {})
+        new = read_json_object(self.config_file)
+        new.pop(SEAL, None)
         changed = diff_configs(old, new, free=()) if old else []
         listed = f" ({', '.join(changed[:5])})" if changed else ""
         what = f"was edited or damaged after the program wrote it{listed}"
@@ -259,10 +259,6 @@ class Workdir:
             ) from error
         _log.warning("%s: %s; its values are used", error.where, what)
         return read_config(self.config_file, self.trust, verify=False)
-
-
-def _part(values: Mapping[str, object], keys: Collection[str]) -> ConfigDict:
-    return ConfigDict({key: values[key] for key in keys}, type_safe=False)
 
 
 def word_tokenizers(config: ConfigDict) -> WordTokenizers:

@@ -69,6 +69,17 @@ IN_FILES = {
     "tasks": {"T": {"class": "os.system", "params": {"command": "true"}}},
     "inference.beam_search.choose_successors_fn": "strange.successors",
 }
+NOT_OF_THEIR_KIND = {
+    "attention.class": ["optax.contrib.muon", "flax.core.FrozenDict", "flax.linen.module.Any"],
+    "encoder.class": ["os.path.join", "json.JSONDecoder", "flax.struct.dataclass"],
+    "metrics": ["json.loads", "pathlib.Path", "subprocess.Popen"],
+    "hooks": ["collections.Counter", "subprocess.Popen"],
+    "input_pipeline_train.class": ["os.listdir", "pathlib.Path", "subprocess.Popen"],
+    "encoder.params.rnn_cell.cell_class": ["builtins.print", "flax.linen.Dense"],
+    "decoder.class": ["flax.linen.Dense"],
+    "model": ["flax.linen.Dense"],
+    "optimizer.name": ["os.system", "flax.io.rmtree", "optax.clip_by_global_norm"],
+}
 
 
 @pytest.mark.parametrize(("key", "value"), IN_FILES.items())
@@ -85,6 +96,15 @@ def test_a_class_in_a_data_file_is_refused_before_its_module_is_imported(
     assert str(refused.value).startswith(key) and "\n" not in str(refused.value)
     assert f"{file} names the custom class {name}" in str(refused.value)
     assert "--trust-custom-code" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [(key, name) for key, names in NOT_OF_THEIR_KIND.items() for name in names]
+)
+def test_an_object_of_another_kind_is_refused_before_it_is_called(key, name):
+    with pytest.raises(UserError) as refused:
+        resolve(tiny_config(), [(key, name)])
+    assert str(refused.value).startswith(f"{key}: ") and "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["tasks", "attention.class", "input_pipeline_dev.class"])

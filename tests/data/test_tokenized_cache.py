@@ -89,3 +89,55 @@ def test_files_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not
     living.mkdir()
     assert len(prepare(PAIRS)) == 2
     assert living.exists() and not killed.exists()
+
+
+def spoil(directory, name):
+    """Flip one bit of a file."""
+    content = bytearray((directory / name).read_bytes())
+    content[len(content) // 2] ^= 4
+    (directory / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"{side}.{part}" for side in ("source", "target") for part in ("ids", "offsets")),
+        *(f"{side}.{part}" for side in ("source", "target") for part in ("counts", "tokens")),
+        "summary.json",
+    ],
+)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        spoil,
+        lambda directory, name: os.truncate(directory / name, 3),
+        lambda directory, name: os.truncate(directory / name, 0),
+        lambda directory, name: (directory / name).unlink(),
+    ],
+    ids=["flip", "truncate", "empty", "delete"],
+)
+def test_a_damaged_file_is_noticed_and_the_text_tokenized_again(
+    tmp_path, prepare, caplog, name, damage
+):
+    first = prepare(PAIRS)
+    expected = tokens(first.source), tokens(first.target)
+    damage(tmp_path / first.digest, name)
+    again = prepare(PAIRS)
+    assert (tokens(again.source), tokens(again.target)) == expected
+    assert "tokenizing the text again, because the cache is damaged" in caplog.text
+    caplog.clear()
+    prepare(PAIRS)
+    assert not caplog.text and [path.name for path in tmp_path.iterdir()] == [first.digest]
+
+
+@pytest.mark.parametrize("name", ["source.ids", "summary.json", None])
+def test_exchanged_files_of_two_texts_are_noticed(tmp_path, prepare, caplog, name):
+    first, other = prepare(PAIRS), prepare([("b a c", "y")] * 3)
+    expected = tokens(first.source)
+    if name is None:
+        shutil.rmtree(tmp_path / first.digest)
+        shutil.copytree(tmp_path / other.digest, tmp_path / first.digest)
+    else:
+        shutil.copy(tmp_path / other.digest / name, tmp_path / first.digest / name)
+    assert tokens(prepare(PAIRS).source) == expected
+    assert "the cache is damaged" in caplog.text

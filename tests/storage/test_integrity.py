@@ -154,6 +154,12 @@ def test_an_edited_configuration_without_a_checkpoint_is_refused(run):
         run.config()
 
 
+@pytest.mark.parametrize("new", ["resi.dual", "", "\\u0000", "written_by", "encoder"])
+def test_a_key_of_the_configuration_that_is_damaged_gives_one_line(run, new):
+    change(run.config_file, "residual_combiner", new)
+    assert "was edited or damaged" in refusal(run)
+
+
 def test_another_layout_of_the_configuration_is_the_same(run):
     run.config_file.write_text(json.dumps(json.loads(run.config_file.read_text())))
     assert load(run)[0].steps == [10]

@@ -81,3 +81,17 @@ def test_a_computation_that_fails_leaves_nothing(tmp_path):
         features_of(examples, failing, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert features_of(examples, Network(), tmp_path).features[4, 0, 0] == 4
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
+def test_damaged_features_are_computed_again_with_a_warning(tmp_path, caplog, suffix):
+    examples, network = [grey(i, "a") for i in range(2)], Network()
+    features_of(examples, network, tmp_path)
+    (file,) = tmp_path.glob(f"*{suffix}")
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    again = features_of(examples, network, tmp_path)
+    assert again.features.tolist() == [[[0], [4]], [[1], [4]]]
+    assert network.calls == 2 and "computing the features again" in caplog.text
+    assert features_of(examples, network, tmp_path) and network.calls == 2
