@@ -201,7 +201,9 @@ def _import_of_kind(slot: str, path: str, where: str) -> Callable[..., object]:
     found: Callable[..., object] = import_dotted(path, where)
     root, defined_in = (name.split(".")[0] for name in (path, getattr(found, "__module__", path)))
     if root in TRUSTED_PACKAGES and defined_in not in TRUSTED_PACKAGES:
-        raise UserError(where, f"{path} is not defined by {root}; use the path of its own module")
+        raise UserError(
+            where, f"{path} is not defined by {root}; use the path of the module that defines it"
+        )
     if slot != "optimizer":
         if not inspect.isclass(found):
             kind = type(found).__name__
