@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import jax
@@ -259,22 +258,3 @@ def test_without_a_home_directory_one_line_says_what_to_set(refused, monkeypatch
     monkeypatch.delenv("SEQ2SEQ_JAX_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert refused("fetch-weights", "torchvision").startswith("error: HOME: is not set")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [16, 64, 160, 300, 500])
-def test_a_run_on_a_full_file_system_resumes_bit_for_bit(run, whole, tmp_path, kilobytes):
-    """As above, with a file system that is full, where several files share the space."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(tmp_path)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a file system")
-    try:
-        train = ["train", TINY, *SHORT, f"--workdir={tmp_path / 'run'}"]
-        status, log = run(*train)
-        assert status == 2 or kilobytes > 300, log
-        assert len([line for line in log if line.startswith("error: ")]) == (status == 2)
-        subprocess.run(["mount", "-o", "remount,size=9m", str(tmp_path)], check=True)
-        assert run(*train)[0] == 0
-        assert last_state(tmp_path / "run") == last_state(whole)
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
