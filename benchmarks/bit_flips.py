@@ -101,7 +101,6 @@ def make_run(path: Path, kind: str, seed: int = 0) -> Workdir:
         metrics = {"log_perplexity": perplexity}
         writer.write_scalars(step, {"dev/log_perplexity": perplexity})
         workdir.checkpoints(config).save(step, {"params": params}, {"position": step}, metrics)
-    writer.close()
     return workdir
 
 
