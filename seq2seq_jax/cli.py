@@ -23,7 +23,7 @@ COMMANDS = {
     "configs": "seq2seq_jax.commands.configuration.configs",
     "init": "seq2seq_jax.commands.configuration.init",
     "config": "seq2seq_jax.commands.configuration.config",
-    "prepare": "seq2seq_jax.commands.prepare",
+    "prepare": "seq2seq_jax.commands.data.prepare",
     "train": "seq2seq_jax.commands.train",
     "eval": "seq2seq_jax.commands.evaluate",
     "infer": "seq2seq_jax.commands.infer",
@@ -37,10 +37,10 @@ COMMANDS = {
     "beam-tree": "seq2seq_jax.commands.beam_tree",
     "plot-schedule": "seq2seq_jax.commands.plot_schedule",
     "import-tf": "seq2seq_jax.commands.import_tf",
-    "vocab": "seq2seq_jax.commands.vocab",
-    "stats": "seq2seq_jax.commands.stats",
-    "toy": "seq2seq_jax.commands.toy",
-    "export-tfds": "seq2seq_jax.commands.export_tfds",
+    "vocab": "seq2seq_jax.commands.data.vocab",
+    "stats": "seq2seq_jax.commands.data.stats",
+    "toy": "seq2seq_jax.commands.data.toy",
+    "export-tfds": "seq2seq_jax.commands.data.export_tfds",
     "fetch-weights": "seq2seq_jax.captioning.fetch_weights",
 }
 """The module of each command, which is imported when it is needed."""

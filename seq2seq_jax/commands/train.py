@@ -2,7 +2,7 @@
 
 import argparse
 
-from seq2seq_jax.commands.data_flags import add_data_arguments, data_overrides
+from seq2seq_jax.commands.data.data_flags import add_data_arguments, data_overrides
 from seq2seq_jax.commands.run_arguments import add_workdir, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.config.recipes import NO_CONFIG

@@ -3,22 +3,19 @@
 import dataclasses
 import itertools
 import logging
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import Trust, resolve, trusted_names
-from seq2seq_jax.data.coverage import MAX_OOV_RATE, oov_warning
-from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer
-from seq2seq_jax.data.vocabulary import SEQUENCE_END
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.inference.compiled_functions import CompiledFunctions
+from seq2seq_jax.inference.encoded_texts import TextEncoder
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
 from seq2seq_jax.inference.predictions import (
@@ -38,7 +35,6 @@ from seq2seq_jax.search.search_config import (
 )
 from seq2seq_jax.search.types import SearchResult
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.utils.logging import slow_work
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -82,10 +78,8 @@ class Predictor:
         self._models = [loaded.model for loaded in models]
         self._devices = Devices(config.parallel)
         self.params = self._devices.replicate([loaded.params for loaded in models])
-        self._compiled: dict[object, Any] = {}
-        self._announced: set[tuple[str, int, int]] = set()
-        self._warned: set[str] = set()
-        self._lock = threading.Lock()
+        self._compiled = CompiledFunctions()
+        self._encoder = TextEncoder(self.tokenizers, self.vocabularies, config.source.max_seq_len)
         self._set_config(config)
 
     @classmethod
@@ -169,9 +163,7 @@ class Predictor:
         allowed = to_token_lists("allowed_tokens", allowed_tokens)
         _check_lengths(texts, prefixes=beginnings, allowed_tokens=allowed)
         search = self._compile_search(return_attention, return_beam_trace)
-        sources = [self.tokenizers.source.split(text) for text in texts]
-        encoded, source_tokens = self._encode(texts, sources)
-        non_empty = np.flatnonzero([bool(source) for source in sources])
+        encoded, source_tokens, non_empty = self._encoder.sources(texts)
         batch_size = 1 if len(non_empty) == 1 else self.batch_size
         constraints = self._encode_constraints(texts, beginnings, allowed)
 
@@ -181,7 +173,7 @@ class Predictor:
                 source_ids, source_len = encoded.padded(indices, width, batch_size)
                 batch = {"source_ids": source_ids, "source_len": source_len}
                 batch |= constraints.arrays(indices, batch_size)
-                with self._compiling("the search", batch_size, width):
+                with self._compiled.announce("the search", batch_size, width):
                     result = search(self.params, **self._devices.shard_global_batch(batch))
                 yield indices, result
 
@@ -218,21 +210,14 @@ class Predictor:
         """
         sources, targets = to_texts("sources", sources), to_texts("targets", targets)
         _check_lengths(sources, targets=targets)
-        vocabulary = self.vocabularies.target
-        encoded, source_tokens = self._encode(
-            sources, [self.tokenizers.source.split(text) for text in sources]
-        )
-        tokens = [self.tokenizers.target.split(text) for text in targets]
-        encoded_targets = Ragged.from_rows(
-            vocabulary.encode_target(target, len(target) + 2) for target in tokens
-        )
-        self._warn_of_oov("target", encoded_targets, targets)
+        encoded, source_tokens, _ = self._encoder.sources(sources)
+        encoded_targets = self._encoder.targets(targets)
         score = self._compile_score(return_attention)
         batch_size = 1 if len(sources) == 1 else self.batch_size
         results: dict[int, TargetScore] = {}
         for batch, indices in pair_batches(encoded, encoded_targets, batch_size):
             source_len, target_len = batch["source_len"], batch["target_len"]
-            with self._compiling("the scores", *batch["source_ids"].shape):
+            with self._compiled.announce("the scores", *batch["source_ids"].shape):
                 result = score(self.params, **self._devices.shard_global_batch(batch))
             scores = self._devices.to_host(result)
             for row, index in enumerate(indices):
@@ -244,7 +229,9 @@ class Predictor:
                     source=sources[index],
                     target=targets[index],
                     source_tokens=source_tokens[index],
-                    tokens=vocabulary.decode(batch["target_ids"][row, 1 : length + 1].tolist()),
+                    tokens=self.vocabularies.target.decode(
+                        batch["target_ids"][row, 1 : length + 1].tolist()
+                    ),
                     token_log_probs=scores.token_log_probs[row, :length].copy(),
                     attention=weights,
                 )
@@ -276,7 +263,7 @@ class Predictor:
                     "source_len": np.zeros(rows, np.int32),
                 }
                 batch |= self._encode_constraints([]).arrays(np.zeros(0, int), rows)
-                with self._compiling("the search", rows, width):
+                with self._compiled.announce("the search", rows, width):
                     result = search(self.params, **self._devices.shard_global_batch(batch))
                 jax.block_until_ready(result)
 
@@ -299,22 +286,6 @@ class Predictor:
         n_best = merge_equal_texts(prediction.n_best)[: self.inference.n_best]
         return dataclasses.replace(prediction, n_best=n_best)
 
-    def _compile_once(self, key: object, make: Callable[[], _T]) -> _T:
-        """Return the function of that key, which is made once, whichever thread comes first."""
-        with self._lock:
-            if key not in self._compiled:
-                self._compiled[key] = make()
-            function: _T = self._compiled[key]
-            return function
-
-    def _compiling(self, what: str, rows: int, width: int) -> AbstractContextManager[None]:
-        """Log that a shape is compiled, if it is the first time and takes long."""
-        shape = (what, rows, width)
-        if shape in self._announced:
-            return nullcontext()
-        self._announced.add(shape)
-        return slow_work(f"Compiling {what} for {rows} x {width} source tokens")
-
     def _compile_search(self, return_attention: bool, return_beam_trace: bool) -> Decode:
         self._check_attention(return_attention)
         if return_beam_trace and self.inference.sampling.enable:
@@ -324,7 +295,7 @@ class Predictor:
             return_attention=return_attention,
             return_beam_trace=return_beam_trace,
         )
-        return self._compile_once(
+        return self._compiled.get(
             config,
             lambda: make_decode(
                 self._models, self.vocabularies.target, config, kernels=self.config.kernels
@@ -334,7 +305,7 @@ class Predictor:
     def _compile_score(self, return_attention: bool) -> Score:
         self._check_attention(return_attention)
         mean, kernels = self.inference.ensemble_mean, self.config.kernels
-        return self._compile_once(
+        return self._compiled.get(
             ("score", return_attention, mean),
             lambda: make_score(
                 self._models,
@@ -349,37 +320,6 @@ class Predictor:
             raise ValueError(
                 f"return_attention needs a model with attention; {self.config.model} has none."
             )
-
-    def _encode(
-        self, texts: Sequence[str], sources: Sequence[list[str]]
-    ) -> tuple[Ragged, list[list[str]]]:
-        """Return the ids of the sources, and what the model sees of each: with SEQUENCE_END."""
-        vocabulary, max_len = self.vocabularies.source, self.config.source.max_seq_len
-        truncated = sum(len(source) + 1 > max_len for source in sources)
-        if truncated:
-            _log.warning(
-                "%d of %d sources truncated to source.max_seq_len=%d tokens, including the end"
-                " token",
-                truncated, len(sources), max_len,
-            )  # fmt: skip
-        encoded = Ragged.from_rows(vocabulary.encode_source(source, max_len) for source in sources)
-        self._warn_of_oov("source", encoded, texts)
-        return encoded, [[*source, SEQUENCE_END][:max_len] for source in sources]
-
-    def _warn_of_oov(
-        self, side: Literal["source", "target"], ids: Ragged, texts: Sequence[str]
-    ) -> None:
-        """Log a warning, once for each side, if most tokens are out of vocabulary."""
-        vocabulary = getattr(self.vocabularies, side)
-        tokens = ids.ids[ids.ids <= vocabulary.unk_id]
-        rate = float(np.mean(tokens == vocabulary.unk_id)) if len(tokens) else 0.0
-        if side in self._warned or rate <= MAX_OOV_RATE:
-            return
-        self._warned.add(side)
-        other = getattr(self.vocabularies, "target" if side == "source" else "source")
-        tokenizer = getattr(self.tokenizers, side)
-        where = f"{side} tokens of the input"
-        _log.warning("%s", oov_warning(where, rate, texts, tokenizer, vocabulary, other))
 
     def _encode_constraints(
         self,

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     """
     refuse_overrides(overrides, "init writes a new configuration; change the file that it writes")
     from seq2seq_jax.commands.configuration.samples import write_sample
-    from seq2seq_jax.commands.text_files import write_lines
+    from seq2seq_jax.commands.data.text_files import write_lines
     from seq2seq_jax.utils.atomic_io import atomic_directory
     from seq2seq_jax.utils.logging import say
 

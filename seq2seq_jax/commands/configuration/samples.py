@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seq2seq_jax.commands.text_files import write_lines
+from seq2seq_jax.commands.data.text_files import write_lines
 
 _SIZES = {"train": 2000, "dev": 100}
 _IMAGES = {"train": 600, "dev": 60}

@@ -129,7 +129,7 @@ def export(monkeypatch):
 
     def export(*flags: str) -> int:
         monkeypatch.setattr(
-            "seq2seq_jax.cli.COMMANDS", {"export-tfds": "seq2seq_jax.commands.export_tfds"}
+            "seq2seq_jax.cli.COMMANDS", {"export-tfds": "seq2seq_jax.commands.data.export_tfds"}
         )
         return main(["export-tfds", *flags])
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from seq2seq_jax.cli import main, parse_arguments
-from seq2seq_jax.commands.data_flags import data_overrides
+from seq2seq_jax.commands.data.data_flags import data_overrides
 from seq2seq_jax.config import default_config, load_config, resolve
 from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline, is_held_out
 from seq2seq_jax.utils.errors import UserError

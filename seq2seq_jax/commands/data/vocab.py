@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     refuse_overrides(overrides, "vocab reads no configuration; leave it out")
     from collections import Counter
 
-    from seq2seq_jax.commands.text_files import STANDARD_INPUT, input_lines, write_lines
+    from seq2seq_jax.commands.data.text_files import STANDARD_INPUT, input_lines, write_lines
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.data.vocabulary import vocabulary_from_counts
     from seq2seq_jax.utils.logging import progress_count, say

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
       UserError: An argument, a configuration key or a file is wrong.
     """
     refuse_overrides(overrides, "toy reads no configuration; leave it out")
-    from seq2seq_jax.commands.text_files import write_lines
+    from seq2seq_jax.commands.data.text_files import write_lines
     from seq2seq_jax.data.vocabulary import build_vocabulary
     from seq2seq_jax.utils.logging import say
 

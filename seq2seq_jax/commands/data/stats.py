@@ -120,7 +120,7 @@ def _corpus(
     elif arguments.source or arguments.target:
         where, pairs = "--source", _files(arguments)
     else:
-        from seq2seq_jax.commands.text_files import STANDARD_INPUT
+        from seq2seq_jax.commands.data.text_files import STANDARD_INPUT
 
         where, pairs = STANDARD_INPUT, _standard_input()
     for side in delimiters:
@@ -151,7 +151,7 @@ def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
 
 
 def _standard_input() -> Iterator["TextPair"]:
-    from seq2seq_jax.commands.text_files import STANDARD_INPUT, standard_input
+    from seq2seq_jax.commands.data.text_files import STANDARD_INPUT, standard_input
     from seq2seq_jax.data.readers.input_pipeline import TextPair
 
     for number, line in enumerate(standard_input(), start=1):

@@ -1,0 +1,1 @@
+"""The commands that make, examine and prepare corpora, and the flags that name them."""
