@@ -231,7 +231,7 @@ def test_a_task_that_needs_a_search_is_refused_when_sampling(tmp_path):
 
 def test_a_directory_that_cannot_be_created_is_an_error_of_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/x: cannot be created"):
+    with pytest.raises(UserError, match=r"file/x: cannot be written"):
         DumpAttention(str(tmp_path / "file" / "x")).begin(predictor())
     with pytest.raises(UserError, match=r"file/x\.npz: cannot be written"):
         DumpBeams(str(tmp_path / "file" / "x")).begin(predictor())
