@@ -61,7 +61,7 @@ def test_config_prints_the_same_values_as_yaml_and_as_json(run):
     assert values["batch_size"] == 7
     text = run("config", *flags)
     assert yaml.safe_load(text) == values
-    assert "# Number of examples in a training batch. (a whole number, at least 1)\n" in text
+    assert "# Number of examples in a training batch. (a whole number, 1 to 65536)\n" in text
     assert max(map(len, text.splitlines())) <= 100
 
 

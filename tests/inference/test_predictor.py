@@ -252,11 +252,10 @@ def test_several_models_form_an_ensemble(predictions):
             assert found.log_prob != alone.log_prob
 
 
-def test_tokens_are_characters_without_a_delimiter(predictor, predictions):
-    by_character = predictor.with_search_options()
-    by_character.tokenizers = Tokenizers(
-        DelimiterTokenizer("", lowercase=True), DelimiterTokenizer("")
-    )
+def test_tokens_are_characters_without_a_delimiter(predictions):
+    loaded, config = loaded_model()
+    tokenizers = Tokenizers(DelimiterTokenizer("", lowercase=True), DelimiterTokenizer(""))
+    by_character = Predictor([loaded._replace(tokenizers=tokenizers)], config)
     (prediction,) = by_character.predict(["ABC"])
     assert prediction.tokens == predictions[0].tokens
     assert prediction.text == "".join(prediction.tokens)
