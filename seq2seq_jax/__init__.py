@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.reports.learning_curve import plot_learning_curve
     from seq2seq_jax.storage.metrics_log import read_metrics
     from seq2seq_jax.sweeps import Range, Sweep
-    from seq2seq_jax.training.trainer import train
+    from seq2seq_jax.training.train import train
     from seq2seq_jax.utils.errors import UserError
     from seq2seq_jax.utils.logging import set_up_logging
 
@@ -52,7 +52,7 @@ _MODULES = {
     "read_metrics": "storage.metrics_log",
     "resolve": "config",
     "set_up_logging": "utils.logging",
-    "train": "training.trainer",
+    "train": "training.train",
     "write_beam_tree": "reports.beam_tree",
 }
 

@@ -242,10 +242,10 @@ def _unknown_argument(
         return UserError("command line", f"unexpected argument {argument}")
     flags = [option for action in parser._actions for option in action.option_strings]
     if takes_keys and (key := _configuration_key(flag)):
-        remedy = f"use --config.{key}{equals}{value}"
+        remedy = f"--config.{key}{equals}{value}"
         if flag.strip("-") == "model_params":
-            remedy = "use --config.model=CLASS, and --config.KEY=VALUE for each parameter"
-        return UserError(flag, f"unknown flag; {remedy}")
+            remedy = "--config.model=CLASS, and --config.KEY=VALUE for each parameter"
+        return UserError(flag, f"unknown flag; use {remedy}")
     return UserError(flag, f"unknown flag{_near(flag, flags)}; see {parser.prog} --help")
 
 

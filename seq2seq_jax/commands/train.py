@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     # These import JAX; a wrong flag is reported before.
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.reports.learning_curve import plot_learning_curve, terminal_curves
-    from seq2seq_jax.training.trainer import train
+    from seq2seq_jax.training.train import train
     from seq2seq_jax.utils.logging import say, slow_work
 
     initialize_distributed(arguments)

@@ -112,7 +112,7 @@ def load_model(
     vocabularies, steps = files.vocabularies, list(files.arrays)
     model = build_model(config, vocabularies.source.size, vocabularies.target.size)
     shapes = variable_shapes(model)
-    named = {step: f"{workdir.checkpoints_dir.absolute()}/{step}" for step in steps}
+    named = {step: f"{workdir.checkpoints_dir}/{step}" for step in steps}
     first = steps[0]
     non_trainable = _non_trainable(workdir, shapes, files.arrays[first], named[first])
     params = _evaluated_params(shapes["params"], files.arrays[first], named[first])

@@ -84,7 +84,7 @@ def read_checkpoint(directory: Path) -> tuple[dict[str, np.ndarray], dict[str, A
     if (directory / _SUMS).read_bytes() != _sums(directory):
         raise ValueError(f"its bytes do not match its {_SUMS}")
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-        arrays = reader.restore(directory / "state", args=ocp.args.StandardRestore())
+        arrays = reader.restore(directory.absolute() / "state", args=ocp.args.StandardRestore())
     return dict(arrays), entry["data"]
 
 

@@ -59,7 +59,7 @@ class Checkpoints:
           lower_is_better: Whether lower values of `best_metric` are better.
           describe_run: Called once, by the first save: what else identifies the run, as JSON.
         """
-        self.directory = Path(directory).absolute()
+        self.directory = Path(directory)
         self.keep_max = keep_max
         self.keep_every_n_hours = keep_every_n_hours
         self.best_metric = best_metric
@@ -109,7 +109,7 @@ class Checkpoints:
                 partial.mkdir()
             _wait_for_all("checkpoint begun")
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as writer:
-                writer.save(partial / "state", args=ocp.args.StandardSave(arrays))
+                writer.save(partial.absolute() / "state", args=ocp.args.StandardSave(arrays))
             if writes:
                 write_metadata(partial, entry | {"run": dict(self._describe_run())})
                 for later in self.all_steps():

@@ -197,7 +197,7 @@ def _train(job: Job, folder: Path) -> bool:
     with file_lock(folder / "lock", "another trial", wait=True):
         if trained_seconds(folder, job.digest):
             return True
-        from seq2seq_jax.training.trainer import train
+        from seq2seq_jax.training.train import train
 
         before = _record(folder)
         start, cpu_start = time.monotonic(), time.process_time()

@@ -1,16 +1,13 @@
-"""Training: `Trainer.fit` is the training loop."""
+"""The state of a training run, and the training loop: `Trainer.fit`."""
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import check_training, trusted_names, write_config
+from seq2seq_jax.config import write_config
 from seq2seq_jax.config.metric_results import best_metric_is_lower
-from seq2seq_jax.devices.distributed import prepare_together
-from seq2seq_jax.devices.memory import explain_out_of_memory, peak_memory
+from seq2seq_jax.devices.memory import peak_memory
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.dev_evaluation import DevEvaluator
 from seq2seq_jax.models.build import build_model, init_params, updated
@@ -18,10 +15,7 @@ from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.schema.rules import LARGEST_INT
 from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.metrics_log import MetricWriter
-from seq2seq_jax.storage.workdir import (
-    Workdir,
-    check_same_configuration,
-)
+from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.remaining_time import RemainingTime
@@ -36,50 +30,9 @@ from seq2seq_jax.training.training_log import (
     log_training,
 )
 from seq2seq_jax.utils.errors import UserError
-from seq2seq_jax.utils.file_lock import file_lock
 from seq2seq_jax.utils.logging import progress_bar, slow_work
 
 _log = logging.getLogger(__name__)
-
-
-def train(config: ConfigDict, workdir: str | Path) -> bool:
-    """Train up to `config.train_steps`, from the last checkpoint in the workdir if there is one.
-
-    Training for N steps and training that is killed and resumed any number of times give the same
-    parameters bit for bit (on the CPU), the same order of the data and the same metrics.
-
-    Args:
-      config: A resolved configuration.
-      workdir: The run's directory; it is created if necessary.
-
-    Returns:
-      Whether training is finished; False if a signal interrupted it after a last checkpoint.
-
-    Raises:
-      UserError: The configuration, the data or the workdir is not usable, or another process trains
-        there; this is raised before anything is compiled or written. Also raised later, if the loss
-        is no longer finite, memory runs out, or a file cannot be written.
-    """
-    check_training(config)
-    run = Workdir(workdir, trusted_names(config))
-    is_main = Devices().is_main
-    with explain_out_of_memory(), ExitStack() as locks, prepare_together() as barrier:
-
-        def lock() -> None:
-            locks.enter_context(file_lock(run.lock_file, "another training"))
-
-        # A new workdir is locked later, because it is created when everything is checked.
-        is_locked = is_main and run.lock_file.exists()
-        if is_locked:
-            lock()
-
-        def when_prepared() -> None:
-            if is_main and not is_locked:
-                lock()
-            barrier.wait()
-
-        config = problem_of(config).complete_config(config, run)
-        return Trainer(config, run, when_prepared).fit()
 
 
 class Trainer:

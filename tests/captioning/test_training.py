@@ -13,7 +13,7 @@ from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.inference.loading import load_model
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.trainer import train
+from seq2seq_jax.training.train import train
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_images import write_images
 

@@ -78,7 +78,10 @@ def test_without_a_configuration_the_error_names_the_commands_that_help(run, com
     assert "`seq2seq-jax configs`" in line and "`seq2seq-jax init`" in line
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task",
+    ["g2p", *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS if task != "g2p")],
+)
 def test_the_configuration_of_a_sample_trains_without_an_edit(run, task, directory):
     assert run("init", f"--task={task}") == f"my_{task}.py\n"
     encoder = (

@@ -10,7 +10,7 @@ from experiments.emoji.prototype_encoder import (
 )
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.trainer import train
+from seq2seq_jax.training.train import train
 from seq2seq_jax.utils.cache_dir import cache_dir
 from seq2seq_jax.utils.errors import UserError
 from tests.captioning.test_training import config_of

@@ -7,7 +7,7 @@ from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.problems.setup import initial_vocab_bias, log_frequencies
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.trainer import train
+from seq2seq_jax.training.train import train
 from seq2seq_jax.utils.errors import UserError
 from tests.problems.test_text_data import Squares, characters
 

@@ -21,7 +21,6 @@ def test_the_learning_curve_of_a_run_is_a_png(tmp_path):
         writer.write_scalars(step, {"train/loss": 3.0 / step, "train/learning_rate": 1e-3})
     writer.write_scalars(3, {"dev/log_perplexity": 1.0, "dev/bleu": 20.0})
     writer.write_texts(3, {"dev/bleu_signature": "nrefs:1"})
-    writer.close()
     path = plot_learning_curve(tmp_path)
     assert path == tmp_path / "learning_curve.png"
     assert path.read_bytes().startswith(PNG)
@@ -30,7 +29,6 @@ def test_the_learning_curve_of_a_run_is_a_png(tmp_path):
 def test_a_run_without_dev_metrics_has_a_learning_curve(tmp_path):
     writer = MetricWriter(tmp_path, 0)
     writer.write_scalars(1, {"train/loss": float("nan")})
-    writer.close()
     path = plot_learning_curve(tmp_path, tmp_path / "plots" / "curve.png")
     assert path.read_bytes().startswith(PNG)
 
@@ -49,7 +47,6 @@ def runs(tmp_path):
         writer = MetricWriter(workdirs[-1], 0)
         writer.write_scalars(10, {"train/loss": loss, "train/learning_rate": 1e-3})
         writer.write_scalars(10, {"dev/log_perplexity": 1.0, "dev/bleu": 20.0})
-        writer.close()
     return workdirs
 
 

@@ -12,7 +12,7 @@ from seq2seq_jax.config import resolve
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.inference.loading import load_ensemble
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir
-from seq2seq_jax.training.trainer import train
+from seq2seq_jax.training.train import train
 from seq2seq_jax.utils import integrity
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.integrity import SEAL, seal

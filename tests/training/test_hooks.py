@@ -14,8 +14,8 @@ from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, make_hooks
 from seq2seq_jax.training.hooks.train_sample import TrainSampleHook
+from seq2seq_jax.training.train import train
 from seq2seq_jax.training.train_step import create_train_state
-from seq2seq_jax.training.trainer import train
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import VOCABULARY, model_params, pair_batch, tiny_config, tiny_model
 

@@ -9,7 +9,8 @@ from seq2seq_jax.evaluation.run_evaluation import evaluate
 from seq2seq_jax.storage.arrays import digest
 from seq2seq_jax.storage.metrics_log import read_metrics
 from seq2seq_jax.storage.workdir import Workdir
-from seq2seq_jax.training.trainer import Trainer, train
+from seq2seq_jax.training.train import train
+from seq2seq_jax.training.trainer import Trainer
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import tiny_config
 
