@@ -9,8 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
+
+Forbidden = Array | np.ndarray
+"""Which tokens are forbidden: bool, of a shape that broadcasts to [B, K, V] and whose last axis is
+V."""
 
 
 class Prefix(NamedTuple):
@@ -29,12 +34,11 @@ class Constraint(NamedTuple):
     """One rule on the next token.
 
     Attributes:
-      forbid: (what is forbidden so far, Prefix) -> what is forbidden now; bool, of shapes that
-        broadcast to [B, K, V] and whose last axis is V.
+      forbid: (what is forbidden so far, Prefix) -> what is forbidden now.
       reads_tokens: Whether `forbid` reads `Prefix.tokens`, which a search then has to keep.
     """
 
-    forbid: Callable[[Array, Prefix], Array]
+    forbid: Callable[[Forbidden, Prefix], Forbidden]
     reads_tokens: bool = False
 
 
@@ -60,12 +64,13 @@ def apply_constraints(
     """
     if not constraints:
         return logits
-    forbidden = jnp.zeros([1, 1, logits.shape[-1]], bool)
+    # What is forbidden to all hypotheses at all steps stays a NumPy array: a constant of the loop.
+    forbidden: Forbidden = np.zeros([1, 1, logits.shape[-1]], bool)
     for constraint in constraints:
         forbidden = constraint.forbid(forbidden, prefix)
-    no_choice = jnp.all(forbidden, axis=-1, keepdims=True)
-    forbidden &= ~(no_choice & (jnp.arange(logits.shape[-1]) == eos_id))
-    return jnp.where(forbidden, -jnp.inf, logits)
+    no_choice = forbidden.all(axis=-1, keepdims=True)
+    allowed_end = no_choice & (np.arange(logits.shape[-1]) == eos_id)
+    return jnp.where(forbidden & ~allowed_end, -jnp.inf, logits)
 
 
 def reads_tokens(constraints: Sequence[Constraint]) -> bool:
@@ -84,7 +89,7 @@ def minimum_length(length: int, eos_id: int) -> Constraint:
       The constraint.
     """
 
-    def forbid(forbidden: Array, prefix: Prefix) -> Array:
+    def forbid(forbidden: Forbidden, prefix: Prefix) -> Forbidden:
         is_eos = jnp.arange(forbidden.shape[-1]) == eos_id
         return forbidden | (is_eos & (prefix.step < length))
 
@@ -100,9 +105,7 @@ def forbidden_token(token_id: int) -> Constraint:
     Returns:
       The constraint.
     """
-    return Constraint(
-        lambda forbidden, _: forbidden | (jnp.arange(forbidden.shape[-1]) == token_id)
-    )
+    return Constraint(lambda forbidden, _: forbidden | (np.arange(forbidden.shape[-1]) == token_id))
 
 
 def no_repeated_ngrams(size: int) -> Constraint:
@@ -117,7 +120,7 @@ def no_repeated_ngrams(size: int) -> Constraint:
       The constraint.
     """
 
-    def forbid(forbidden: Array, prefix: Prefix) -> Array:
+    def forbid(forbidden: Forbidden, prefix: Prefix) -> Forbidden:
         tokens, step = prefix.tokens, prefix.step
         assert tokens is not None
         batch_size, beam_width, max_length = tokens.shape
@@ -149,7 +152,7 @@ def allowed_tokens(allowed: Bool[Array, "B V"], eos_id: int) -> Constraint:
       The constraint.
     """
 
-    def forbid(forbidden: Array, _: Prefix) -> Array:
+    def forbid(forbidden: Forbidden, _: Prefix) -> Forbidden:
         is_eos = jnp.arange(forbidden.shape[-1]) == eos_id
         return forbidden | ~(allowed | is_eos)[:, None]
 
@@ -168,7 +171,7 @@ def forced_prefix(prefix_ids: Int[Array, "B P"], prefix_len: Int[Array, " B"]) -
     """
     longest = prefix_ids.shape[1]
 
-    def forbid(forbidden: Array, prefix: Prefix) -> Array:
+    def forbid(forbidden: Forbidden, prefix: Prefix) -> Forbidden:
         forced = (prefix.step < prefix_len)[:, None, None]
         token = lax.dynamic_index_in_dim(prefix_ids, jnp.minimum(prefix.step, longest - 1), 1)
         return jnp.where(forced, jnp.arange(forbidden.shape[-1]) != token[:, None], forbidden)
