@@ -38,12 +38,12 @@ def installed(monkeypatch, tmp_path):
     [
         (None, "pip install 'seq2seq-jax[images]'"),
         (
-            {"url": "file:///tmp/s.whl", "archive_info": {}},
-            "pip install 'seq2seq-jax[images] @ file:///tmp/s.whl'",
+            {"url": "file:///wheels/s.whl", "archive_info": {}},
+            "pip install 'seq2seq-jax[images] @ file:///wheels/s.whl'",
         ),
         (
-            {"url": "file:///home/a%20b/s", "dir_info": {"editable": True}},
-            "pip install --editable '/home/a b/s[images]'",
+            {"url": "file:///my%20code/s", "dir_info": {"editable": True}},
+            "pip install --editable '/my code/s[images]'",
         ),
         (
             {"url": "https://example.org/s.git", "vcs_info": {"vcs": "git", "commit_id": "1"}},
