@@ -13,6 +13,7 @@ from seq2seq_jax.captioning.data.images import image_options
 from seq2seq_jax.captioning.models.image2seq import make_precompute
 from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
 from seq2seq_jax.inference.loading import LoadedModel, load_model
 from seq2seq_jax.inference.predictions import Prediction, merge_equal_texts, to_hypotheses
 from seq2seq_jax.inference.search_overrides import override_search
@@ -60,6 +61,8 @@ class ImagePredictor:
         self._model, self._precompute = loaded.model, make_precompute(loaded.model)
         inference = make_inference_config(config.inference)
         search = make_search_config(inference)
+        trie = load_allowed_outputs(inference, self.tokenizer, self.vocabulary)
+        self._trie = self._devices.replicate(trie)
         self._samples = inference.sampling.enable
         self._decode = {
             attention: make_decode(
@@ -126,7 +129,10 @@ class ImagePredictor:
                 drawn = {"seeds": seeds[indices]} if self._samples else {}
                 result = self._devices.to_host(
                     self._decode[attention](
-                        self._params, *self._model.encoder_inputs(featured), **drawn
+                        self._params,
+                        *self._model.encoder_inputs(featured),
+                        **drawn,
+                        trie=self._trie,
                     )
                 )
             positions = featured["image_features"].shape[1]

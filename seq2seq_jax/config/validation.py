@@ -139,6 +139,11 @@ def _check_search(config: dict[str, Any], written: Collection[str]) -> None:
             what = f"is {sampling[name]}, which needs inference.sampling.enable to be true"
             raise UserError(key, what)
     _check_beam(config, max(1, width))
+    if search["allowed_outputs"] and search["allowed_tokens_file"]:
+        what = "is given, but so is inference.allowed_tokens_file; set only one"
+        raise UserError(f"{where}.allowed_outputs", what)
+    if search["lexicon"] and not config.get("source"):
+        raise UserError(f"{where}.lexicon", "is for text models, not for image models")
     longest = search["max_decode_length"]
     if search["min_decode_length"] >= longest:
         what = f"must be below inference.max_decode_length, which is {longest}"

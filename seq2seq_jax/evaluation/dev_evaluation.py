@@ -13,10 +13,12 @@ from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.metric_results import make_metrics
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
+from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
+from seq2seq_jax.inference.lexicon import Lexicon
 from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.losses import loss_sums
@@ -66,14 +68,15 @@ class DevEvaluator:
 
     Text is decoded with the search of `inference.*`. Hypotheses and references are compared as
     people read them: subwords are joined, and the text is split by the target's delimiter. Each
-    pair counts once, and each source is decoded once, however many references it has.
+    pair counts once, and each source is decoded once, however many references it has. The lexicon
+    answers known sources, as in inference; log perplexity is that of the model alone.
     """
 
     def __init__(
         self,
         models: Models,
         config: ConfigDict,
-        tokenizer: Tokenizer,
+        tokenizers: Tokenizers,
         vocabulary: Vocabulary,
         dev: DevData,
         devices: Devices,
@@ -84,17 +87,18 @@ class DevEvaluator:
         Args:
           models: One model, or the members of an ensemble.
           config: A resolved configuration, with its metrics and its search.
-          tokenizer: The target tokenizer.
+          tokenizers: The tokenizers of both sides.
           vocabulary: The target vocabulary.
           dev: The dev set.
           devices: The devices over which batches are distributed.
           num_samples: Number of samples to return; None: all.
 
         Raises:
-          UserError: A metric class cannot be imported.
+          UserError: A metric class cannot be imported, or the file of a lexicon or of allowed
+            outputs cannot be used.
         """
         inference = make_inference_config(config.inference)
-        self._tokenizer, self._vocabulary = tokenizer, vocabulary
+        self._tokenizer, self._vocabulary = tokenizers.target, vocabulary
         self._dev, self._devices, self._num_samples = dev, devices, num_samples
         self._metrics = make_metrics(config.metrics)
         self._first = models if isinstance(models, nn.Module) else models[0]
@@ -103,6 +107,10 @@ class DevEvaluator:
         self._decode = make_decode(
             models, vocabulary, make_search_config(inference), kernels=config.kernels
         )
+        trie = load_allowed_outputs(inference, tokenizers.target, vocabulary)
+        self._trie = devices.replicate(trie)
+        lexicon = Lexicon(inference.lexicon, tokenizers)
+        self._known = lexicon.answers(dev.names, trie=trie, vocabulary=vocabulary)
         self._seeds = (
             per_example_seeds(inference.sampling.seed, dev.names)
             if inference.sampling.enable
@@ -153,11 +161,16 @@ class DevEvaluator:
             seeds = {} if self._seeds is None else {"seeds": self._seeds[indices]}
             sharded = self._prepare(params, non_trainable, {**batch, **seeds})
             result = self._decode(
-                params, *self._first.encoder_inputs(sharded), seeds=sharded.get("seeds")
+                params,
+                *self._first.encoder_inputs(sharded),
+                seeds=sharded.get("seeds"),
+                trie=self._trie,
             )
             ids, lengths = self._devices.to_host((result.ids[:, 0], result.lengths[:, 0]))
             for index, tokens in self._tokens(indices, ids, lengths):
                 hypotheses[index] = self._tokenizer.join(tokens)
+        for index, found in self._known.items():
+            hypotheses[index] = found[0].text
         return hypotheses
 
     def _prepare(self, params: PyTree, non_trainable: NonTrainable, batch: Batch) -> Batch:

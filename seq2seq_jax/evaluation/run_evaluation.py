@@ -70,7 +70,7 @@ def evaluate(
     evaluator = DevEvaluator(
         first.model if alone else [member.model for member in members],
         config,
-        first.tokenizers.target,
+        first.tokenizers,
         first.vocabularies.target,
         dev,
         devices,

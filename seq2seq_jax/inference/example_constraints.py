@@ -14,7 +14,9 @@ from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
 from seq2seq_jax.data.sampler import padded_length
 from seq2seq_jax.data.tokenizers import Tokenizer
 from seq2seq_jax.data.vocabulary import SEQUENCE_START, SPECIAL_TOKENS, UNK, Vocabulary
+from seq2seq_jax.inference.allowed_outputs import check_prefix_is_allowed
 from seq2seq_jax.schema.rules import MAX_LENGTH
+from seq2seq_jax.search.output_trie import OutputTrie
 from seq2seq_jax.search.search_config import InferenceConfig
 from seq2seq_jax.utils.errors import UserError
 
@@ -71,6 +73,7 @@ def encode_constraints(
     prefixes: Sequence[str | None] | None = None,
     allowed_tokens: Sequence[Collection[str] | None] | None = None,
     max_length: int = MAX_LENGTH,
+    trie: OutputTrie | None = None,
 ) -> ExampleConstraints:
     """Convert constraints from text to ids.
 
@@ -81,20 +84,26 @@ def encode_constraints(
       prefixes: How each output begins.
       allowed_tokens: The tokens that each output may use.
       max_length: The largest length of an output.
+      trie: The outputs of `inference.allowed_outputs`; None: all are allowed.
 
     Returns:
       The constraints. What constrains no output at all is None.
 
     Raises:
-      UserError: A prefix is too long or cannot be part of an output, or a token cannot.
+      UserError: A prefix is too long or cannot be part of an output, or a token cannot; or there
+        are both allowed tokens and allowed outputs.
     """
     prefix_ids = allowed_ids = None
     if prefixes is not None and any(prefixes):
         token_lists = [tokenizer.split(prefix or "") for prefix in prefixes]
         for index, tokens in enumerate(token_lists):
             check_prefix(tokens, vocabulary, max_length, f"prefixes[{index}]")
+            check_prefix_is_allowed(tokens, trie, vocabulary, f"prefixes[{index}]")
         prefix_ids = Ragged.from_rows(map(vocabulary.encode, token_lists))
     if allowed_tokens is not None and any(tokens is not None for tokens in allowed_tokens):
+        if trie is not None:
+            what = "cannot be combined with inference.allowed_outputs; leave one of them out"
+            raise UserError("allowed_tokens", what)
         for index, allowed in enumerate(allowed_tokens):
             check_allowed_tokens(allowed or (), vocabulary, f"allowed_tokens[{index}]")
         allowed_ids = [
@@ -162,6 +171,7 @@ class ConstraintFiles:
         tokenizer: Tokenizer,
         vocabulary: Vocabulary,
         input_file: str | None = None,
+        trie: OutputTrie | None = None,
     ) -> None:
         """Open the files.
 
@@ -170,11 +180,12 @@ class ConstraintFiles:
           tokenizer: The target tokenizer.
           vocabulary: The target vocabulary.
           input_file: The file of the sources; None: it is not known, as for standard input.
+          trie: The outputs of `inference.allowed_outputs`; None: all are allowed.
 
         Raises:
           UserError: A file cannot be read, or has not as many lines as the input.
         """
-        self._tokenizer, self._vocabulary = tokenizer, vocabulary
+        self._tokenizer, self._vocabulary, self._trie = tokenizer, vocabulary, trie
         self._max_length = inference.max_decode_length
         names = {"prefixes": inference.prefix_file, "allowed": inference.allowed_tokens_file}
         for name in filter(None, names.values()):
@@ -208,6 +219,7 @@ class ConstraintFiles:
             where = f"{self._names['prefixes']}:{number}"
             tokens = self._tokenizer.split(prefix)
             check_prefix(tokens, self._vocabulary, self._max_length, where)
+            check_prefix_is_allowed(tokens, self._trie, self._vocabulary, where)
         if allowed is not None:
             token_lists = [self._tokenizer.split(line) or None for line in allowed]
             for number, allowed_here in enumerate(token_lists, start=self._count + 1):

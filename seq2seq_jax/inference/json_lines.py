@@ -12,7 +12,8 @@ def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
 
     The object has the keys `source`, `text`, `tokens`, `score`, `log_prob`, `finished` and
     `n_best`, a list of objects with the same keys except `source` and `n_best`, best first. For an
-    empty source it has only `source`, `text`, `tokens` and `n_best`, all but the first empty.
+    empty source it has only `source`, `text`, `tokens` and `n_best`, all but the first empty. With
+    a lexicon, `origin` follows `source`.
 
     Args:
       prediction: The prediction.
@@ -25,10 +26,13 @@ def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
       >>> prediction_line(Prediction("", [], []))
       '{"source": "", "text": "", "tokens": [], "n_best": []}'
     """
+    given: dict[str, object] = {"source": prediction.source}
+    if prediction.origin is not None:
+        given["origin"] = prediction.origin
     if not prediction.n_best:
-        return _line({"source": prediction.source, "text": "", "tokens": [], "n_best": []})
+        return _line({**given, "text": "", "tokens": [], "n_best": []})
     n_best = [_hypothesis(one, attention) for one in prediction.n_best]
-    return _line({"source": prediction.source, **n_best[0], "n_best": n_best})
+    return _line({**given, **n_best[0], "n_best": n_best})
 
 
 def score_line(score: TargetScore) -> str:

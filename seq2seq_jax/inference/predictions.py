@@ -68,12 +68,14 @@ class Prediction:
       n_best: Hypotheses with different texts, best first: `inference.n_best` of them, or fewer if
         the beam holds no more; none for an empty source. Samples may have equal texts.
       beam_trace: None unless it was requested, and for an empty source.
+      origin: What answered, "lexicon" or "model"; None without `inference.lexicon`.
     """
 
     source: str
     source_tokens: list[str]
     n_best: list[Hypothesis]
     beam_trace: BeamTrace | None = None
+    origin: str | None = None
 
     @property
     def best(self) -> Hypothesis:

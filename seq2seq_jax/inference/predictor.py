@@ -14,9 +14,11 @@ from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.tokenizers import DelimiterTokenizer
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
 from seq2seq_jax.inference.compiled_functions import CompiledFunctions
 from seq2seq_jax.inference.encoded_texts import TextEncoder
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
+from seq2seq_jax.inference.lexicon import LEXICON, Lexicon
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
 from seq2seq_jax.inference.predictions import (
     Prediction,
@@ -51,6 +53,7 @@ class Predictor:
     Attributes:
       config: The resolved configuration of the (first) model, with the search that is used.
       inference: The keys `inference.*` of `config`.
+      allowed_outputs: The outputs of `inference.allowed_outputs`; None: all are allowed.
       vocabularies: Source and target vocabulary.
       tokenizers: Source and target tokenizer.
       has_attention: Whether a model has attention.
@@ -164,6 +167,10 @@ class Predictor:
         _check_lengths(texts, prefixes=beginnings, allowed_tokens=allowed)
         search = self._compile_search(return_attention, return_beam_trace)
         encoded, source_tokens, non_empty = self._encoder.sources(texts)
+        known = self._lexicon.answers(
+            texts, beginnings, allowed, self.allowed_outputs, self.vocabularies.target
+        )
+        non_empty = np.setdiff1d(non_empty, list(known))
         batch_size = 1 if len(non_empty) == 1 else self.batch_size
         constraints = self._encode_constraints(texts, beginnings, allowed)
 
@@ -174,7 +181,9 @@ class Predictor:
                 batch = {"source_ids": source_ids, "source_len": source_len}
                 batch |= constraints.arrays(indices, batch_size)
                 with self._compiled.announce("the search", batch_size, width):
-                    result = search(self.params, **self._devices.shard_global_batch(batch))
+                    result = search(
+                        self.params, **self._devices.shard_global_batch(batch), trie=self._trie
+                    )
                 yield indices, result
 
         predictions = [Prediction(text, [], []) for text in texts]
@@ -189,7 +198,7 @@ class Predictor:
                     self.vocabularies.target,
                     self.tokenizers.target,
                 )
-        return list(map(self._merge_texts, predictions))
+        return list(map(self._merge_texts, self._lexicon.merge(known, predictions)))
 
     def score(
         self, sources: Iterable[str], targets: Iterable[str], *, return_attention: bool = False
@@ -264,11 +273,14 @@ class Predictor:
                 }
                 batch |= self._encode_constraints([]).arrays(np.zeros(0, int), rows)
                 with self._compiled.announce("the search", rows, width):
-                    result = search(self.params, **self._devices.shard_global_batch(batch))
+                    result = search(
+                        self.params, **self._devices.shard_global_batch(batch), trie=self._trie
+                    )
                 jax.block_until_ready(result)
 
     def _set_config(self, config: ConfigDict) -> None:
         self.config = config
+        self._lexicon = Lexicon(config.inference.lexicon, self.tokenizers)
         self.inference = make_inference_config(config.inference)
         self._search_config = make_search_config(self.inference)
         is_beam = not self.inference.sampling.enable and self.inference.n_best > 1
@@ -278,10 +290,14 @@ class Predictor:
                 self._search_config, n_best=self._search_config.beam_width
             )
         self.batch_size = self._devices.round_up(self.inference.batch_size)
+        self.allowed_outputs = load_allowed_outputs(
+            self.inference, self.tokenizers.target, self.vocabularies.target
+        )
+        self._trie = self._devices.replicate(self.allowed_outputs)
 
     def _merge_texts(self, prediction: Prediction) -> Prediction:
         """Leave the n best hypotheses with different texts; samples stay as they were drawn."""
-        if self.inference.sampling.enable:
+        if self.inference.sampling.enable and prediction.origin != LEXICON:
             return prediction
         n_best = merge_equal_texts(prediction.n_best)[: self.inference.n_best]
         return dataclasses.replace(prediction, n_best=n_best)
@@ -335,6 +351,7 @@ class Predictor:
             prefixes=prefixes,
             allowed_tokens=allowed_tokens,
             max_length=self.inference.max_decode_length,
+            trie=self.allowed_outputs,
         )
 
 

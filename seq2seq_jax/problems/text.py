@@ -98,6 +98,7 @@ class TextProblem:
             predictor.tokenizers.target,
             predictor.vocabularies.target,
             arguments.input,
+            predictor.allowed_outputs,
         )
         begin_tasks(tasks, predictor)
         return_attention = arguments.attention or any(t.needs_attention for t in tasks.values())

@@ -101,6 +101,7 @@ def beam_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) 
         prefix=jnp.full([*shape, max_length], eos_id)
         if reads_tokens(context.constraints)
         else None,
+        nodes=None if context.trie is None else jnp.zeros(shape, jnp.int32),
         trace=_Trace(zeros(), zeros(), jnp.zeros([batch_size], jnp.int32))
         if config.return_beam_trace
         else None,
@@ -114,7 +115,10 @@ def beam_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) 
         logits = logits.reshape(*shape, -1)
         log_normalizers = jax.nn.logsumexp(logits, axis=-1)
         logits = apply_constraints(
-            logits, Prefix(now.step, now.prefix), context.constraints, eos_id=eos_id
+            logits,
+            Prefix(now.step, now.prefix, now.nodes),
+            context.constraints,
+            eos_id=eos_id,
         )
         coverage, bonus = now.coverage, None
         if coverage is not None:
@@ -136,13 +140,16 @@ def beam_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) 
         def gather_parents(leaf: Array) -> Array:
             return leaf.reshape(rows, -1)[parent_rows].reshape(leaf.shape)
 
-        kept_attention, prefix, trace = now.attention, now.prefix, now.trace
+        kept_attention, prefix, nodes, trace = now.attention, now.prefix, now.nodes, now.trace
         if kept_attention is not None:
             kept_attention = kept_attention.at[now.step].set(attention.reshape(*shape, -1))
         if coverage is not None:
             coverage = gather_parents(coverage)
         if prefix is not None:
             prefix = gather_parents(prefix).at[..., now.step].set(tokens)
+        if nodes is not None:
+            assert context.trie is not None
+            nodes = context.trie.advance(gather_parents(nodes), tokens)
         if trace is not None:
             trace = _Trace(
                 log_probs=trace.log_probs.at[now.step].set(beams.log_probs),
@@ -160,6 +167,7 @@ def beam_search(step_fn: StepFn, initial_state: PyTree, context: DecodeContext) 
             attention=kept_attention,
             coverage=coverage,
             prefix=prefix,
+            nodes=nodes,
             trace=trace,
         )
 
@@ -206,6 +214,7 @@ class _LoopState(NamedTuple):
     attention: Array | None  # [T, B, K, S], at the beam indices before the step
     coverage: Array | None  # [B, K, S]
     prefix: Array | None  # [B, K, T], the tokens of each hypothesis, for constraints
+    nodes: Array | None  # [B, K], of the trie of allowed outputs
     trace: _Trace | None
 
 

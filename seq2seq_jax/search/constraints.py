@@ -24,10 +24,12 @@ class Prefix(NamedTuple):
     Attributes:
       step: [] i32, number of tokens.
       tokens: [B, K, T] i32, without meaning from `step` on; None unless a constraint reads them.
+      nodes: [B, K] i32, the nodes of the trie of allowed outputs; None without such a list.
     """
 
     step: Array
     tokens: Array | None
+    nodes: Array | None = None
 
 
 class Constraint(NamedTuple):

@@ -123,6 +123,7 @@ def decode_loop(
         lengths=jnp.zeros(shape, jnp.int32),
         finished=jnp.broadcast_to(context.initial_done()[:, None], shape),
         ids=jnp.full([config.max_length, *shape], eos_id, jnp.int32),
+        nodes=None if context.trie is None else jnp.zeros(shape, jnp.int32),
         attention=jnp.zeros([config.max_length, *shape, attention.shape[-1]])
         if config.return_attention
         else None,
@@ -135,15 +136,17 @@ def decode_loop(
         logits, state, attention = step_fn(now.tokens, now.state)
         logits = logits.reshape(*shape, -1)
         generated = jnp.moveaxis(now.ids, 0, -1) if reads_tokens(context.constraints) else None
-        allowed = apply_constraints(
-            logits, Prefix(now.step, generated), context.constraints, eos_id=eos_id
-        )
+        prefix = Prefix(now.step, generated, now.nodes)
+        allowed = apply_constraints(logits, prefix, context.constraints, eos_id=eos_id)
         chosen = choose_tokens(allowed, now.step).astype(jnp.int32)
         gains = jnp.take_along_axis(logits, chosen[..., None], axis=-1)[..., 0]
         gains -= jax.nn.logsumexp(logits, axis=-1)
         tokens = jnp.where(now.finished, eos_id, chosen)
         finished = tokens == eos_id
-        kept_attention = now.attention
+        kept_attention, nodes = now.attention, now.nodes
+        if nodes is not None:
+            assert context.trie is not None
+            nodes = context.trie.advance(nodes, tokens)
         if kept_attention is not None:
             weights = jnp.where(now.finished[..., None], 0.0, attention.reshape(*shape, -1))
             kept_attention = kept_attention.at[now.step].set(weights)
@@ -155,6 +158,7 @@ def decode_loop(
             lengths=now.lengths + ~finished,
             finished=finished,
             ids=now.ids.at[now.step].set(tokens),
+            nodes=nodes,
             attention=kept_attention,
         )
 
@@ -246,4 +250,5 @@ class _LoopState(NamedTuple):
     lengths: Array  # [B, K]
     finished: Array  # [B, K]
     ids: Array  # [T, B, K]
+    nodes: Array | None  # [B, K], of the trie of allowed outputs
     attention: Array | None  # [T, B, K, S]

@@ -23,6 +23,7 @@ from seq2seq_jax.search.constraints import (
 )
 from seq2seq_jax.search.decode_loop import greedy_search, sample
 from seq2seq_jax.search.ensembles import ensemble_step
+from seq2seq_jax.search.output_trie import OutputTrie, only_outputs_of
 from seq2seq_jax.search.search_config import SearchConfig
 from seq2seq_jax.search.types import DecodeContext, SearchResult, StepFn
 
@@ -41,6 +42,7 @@ class Decode(Protocol):
         prefix_len: ArrayLike | None = None,
         allowed: ArrayLike | None = None,
         seeds: ArrayLike | None = None,
+        trie: OutputTrie | None = None,
     ) -> SearchResult:
         """Decode a batch. A new combination of optional arguments compiles again.
 
@@ -53,6 +55,9 @@ class Decode(Protocol):
           prefix_len: [B], lengths of the prefixes.
           allowed: [B, V] bool, the tokens that each output may use in addition to SEQUENCE_END.
           seeds: [B] u32, for sampling, see `per_example_seeds`.
+          trie: The only outputs that are allowed. Each must satisfy the other constraints, the
+            prefixes must be prefixes of outputs, and `allowed` must be None: a hypothesis that no
+            output of the trie continues would end anywhere.
 
         Returns:
           The hypotheses.
@@ -93,11 +98,14 @@ def make_decode(
         prefix_len: Array | None = None,
         allowed: Array | None = None,
         seeds: Array | None = None,
+        trie: OutputTrie | None = None,
     ) -> SearchResult:
         batch_size = source_ids.shape[0]
         constraints = list(common_constraints)
         if allowed is not None:
             constraints.append(allowed_tokens(allowed, eos_id))
+        if trie is not None:
+            constraints.append(only_outputs_of(trie))
         if prefix_ids is not None and prefix_ids.shape[1]:
             assert prefix_len is not None
             constraints.append(forced_prefix(prefix_ids, prefix_len))
@@ -110,6 +118,7 @@ def make_decode(
             is_pad=source_len == 0,
             source_len=source_len,
             seeds=seeds,
+            trie=trie,
         )
         max_decoded_tokens = batch_size * search.num_hypotheses * search.max_length
         started = [

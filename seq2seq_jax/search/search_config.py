@@ -110,6 +110,9 @@ class InferenceConfig:
         line, or no file: no prefix.
       allowed_tokens_file: File whose line i lists the tokens that `infer` may use in output i; an
         empty line, or no file: all tokens.
+      allowed_outputs: File of the only outputs that the search may find, one a line; empty: all.
+      lexicon: Table of lines of a source, a tab and an output; it answers the sources that it
+        has, the model the others. Empty: there is none.
       n_best: Number of outputs for each source: the best hypotheses of the beam, or samples.
       max_decode_length: Maximum number of decoding steps, including the step of SEQUENCE_END.
       min_decode_length: Minimum number of tokens before SEQUENCE_END.
@@ -128,6 +131,8 @@ class InferenceConfig:
     sampling: SamplingConfig = SamplingConfig()
     prefix_file: str = ""
     allowed_tokens_file: str = ""
+    allowed_outputs: str = ""
+    lexicon: str = ""
     n_best: Annotated[int, between(1, 1000)] = 1
     max_decode_length: Annotated[int, LENGTH] = 100
     min_decode_length: Annotated[int, between(0, MAX_LENGTH)] = 0

@@ -9,6 +9,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Int, PyTree, UInt32
 
 from seq2seq_jax.search.constraints import Constraint
+from seq2seq_jax.search.output_trie import OutputTrie
 from seq2seq_jax.search.search_config import SearchConfig
 
 StepFn = Callable[[Array, PyTree], tuple[Array, PyTree, Array]]
@@ -37,6 +38,7 @@ class DecodeContext:
         None: no row does.
       source_len: [B] i32, lengths of the sources. Only a coverage penalty needs them.
       seeds: [B] u32, one seed for each source, see `per_example_seeds`. Only sampling needs them.
+      trie: The allowed outputs, whose nodes the constraint `only_outputs_of` reads; None: no list.
     """
 
     config: SearchConfig
@@ -47,6 +49,7 @@ class DecodeContext:
     is_pad: Bool[Array, " B"] | None = None
     source_len: Int[Array, " B"] | None = None
     seeds: UInt32[Array, " B"] | None = None
+    trie: OutputTrie | None = None
 
     def initial_done(self) -> Bool[Array, " B"]:
         """Return which sources need no step at all."""

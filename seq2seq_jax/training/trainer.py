@@ -108,7 +108,7 @@ class Trainer:
         self._evaluator = None
         if data.dev is not None:
             self._evaluator = DevEvaluator(
-                model, config, data.tokenizers.target, vocabularies.target, data.dev, self.devices
+                model, config, data.tokenizers, vocabularies.target, data.dev, self.devices
             )
 
         # The main process writes, now that all parts have been constructed; the others compute.

@@ -34,6 +34,10 @@ def error(model="AttentionSeq2Seq", **keys):
             " leave one of them out",
         ),
         (
+            {"allowed_outputs": "list", "allowed_tokens_file": "tokens"},
+            "allowed_outputs: is given, but so is inference.allowed_tokens_file; set only one",
+        ),
+        (
             {"sampling__top_p": 0.5},
             "sampling.top_p: is 0.5, which needs inference.sampling.enable to be true",
         ),
