@@ -12,7 +12,7 @@ from seq2seq_jax.evaluation.perplexity import format_result, perplexity
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.readers.input_pipeline import TextPair
+    from seq2seq_jax.data.readers.input_pipeline import Example
 
 HELP = "Read pairs of source and target, and write the log probability of each target."
 EXAMPLES = (
@@ -101,7 +101,7 @@ def _describe(totals: dict[str, float]) -> str:
     )
 
 
-def _pair_chunks(arguments: argparse.Namespace, limit: int) -> "Iterator[list[TextPair]]":
+def _pair_chunks(arguments: argparse.Namespace, limit: int) -> "Iterator[list[Example]]":
     from seq2seq_jax.inference.lines import pair_chunks, parallel_chunks
 
     if arguments.source is None and arguments.target is None:

@@ -5,10 +5,11 @@ from typing import Any
 from seq2seq_jax.config.class_pass import Flags
 
 _TRAIN, _DEV = "input_pipeline_train", "input_pipeline_dev"
-_DELIMITERS = ("source_delimiter", "target_delimiter")
+_DELIMITERS = ("source_delimiter", "target_delimiter", "features_delimiter")
 _COLUMNS = (
-    *("source_column", "target_column", "header", "format"),
-    *("source_field", "target_field", "source_feature", "target_feature"),
+    *("source_column", "target_column", "features_column", "header", "format"),
+    *("source_field", "target_field", "features_field"),
+    *("source_feature", "target_feature", "features_feature"),
 )
 _DEFAULT_DATA = ("source_files", "target_files", "builtin")
 

@@ -195,7 +195,7 @@ def _check_input(config: Mapping[str, Any]) -> None:
             " or the flag --no-dev",
         )
     _check_pipeline(dev, "input_pipeline_dev")
-    for name in ("source_delimiter", "target_delimiter"):
+    for name in ("source_delimiter", "target_delimiter", "features_delimiter"):
         if name in params and params[name] != train["params"].get(name, params[name]):
             what = "has no effect: the dev set is split as the training data are"
             _log.warning("input_pipeline_dev.params.%s %s", name, what)

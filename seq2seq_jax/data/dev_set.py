@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from seq2seq_jax.data.corpus import Corpus
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.tokenizers import Tokenizers
 
 
@@ -31,7 +31,7 @@ class DevSet:
         return len(self.sources)
 
 
-def make_dev_set(corpus: Corpus, pairs: Iterable[TextPair], tokenizers: Tokenizers) -> DevSet:
+def make_dev_set(corpus: Corpus, pairs: Iterable[Example], tokenizers: Tokenizers) -> DevSet:
     """Group the pairs by source. Sources are equal if their tokens are equal.
 
     Args:
@@ -47,7 +47,7 @@ def make_dev_set(corpus: Corpus, pairs: Iterable[TextPair], tokenizers: Tokenize
     sources: list[str] = []
     references: list[dict[tuple[str, ...], str]] = []
     row = 0
-    for source_text, target_text in pairs:
+    for source_text, target_text, *_ in pairs:
         source = tuple(tokenizers.source.split(source_text))
         target = tuple(tokenizers.target.split(target_text))
         if not source or not target:

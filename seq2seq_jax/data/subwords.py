@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.data.sentencepiece_model import (
     read_sentencepiece,
@@ -65,7 +65,7 @@ class WordTokenizers(NamedTuple):
 
 
 def make_tokenizers(
-    pairs: Callable[[], Iterable[TextPair]],
+    pairs: Callable[[], Iterable[Example]],
     words: WordTokenizers,
     subwords: SubwordConfig = SubwordConfig(),
 ) -> Tokenizers:
@@ -183,7 +183,7 @@ def _learn(texts: Iterable[tuple[DelimiterTokenizer, str]], subwords: SubwordCon
 
 
 def _texts(
-    pairs: Iterable[tuple[str, str]], columns: list[int], words: WordTokenizers, what: str
+    pairs: Iterable[Example], columns: list[int], words: WordTokenizers, what: str
 ) -> Iterator[tuple[DelimiterTokenizer, str]]:
     """Yield the texts of these columns, each with the tokenizer of its words; then log `what`."""
     number = 0

@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.cache_dir import CACHE_REMEDY
@@ -88,7 +88,7 @@ class TokenizedText(NamedTuple):
 
 
 def tokenize_pairs(
-    pairs: Iterable[TextPair], tokenizers: Tokenizers, content_digest: str, cache: Path
+    pairs: Iterable[Example], tokenizers: Tokenizers, content_digest: str, cache: Path
 ) -> TokenizedText:
     """Tokenize pairs of texts, or load them from the cache if that was done before.
 
@@ -156,7 +156,7 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, directory: Path, digest: str) -> None:
+def _write(pairs: Iterable[Example], tokenizers: Tokenizers, directory: Path, digest: str) -> None:
     started, read = time.monotonic(), 0
     dropped = {"empty source": 0, "empty target": 0}
     split_source, split_target = (tokenizer.split for tokenizer in tokenizers)
@@ -165,7 +165,7 @@ def _write(pairs: Iterable[TextPair], tokenizers: Tokenizers, directory: Path, d
         _SideWriter(directory, "target") as targets,
         progress_count("Tokenizing pairs") as show,
     ):
-        for source, target in pairs:
+        for source, target, *_ in pairs:
             read += 1
             if read % 10_000 == 0:
                 show(read)

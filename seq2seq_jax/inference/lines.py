@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TypeVar
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example, TextPair
 from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 from seq2seq_jax.data.readers.text_lines import (
     MAX_LINE_BYTES,
@@ -52,7 +52,7 @@ def line_chunks(
     return _file_chunks(path, limit)
 
 
-def pair_chunks(path: str | None, limit: int) -> Iterator[list[TextPair]]:
+def pair_chunks(path: str | None, limit: int) -> Iterator[list[Example]]:
     """Read lines SOURCE<TAB>TARGET of a file or of standard input as they come.
 
     Args:
@@ -69,7 +69,7 @@ def pair_chunks(path: str | None, limit: int) -> Iterator[list[TextPair]]:
     return _split_pairs(lines, path or "<stdin>", limit)
 
 
-def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[TextPair]]:
+def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[Example]]:
     """Read pairs from two files whose lines correspond.
 
     Args:
@@ -198,7 +198,7 @@ def _file_chunks(path: str, limit: int) -> Iterator[list[str]]:
         yield from stream_chunks(file, path, limit)
 
 
-def _split_pairs(chunks: Iterator[list[str]], name: str, limit: int) -> Iterator[list[TextPair]]:
+def _split_pairs(chunks: Iterator[list[str]], name: str, limit: int) -> Iterator[list[Example]]:
     count = 0
     for lines in chunks:
         yield from chunked(
@@ -208,7 +208,7 @@ def _split_pairs(chunks: Iterator[list[str]], name: str, limit: int) -> Iterator
         count += len(lines)
 
 
-def _split_pair(line: str, where: str) -> TextPair:
+def _split_pair(line: str, where: str) -> Example:
     columns = line.split("\t")
     if len(columns) != 2:
         what = f"{reprlib.repr(line)} has {len(columns) - 1} tabs; it must be source, tab, target"

@@ -12,7 +12,7 @@ from seq2seq_jax.data.buckets import BatchRows, make_buckets
 from seq2seq_jax.data.corpus import Corpus, count_ids, make_corpus
 from seq2seq_jax.data.coverage import normal_form_warning, oov_warning
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.report import format_counts, format_data_report, report_line
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
@@ -168,7 +168,7 @@ def _corpus(
 def _warn_of_oov(
     where: str,
     corpus: Corpus,
-    pairs: Iterable[TextPair],
+    pairs: Iterable[Example],
     tokenizers: Tokenizers,
     vocabularies: Vocabularies,
 ) -> None:
@@ -211,7 +211,7 @@ def _make_vocabularies(
     )
 
 
-def _content_digest(pairs: Iterable[TextPair]) -> str:
+def _content_digest(pairs: Iterable[Example]) -> str:
     if hasattr(pairs, "content_digest"):
         return str(pairs.content_digest())
     digest = hashlib.sha256()  # A user-defined pipeline is known by what it yields.

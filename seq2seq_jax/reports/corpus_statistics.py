@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.utils.logging import progress_count
 
 Split = Callable[[str], list[str]]
@@ -54,7 +54,7 @@ class CorpusStatistics:
 
 
 def corpus_statistics(
-    pairs: Iterable[TextPair], split_source: Split, split_target: Split
+    pairs: Iterable[Example], split_source: Split, split_target: Split
 ) -> CorpusStatistics:
     """Compute the statistics in one pass, in 16 bytes per pair and the different tokens.
 

@@ -164,6 +164,12 @@ COLUMN = Rule(
     lambda value: str(value) if type(value) is int else value,
     name="COLUMN",
 )
+OTHER_COLUMN = Rule(
+    "the name of a column, or its number, from 1; empty: none",
+    lambda value: True,
+    COLUMN.tidy,
+    name="OTHER_COLUMN",
+)
 AVERAGE = Rule(
     "last:K or best:K for some K above 0, or empty",
     lambda value: not value or re.fullmatch(r"(last|best):0*[1-9]\d*", value) is not None,

@@ -4,6 +4,7 @@ They become ordinary keys of the configuration, so that config.json describes th
 """
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.config.overrides import Overrides
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _TRAIN, _DEV = "input_pipeline_train", "input_pipeline_dev"
 _TABLE = "TSVInputPipeline"
 _DEV_FRACTION = 0.1
+_OTHER_COLUMNS = ("features",)
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, train: bool = True) -> None:
@@ -37,6 +39,12 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, train: bool = True) -
             help=f"The name or the number, from 1, of the column of {side}s. The default is the"
             " column with a usual name or, of two columns, the "
             + ("first." if side == "source" else "second."),
+        )
+    for name in _OTHER_COLUMNS:
+        group.add_argument(
+            f"--{name}-column",
+            metavar="COLUMN",
+            help=f"The name or the number of the column of {name}. Without it, none is read.",
         )
     if train:
         group.add_argument(
@@ -81,15 +89,16 @@ def data_overrides(
         problem_of(config).require_texts(config, flag)
     added: list[tuple[str, str]] = []
     split = not dev_file and not no_dev
+    columns = config[_TRAIN].params
     if train_file:
-        added += _table_keys(arguments, _TRAIN, train_file, "train" if split else "all")
+        added += _table_keys(arguments, columns, _TRAIN, train_file, "train" if split else "all")
     if train_file and split:
         fraction = _DEV_FRACTION if fraction is None else fraction
-        added += _table_keys(arguments, _DEV, train_file, "dev")
+        added += _table_keys(arguments, columns, _DEV, train_file, "dev")
         added += [(f"{key}.params.dev_fraction", str(fraction)) for key in (_TRAIN, _DEV)]
         say(f"Dev set: {fraction:.1%} of the sources of {train_file}, chosen by their hash")
     if dev_file:
-        added += _table_keys(arguments, _DEV, dev_file, "all")
+        added += _table_keys(arguments, columns, _DEV, dev_file, "all")
     if no_dev:
         added.append(("eval_every_n_steps", "0"))
         if train_file:  # `eval` must not use a dev set that the recipe has for other data.
@@ -100,7 +109,7 @@ def data_overrides(
     resolved = resolve(config, [*added, *overrides])
     if train_file or dev_file:
         written = {key for key, _ in overrides}
-        for name in ("source_delimiter", "target_delimiter"):
+        for name in ("source_delimiter", "target_delimiter", "features_delimiter"):
             if f"{_DEV}.params.{name}" not in written:
                 added.append((f"{_DEV}.params.{name}", resolved[_TRAIN].params[name]))
     if split:
@@ -113,7 +122,7 @@ def data_overrides(
 def _remove_data(pipeline: "ConfigDict") -> None:
     """Remove the data of a recipe, so that resolving does not report them as dropped."""
     with pipeline.unlocked():
-        for name in ("builtin", "split", "source_files", "target_files"):
+        for name in ("builtin", "split", "source_files", "target_files", "features_files"):
             if name in pipeline.params:
                 del pipeline.params[name]
 
@@ -135,25 +144,33 @@ def _check_flags(
             raise UserError("--dev-fraction", "needs --train-file, whose pairs are divided")
         if not 0 < fraction < 1:
             raise UserError("--dev-fraction", f"must be above 0 and below 1; got {fraction}")
-    for side in ("source", "target"):
+    for side in ("source", "target", *_OTHER_COLUMNS):
         if getattr(arguments, f"{side}_column") and not (train_file or arguments.dev_file):
             raise UserError(f"--{side}-column", "needs a table; use --train-file or --dev-file")
 
 
 def _table_keys(
-    arguments: argparse.Namespace, key: str, files: str, part: str
+    arguments: argparse.Namespace, columns: Mapping[str, str], key: str, files: str, part: str
 ) -> list[tuple[str, str]]:
-    """Detect the columns of tables, log them, and return the keys of their input pipeline."""
+    """Detect the columns of tables, log them, and return the keys of their input pipeline.
+
+    `columns` holds the columns of the configuration; the flags take precedence.
+    """
     from seq2seq_jax.data.readers.input_pipeline import split_file_names
     from seq2seq_jax.data.readers.table_sniffing import detect_columns
     from seq2seq_jax.utils.logging import say
 
     given = arguments.source_column or "", arguments.target_column or ""
     names = split_file_names(files)
-    tables = [detect_columns(name, *given) for name in names]
+    others = {
+        name: getattr(arguments, name) or columns.get(name, "")
+        for name in (f"{other}_column" for other in _OTHER_COLUMNS)
+    }
+    others = {name: column for name, column in others.items() if column}
+    tables = [detect_columns(name, *given, others) for name in names]
     first = tables[0]
     for name, table in zip(names, tables, strict=True):
-        if table[:4] != first[:4]:
+        if (*table[:4], table.others) != (*first[:4], first.others):
             raise UserError(
                 name,
                 f"has other columns than {names[0]}: {table.describe()}; {first.describe()};"
@@ -168,6 +185,7 @@ def _table_keys(
         "header": str(first.header),
         "format": first.format,
         "part": part,
+        **first.others,
     }
     return [(f"{key}.class", _TABLE), *((f"{key}.params.{k}", v) for k, v in params.items())]
 
@@ -197,7 +215,7 @@ def _describe_tokens(config: "ConfigDict") -> str:
 
     params, subwords = config[_TRAIN].params, config.subwords
     pipeline = build_pipeline(TSVInputPipeline, params, f"{_TRAIN}.params")
-    sides = zip(*islice(pipeline, 1000), strict=True)
+    sides = zip(*(pair[:2] for pair in islice(pipeline, 1000)), strict=True)
     parts, hints = [], []
     for side, texts in zip(("source", "target"), sides, strict=False):
         delimiter = params[f"{side}_delimiter"]

@@ -9,7 +9,7 @@ from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from seq2seq_jax.data.readers.input_pipeline import TextPair
+    from seq2seq_jax.data.readers.input_pipeline import Example
     from seq2seq_jax.reports.corpus_statistics import Split
 
 HELP = "Show statistics of a corpus, and plot the lengths of its texts."
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
 
 def _corpus(
     arguments: argparse.Namespace, overrides: Overrides
-) -> tuple[str, Iterable["TextPair"], "Split", "Split"]:
+) -> tuple[str, Iterable["Example"], "Split", "Split"]:
     """The name of the corpus, for errors, its pairs, and how both sides are split."""
     from seq2seq_jax.data.tokenizers import DelimiterTokenizer
 
@@ -134,7 +134,7 @@ def _corpus(
     )
 
 
-def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
+def _files(arguments: argparse.Namespace) -> Iterable["Example"]:
     from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
     from seq2seq_jax.data.readers.table_sniffing import detect_columns
     from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline, format_of_name
@@ -150,7 +150,7 @@ def _files(arguments: argparse.Namespace) -> Iterable["TextPair"]:
     return ParallelTextInputPipeline(arguments.source, arguments.target, key="command line")
 
 
-def _standard_input() -> Iterator["TextPair"]:
+def _standard_input() -> Iterator["Example"]:
     from seq2seq_jax.commands.data.text_files import STANDARD_INPUT, standard_input
     from seq2seq_jax.data.readers.input_pipeline import TextPair
 

@@ -11,6 +11,8 @@ that somebody iterates over it. The keywords of its constructor are its paramete
         def __iter__(self):
             return ((str(i), str(i * i)) for i in range(self.limit))
 
+A pipeline of examples with features yields (source, target, features); `to_example` reads both.
+
 Two additions are optional. A constructor that has a keyword `key` receives the dotted name of the
 pipeline's parameters, for error messages. A method `content_digest()` identifies the data, so that
 the tokenized-corpus cache finds them without reading them again.
@@ -20,12 +22,12 @@ import dataclasses
 import glob
 import inspect
 import os
-from collections.abc import Callable, Mapping
-from typing import Annotated, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.parameters import collect_parameters
-from seq2seq_jax.schema.rules import at_least, split_names
+from seq2seq_jax.schema.rules import NON_EMPTY, at_least, split_names
 from seq2seq_jax.utils.errors import UserError
 
 Pipeline = TypeVar("Pipeline")
@@ -36,6 +38,37 @@ class TextPair(NamedTuple):
 
     source: str
     target: str
+
+
+class TextExample(NamedTuple):
+    """A pair and what belongs to it; its first two items are those of a `TextPair`.
+
+    Attributes:
+      source: A line of text.
+      target: A line of text.
+      features: The features of the target, as in "V;PST"; empty: there are none.
+    """
+
+    source: str
+    target: str
+    features: str = ""
+
+
+Example: TypeAlias = TextPair | TextExample
+"""What pipelines yield."""
+
+
+def to_example(item: Iterable[str]) -> TextExample:
+    """Return an item of a pipeline with all its fields.
+
+    Args:
+      item: A source, a target and optionally features, as pipelines yield them.
+
+    Example:
+      >>> to_example(("walk", "walked", "V;PST")).features
+      'V;PST'
+    """
+    return TextExample(*item)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +94,11 @@ class TextInputPipelineConfig(InputPipelineConfig):
 
     Attributes:
       source_delimiter: Separates source tokens; empty: they are characters.
+      features_delimiter: Separates features.
     """
 
     source_delimiter: str = " "
+    features_delimiter: Annotated[str, NON_EMPTY] = ";"
 
 
 def pipeline_parameters(pipeline: Callable[..., object]) -> Table:

@@ -1,12 +1,12 @@
 """Parallel text: line i of one file is the source of line i of another file."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Annotated, Any, NamedTuple
 
 from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file
-from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
 from seq2seq_jax.data.readers.toy import toy_copy, toy_reverse
 from seq2seq_jax.schema.rules import FILES, one_of
@@ -47,6 +47,7 @@ class ParallelTextInputPipeline:
         target_files: Annotated[str, FILES] = "",
         builtin: Annotated[str, one_of("", *BUILTIN_CORPORA)] = "",
         split: Annotated[str, one_of(*SPLITS)] = "train",
+        features_files: Annotated[str, FILES] = "",
         *,
         key: str,
     ) -> None:
@@ -57,6 +58,7 @@ class ParallelTextInputPipeline:
           target_files: Target texts, aligned by line.
           builtin: Built-in corpus, used if no files are given.
           split: Split of the built-in corpus.
+          features_files: Features of each pair, aligned by line; empty: none.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
@@ -65,8 +67,9 @@ class ParallelTextInputPipeline:
         self._builtin, self._split = builtin, split
         self._source_files = split_file_names(source_files)
         self._target_files = split_file_names(target_files)
-        _check_files(self._source_files, self._target_files, builtin, key)
-        for file in self._source_files + self._target_files:
+        self._features_files = split_file_names(features_files)
+        _check_files(self._source_files, self._target_files, builtin, key, self._features_files)
+        for file in self._source_files + self._target_files + self._features_files:
             check_readable(file)
 
     @staticmethod
@@ -82,7 +85,10 @@ class ParallelTextInputPipeline:
             corpus.
         """
         sources = split_file_names(params["source_files"])
-        _check_files(sources, split_file_names(params["target_files"]), params["builtin"], key)
+        targets, features = (
+            split_file_names(params[name]) for name in ("target_files", "features_files")
+        )
+        _check_files(sources, targets, params["builtin"], key, features)
         if sources:
             return
         corpus = BUILTIN_CORPORA[params["builtin"]]
@@ -92,23 +98,30 @@ class ParallelTextInputPipeline:
                 what = f'must be "{needed}" for {params["builtin"]}; got "{given}"'
                 raise UserError(f"{key}.{name}", what)
 
-    def __iter__(self) -> Iterator[TextPair]:
-        """Yield the pairs.
+    def __iter__(self) -> Iterator[Example]:
+        """Yield the pairs, which have features if there are files of them.
 
         Raises:
-          UserError: A line is not UTF-8, or a source file and its target file have different
-            numbers of lines.
+          UserError: A line is not UTF-8, or the files that belong together have different numbers
+            of lines.
         """
         if not self._source_files:
             yield from map(TextPair._make, BUILTIN_CORPORA[self._builtin].pairs(self._split))
-        for source_file, target_file in zip(self._source_files, self._target_files, strict=True):
-            yield from _paired_lines(source_file, target_file)
+        sides = [self._source_files, self._target_files]
+        if self._features_files:
+            for files in zip(*sides, self._features_files, strict=True):
+                yield from map(TextExample._make, _aligned_lines(files))
+        else:
+            for files in zip(*sides, strict=True):
+                yield from map(TextPair._make, _aligned_lines(files))
 
     def content_digest(self) -> str:
         """Return hexadecimal digits that identify the bytes of the files."""
         if self._source_files:
             files = self._source_files + self._target_files
             parts = [file_digest(file) for file in files]
+            if self._features_files:
+                parts += ["features", *map(file_digest, self._features_files)]
         else:
             parts = [self._builtin, self._split]
             if self._builtin == "cmudict":
@@ -116,27 +129,35 @@ class ParallelTextInputPipeline:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def _paired_lines(source_file: str, target_file: str) -> Iterator[TextPair]:
-    sources, targets = read_lines(source_file), read_lines(target_file)
-    for number, (source, target) in enumerate(zip_longest(sources, targets)):
-        if source is None or target is None:
-            rest = targets if source is None else sources
-            counts = [number, number + 1 + sum(1 for _ in rest)]
-            in_source, in_target = counts if source is None else reversed(counts)
+def _aligned_lines(files: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield line i of all files together."""
+    readers = [read_lines(file) for file in files]
+    for number, lines in enumerate(zip_longest(*readers)):
+        if None in lines:
+            counts = [
+                number + (line is not None) + sum(1 for _ in reader)
+                for line, reader in zip(lines, readers, strict=True)
+            ]
+            other = next(i for i, count in enumerate(counts) if count != counts[0])
             raise UserError(
-                source_file,
-                f"has {quantity(in_source, 'line')}, but {target_file} has {in_target}; "
-                "line i of both files must belong together",
+                files[0],
+                f"has {quantity(counts[0], 'line')}, but {files[other]} has {counts[other]}; "
+                f"line i of {'both' if len(files) == 2 else 'all'} files must belong together",
             )
-        yield TextPair(source, target)
+        yield lines
 
 
-def _check_files(sources: list[str], targets: list[str], builtin: str, key: str) -> None:
+def _check_files(
+    sources: list[str], targets: list[str], builtin: str, key: str, features: list[str]
+) -> None:
     if len(sources) != len(targets):
         name, files = ("target_files", targets) if sources else ("source_files", sources)
         other, others = ("source_files", sources) if sources else ("target_files", targets)
         what = f"must be as many as {other}, which are {len(others)}; got {len(files)}"
         raise UserError(f"{key}.{name}", what)
+    if features and len(features) != len(sources):
+        what = f"must be as many as source_files, which are {len(sources)}; got {len(features)}"
+        raise UserError(f"{key}.features_files", what)
     if not sources and not builtin:
         corpora = ", ".join(BUILTIN_CORPORA)
         what = f"is empty; use source_files and target_files, or builtin, one of: {corpora}"

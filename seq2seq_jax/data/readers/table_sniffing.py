@@ -1,7 +1,7 @@
 """Detection of the columns of a table: which are source and target, and whether they have names."""
 
 import reprlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ class TableColumns(NamedTuple):
       header: Whether the first row names the columns.
       format: "tsv" or "csv" if the name of the file does not say it; otherwise empty.
       first_row: The first row.
+      others: Further columns by parameter (`features_column`), in the same form.
     """
 
     source_column: str
@@ -40,18 +41,28 @@ class TableColumns(NamedTuple):
     header: bool
     format: str
     first_row: tuple[str, ...]
+    others: Mapping[str, str] = {}
 
     def describe(self) -> str:
         """Return what was found, for the log."""
         if not self.header:
             first = " and ".join(map(reprlib.repr, self.first_row))
             columns = f"columns {self.source_column} and {self.target_column}"
-            return f"no header: the first row, {first}, is a pair; {columns} are read"
-        names = f"column names found: {', '.join(self.first_row)}"
-        return f"{names}; {self.source_column} -> {self.target_column}"
+            text = f"no header: the first row, {first}, is a pair; {columns} are read"
+        else:
+            names = f"column names found: {', '.join(self.first_row)}"
+            text = f"{names}; {self.source_column} -> {self.target_column}"
+        for name, column in self.others.items():
+            text += f"; {name.removesuffix('_column')} in column {column}"
+        return text
 
 
-def detect_columns(path: str, source_column: str = "", target_column: str = "") -> TableColumns:
+def detect_columns(
+    path: str,
+    source_column: str = "",
+    target_column: str = "",
+    others: Mapping[str, str] = {},
+) -> TableColumns:
     """Find the source and the target column of a table, from its first 1,000 rows.
 
     The first row counts as a header only if it holds a column name that the caller gives, or if
@@ -62,6 +73,8 @@ def detect_columns(path: str, source_column: str = "", target_column: str = "") 
       path: A .tsv or .csv file, plain or .gz, or a text file with tabs.
       source_column: The name of the source column, or its number, from 1; empty: detect it.
       target_column: Likewise, of the target column.
+      others: Further columns by parameter (`features_column`), by name or number. They are neither
+        source nor target.
 
     Returns:
       The columns.
@@ -78,7 +91,7 @@ def detect_columns(path: str, source_column: str = "", target_column: str = "") 
     if not rows:
         raise UserError(path, "is empty; a row has a source and a target")
     first = [cell.strip() for cell in rows[0][1]]
-    given = [column for column in (source_column, target_column) if column]
+    given = [column for column in (source_column, target_column, *others.values()) if column]
     header = any(c in first and not c.isdecimal() for c in given) or _is_header(first)
     width = len(first)
     if width == 1:
@@ -86,29 +99,40 @@ def detect_columns(path: str, source_column: str = "", target_column: str = "") 
         raise UserError(f"{path}:{rows[0][0]}", f"has one column; put {what} between the columns")
     if not header and not (source_column and target_column):
         for number, row in rows:
-            if len(row) > 2:
+            if len(row) > 2 + len(others):
                 raise UserError(
                     f"{path}:{number}",
                     f"has {len(row)} columns and the file has no header; say which are read with"
                     f" {_FLAGS}, for example 1 and 2",
                 )
-    source, target = (
-        _index(path, column, first, header) for column in (source_column, target_column)
+    source, target, *indices = (
+        _index(path, column, first, header)
+        for column in (source_column, target_column, *others.values())
     )
-    if header and (source is None or target is None) and width > 2:
-        source = _only(first, SOURCE_NAMES) if source is None else source
-        target = _only(first, TARGET_NAMES) if target is None else target
+    free = [i for i in range(width) if i not in indices]
+    if header and (source is None or target is None) and len(free) > 2:
+        source = _only(first, SOURCE_NAMES, free) if source is None else source
+        target = _only(first, TARGET_NAMES, free) if target is None else target
         if source is None or target is None:
             raise UserError(
                 path, f"has the columns {', '.join(first)}; say which are read with {_FLAGS}"
             )
-    source, target = _complete(source, target, first)
-    if source == target:
-        raise UserError(path, f"source and target are the same column; use two with {_FLAGS}")
-    names = [first[source], first[target]] if header else [str(source + 1), str(target + 1)]
-    if header and (first.count(names[0]) > 1 or first.count(names[1]) > 1):
+    if len(free) < 2:
+        what = f"has {width} columns, but a source, a target and {len(others)} more are needed"
+        raise UserError(f"{path}:{rows[0][0]}", what)
+    source, target = _complete(source, target, first, free)
+    chosen = [source, target, *(index for index in indices if index is not None)]
+    for i, index in enumerate(chosen):
+        if index in chosen[:i]:
+            roles = ["source", "target", *(name.removesuffix("_column") for name in others)]
+            both = f"{roles[chosen.index(index)]} and {roles[i]}"
+            flags = _FLAGS if i == 1 else f"--{roles[i]}-column"
+            raise UserError(path, f"{both} are the same column; use two with {flags}")
+    names = [first[index] if header else str(index + 1) for index in chosen]
+    if header and any(first.count(name) > 1 for name in names):
         raise UserError(path, f"two columns have one name in the header {', '.join(first)}")
-    return TableColumns(names[0], names[1], header, written_format, tuple(first))
+    further = dict(zip(others, names[2:], strict=True))
+    return TableColumns(names[0], names[1], header, written_format, tuple(first), further)
 
 
 def _is_header(row: Sequence[str]) -> bool:
@@ -133,24 +157,27 @@ def _index(path: str, column: str, first: Sequence[str], header: bool) -> int | 
     if column.isdecimal() and 1 <= int(column) <= len(first):
         return int(column) - 1
     shown = ", ".join(map(reprlib.repr, first))
-    raise UserError(path, f"has no column {column!r}; its first row is {shown}; correct {_FLAGS}")
+    raise UserError(path, f"has no column {column!r}; its first row is {shown}; correct the flag")
 
 
-def _only(first: Sequence[str], names: Collection[str]) -> int | None:
-    """Return the index of the only column with one of these names, if there is one."""
-    found = [i for i, cell in enumerate(first) if cell and _words(cell)[0] in names]
+def _only(first: Sequence[str], names: Collection[str], free: Collection[int]) -> int | None:
+    """Return the index of the only free column with one of these names, if there is one."""
+    found = [i for i in free if first[i] and _words(first[i])[0] in names]
     return found[0] if len(found) == 1 else None
 
 
-def _complete(source: int | None, target: int | None, first: Sequence[str]) -> tuple[int, int]:
-    """Return both indices of a table with two columns, of which any may be missing."""
+def _complete(
+    source: int | None, target: int | None, first: Sequence[str], free: Sequence[int]
+) -> tuple[int, int]:
+    """Return both indices of a table with two free columns, of which any may be missing."""
+    one, two = free[:2]
     if source is None and target is None:
-        swapped = _only(first[:1], TARGET_NAMES) == 0 and _only(first[1:], SOURCE_NAMES) == 0
-        return (1, 0) if swapped else (0, 1)
+        swapped = (_only(first, TARGET_NAMES, [one]), _only(first, SOURCE_NAMES, [two]))
+        return (two, one) if swapped == (one, two) else (one, two)
     if source is None:
         assert target is not None
-        return int(target == 0), target
-    return source, int(source == 0) if target is None else target
+        return two if target == one else one, target
+    return source, (two if source == one else one) if target is None else target
 
 
 def _format_of_content(path: str) -> str:

@@ -8,14 +8,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, split_file_names
 from seq2seq_jax.data.readers.text_lines import (
     MAX_LINE_BYTES,
     check_readable,
     file_digest,
     read_lines,
 )
-from seq2seq_jax.schema.rules import COLUMN, FILES, FRACTION, one_of
+from seq2seq_jax.schema.rules import COLUMN, FILES, FRACTION, OTHER_COLUMN, one_of
 from seq2seq_jax.utils.errors import UserError
 
 FORMATS = ("tsv", "csv")
@@ -43,6 +43,7 @@ class TSVInputPipeline:
         header: bool = True,
         part: Annotated[str, one_of(*PARTS)] = "all",
         dev_fraction: Annotated[float, FRACTION] = 0.1,
+        features_column: Annotated[str, OTHER_COLUMN] = "",
         *,
         key: str,
     ) -> None:
@@ -56,6 +57,7 @@ class TSVInputPipeline:
           header: The first row names the columns; false: use numbers.
           part: Rows to read; train and dev are the two parts of a file that is split.
           dev_fraction: Fraction of the sources in the part dev; a hash of the source decides.
+          features_column: Column of the features of each pair, name or number; empty: none.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
@@ -63,7 +65,11 @@ class TSVInputPipeline:
             format.
         """
         columns = {"source_column": source_column, "target_column": target_column}
-        self._settings = (format, header, *columns.values(), part, dev_fraction)
+        others = {"features_column": features_column}
+        others = {name: column for name, column in others.items() if column}
+        self._settings = (format, header, *columns.values(), part, dev_fraction, *others.items())
+        columns |= others
+        self._fields = [name.removesuffix("_column") for name in columns]
         self._part, self._dev_fraction = part, dev_fraction
         names = split_file_names(files)
         _check_named(names, key)
@@ -73,11 +79,14 @@ class TSVInputPipeline:
             file_format = format or _format_by_name(name, key)
             if header:
                 row = _header(name, file_format)
-                source, target = _by_name(columns, row, name, key)
+                indices = _by_name(columns, row, name, key)
             else:
-                source, target = _by_number(columns, key)
+                indices = _by_number(columns, key)
+            if len(set(indices[2:]) - set(indices[:2])) < len(others):
+                what = f"{features_column!r} is the column of the sources or targets of {name}"
+                raise UserError(f"{key}.features_column", f"{what}; use another column")
             width = len(row) if header else None
-            self._tables.append(_Table(name, file_format, source, target, width))
+            self._tables.append(_Table(name, file_format, indices, width))
 
     @staticmethod
     def check_parameters(params: Mapping[str, Any], key: str) -> None:
@@ -92,13 +101,13 @@ class TSVInputPipeline:
         """
         _check_named(split_file_names(params["files"]), key)
 
-    def __iter__(self) -> Iterator[TextPair]:
-        """Return an iterator over the pairs.
+    def __iter__(self) -> Iterator[Example]:
+        """Return an iterator over the pairs, which have features if there is a column of them.
 
         Raises:
           UserError: A row has too few columns or more than the header, or is not CSV or not UTF-8.
         """
-        pairs = (pair for table in self._tables for pair in _pairs(table))
+        pairs = (self._example(row) for table in self._tables for row in _rows(table))
         if self._part == "all":
             return pairs
         return (
@@ -111,6 +120,11 @@ class TSVInputPipeline:
         """Return hexadecimal digits that identify the bytes of the files and the columns."""
         parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _example(self, row: Sequence[str]) -> Example:
+        if len(self._fields) == 2:
+            return TextPair(*row)
+        return TextExample(**dict(zip(self._fields, row, strict=True)))
 
 
 def is_held_out(source: str, fraction: float) -> bool:
@@ -140,27 +154,26 @@ def _check_named(names: Sequence[str], key: str) -> None:
 
 
 class _Table(NamedTuple):
-    """A file, the indices of its two columns, and the width of its header (None: no header)."""
+    """A file, the indices of the columns to read, and the width of its header (None: no header)."""
 
     name: str
     file_format: str
-    source: int
-    target: int
+    columns: Sequence[int]
     width: int | None
 
 
-def _pairs(table: _Table) -> Iterator[TextPair]:
-    name, file_format, source, target, width = table
+def _rows(table: _Table) -> Iterator[list[str]]:
+    name, file_format, indices, width = table
     rows = table_rows(name, file_format)
     if width is not None:
         next(rows, None)
-    least = width or max(source, target) + 1
+    least = width or max(indices) + 1
     for number, row in rows:
         if len(row) < least or (width and len(row) > width):
             columns = f"{len(row)} column{'' if len(row) == 1 else 's'}"
             needed = f"the header has {width}" if width else f"column {least} is needed"
             raise UserError(f"{name}:{number}", f"has {columns}, but {needed}")
-        yield TextPair(row[source], row[target])
+        yield [row[index] for index in indices]
 
 
 def table_rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:

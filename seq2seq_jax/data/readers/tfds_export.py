@@ -11,12 +11,12 @@ order of the pairs.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, to_example
 from seq2seq_jax.data.readers.tfds_prepared import import_tfds
 from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.errors import UserError
@@ -25,7 +25,7 @@ from seq2seq_jax.utils.logging import progress_count
 
 
 def export_tfds(
-    splits: Mapping[str, Iterable[TextPair]],
+    splits: Mapping[str, Iterable[Example]],
     name: str,
     data_dir: str | os.PathLike[str],
     *,
@@ -35,7 +35,8 @@ def export_tfds(
     """Write a dataset atomically: it is either complete or not there.
 
     Args:
-      splits: The pairs of each split, by its name.
+      splits: The pairs of each split, by its name, which can be read several times. If they have
+        features, the examples have a feature of this name too.
       name: The name of the dataset: lower-case letters, digits and underscores.
       data_dir: The directory of datasets.
       version: The version of the dataset, three numbers.
@@ -55,7 +56,9 @@ def export_tfds(
         if directory.exists():
             raise FileExistsError
         with atomic_directory(directory) as partial:
-            _write(tfds, splits, _info(tfds, name, version, description, partial))
+            fields = _fields(splits.values())
+            info = _info(tfds, name, version, description, partial, fields)
+            _write(tfds, splits, info, fields)
     except FileExistsError as error:
         what = "exists; use another name or version, or remove it"
         raise UserError(str(directory), what) from error
@@ -79,7 +82,20 @@ def _check_names(name: str, version: str, splits: Iterable[str]) -> None:
         raise UserError(name, f"the version must be three numbers such as 1.0.0; got {version!r}")
 
 
-def _info(tfds: ModuleType, name: str, version: str, description: str, directory: Path) -> object:
+def _fields(splits: Iterable[Iterable[Example]]) -> Sequence[str]:
+    """Return the names of the fields that the examples have."""
+    width = max((len(next(iter(pairs), ())) for pairs in splits), default=0)
+    return TextExample._fields[: max(width, len(TextPair._fields))]
+
+
+def _info(
+    tfds: ModuleType,
+    name: str,
+    version: str,
+    description: str,
+    directory: Path,
+    fields: Sequence[str],
+) -> object:
     identity = tfds.core.DatasetIdentity(
         name=name, version=tfds.core.Version(version), data_dir=str(directory), module_name=__name__
     )
@@ -87,20 +103,26 @@ def _info(tfds: ModuleType, name: str, version: str, description: str, directory
     info: object = tfds.core.DatasetInfo(
         builder=identity,
         description=description,
-        features=tfds.features.FeaturesDict({"source": text(), "target": text()}),
+        features=tfds.features.FeaturesDict({field: text() for field in fields}),
         supervised_keys=("source", "target"),
     )
     return info
 
 
-def _write(tfds: ModuleType, splits: Mapping[str, Iterable[TextPair]], info: object) -> None:
+def _write(
+    tfds: ModuleType,
+    splits: Mapping[str, Iterable[Example]],
+    info: object,
+    fields: Sequence[str],
+) -> None:
     writer = tfds.core.SequentialWriter(info, _SHARD, file_format="array_record")
     writer.initialize_splits(list(splits))
     for split, pairs in splits.items():
         written = 0
         with progress_count(f"Writing {split}") as show:
             for some in _batched(pairs):
-                writer.add_examples({split: [pair._asdict() for pair in some]})
+                examples = [dict(zip(fields, example, strict=False)) for example in some]
+                writer.add_examples({split: examples})
                 written += len(some)
                 show(written)
         if not written:
@@ -108,7 +130,7 @@ def _write(tfds: ModuleType, splits: Mapping[str, Iterable[TextPair]], info: obj
         writer.close_splits([split])
 
 
-def _batched(pairs: Iterable[TextPair]) -> Iterator[list[TextPair]]:
-    remaining = map(TextPair._make, pairs)
+def _batched(pairs: Iterable[Example]) -> Iterator[list[TextExample]]:
+    remaining = map(to_example, pairs)
     while some := list(islice(remaining, _CHUNK)):
         yield some

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.readers.records import read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
 from seq2seq_jax.data.readers.tfds_prepared import load_dataset_info, split_file_instructions
@@ -32,6 +32,7 @@ class TFDSInputPipeline:
         source_feature: str = "",
         target_feature: str = "",
         data_dir: str = "",
+        features_feature: str = "",
         *,
         key: str,
     ) -> None:
@@ -43,6 +44,7 @@ class TFDSInputPipeline:
           source_feature: Feature of the sources; empty: the declared input.
           target_feature: Feature of the targets; empty: the declared output.
           data_dir: Directory of prepared datasets; empty: TFDS_DATA_DIR or ~/tensorflow_datasets.
+          features_feature: Feature of the linguistic features, one text; empty: none.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
@@ -53,12 +55,14 @@ class TFDSInputPipeline:
             raise UserError(f"{key}.name", "no dataset; use a name such as wmt16_translate/de-en")
         info = load_dataset_info(name, data_dir, f"{key}.name")
         features = {"source_feature": source_feature, "target_feature": target_feature}
+        if features_feature:
+            features["features_feature"] = features_feature
         self._features = _find_features(info, features, key)
         self._files = split_file_instructions(info, split, f"{key}.split")
         for file in self._files:
             check_readable(file.filename)
 
-    def __iter__(self) -> Iterator[TextPair]:
+    def __iter__(self) -> Iterator[Example]:
         """Yield the pairs.
 
         Raises:
@@ -84,14 +88,14 @@ class TFDSInputPipeline:
 
 
 def _find_features(info: Any, features: Mapping[str, str], key: str) -> tuple[str, ...]:
-    """Return the names of the source and the target feature in the examples."""
+    """Return the names in the examples of the features that hold texts."""
     texts = sorted(_text_features(info.features.get_tensor_info()))
     declared = info.supervised_keys or ()
     is_valid = len(declared) == 2 and all(name in texts for name in declared)
-    defaults = declared if is_valid else ("", "")
+    defaults = (*declared, "") if is_valid else ("", "", "")
     valid = f"its text features are {', '.join(texts)}" if texts else "it has no text features"
     chosen = []
-    for (parameter, name), default in zip(features.items(), defaults, strict=True):
+    for (parameter, name), default in zip(features.items(), defaults, strict=False):
         name = name or default
         if not name:
             what = f"is required: {info.name} declares no default; {valid}"

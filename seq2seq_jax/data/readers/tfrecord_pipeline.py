@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from seq2seq_jax.data.readers.input_pipeline import TextPair, split_file_names
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, split_file_names
 from seq2seq_jax.data.readers.records import Record, read_records
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest
 from seq2seq_jax.data.readers.tf_example import feature_texts, parse_example
@@ -29,6 +29,7 @@ class TFRecordInputPipeline:
         files: Annotated[str, FILES] = "",
         source_field: Annotated[str, NON_EMPTY] = "source",
         target_field: Annotated[str, NON_EMPTY] = "target",
+        features_field: str = "",
         *,
         key: str,
     ) -> None:
@@ -38,20 +39,21 @@ class TFRecordInputPipeline:
           files: TFRecord files, plain or gzip, or array_record files.
           source_field: Feature that holds the source text.
           target_field: Feature that holds the target text.
+          features_field: Feature that holds the linguistic features, one text; empty: none.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
           UserError: There are no files, one is missing, or the first record of one is invalid.
         """
         self._files = split_file_names(files)
-        self._fields = source_field, target_field
+        self._fields = tuple(filter(None, (source_field, target_field, features_field)))
         if not self._files:
             raise UserError(f"{key}.files", "no files; use TFRecord or array_record files")
         for file in self._files:
             check_readable(file)
             next(self._pairs(file), None)
 
-    def __iter__(self) -> Iterator[TextPair]:
+    def __iter__(self) -> Iterator[Example]:
         """Yield the pairs.
 
         Raises:
@@ -65,16 +67,16 @@ class TFRecordInputPipeline:
         parts = (self._fields, *map(file_digest, self._files))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def _pairs(self, file: str) -> Iterator[TextPair]:
+    def _pairs(self, file: str) -> Iterator[Example]:
         return (read_pair(record, self._fields) for record in read_records(file))
 
 
-def read_pair(record: Record, fields: Sequence[str]) -> TextPair:
+def read_pair(record: Record, fields: Sequence[str]) -> Example:
     """Parse a record into a pair of texts, without line feeds.
 
     Args:
       record: An Example.
-      fields: The features that hold the source and the target.
+      fields: The features that hold the source, the target and, if there are any, the features.
 
     Returns:
       The pair.
@@ -83,10 +85,15 @@ def read_pair(record: Record, fields: Sequence[str]) -> TextPair:
       UserError: The record is not an Example, or lacks a text.
     """
     features = parse_example(record.data, record.where)
-    texts = (
-        _text(feature_texts(features, field, record.where), field, record.where) for field in fields
-    )
-    return TextPair(*texts)
+    values = [feature_texts(features, field, record.where) for field in fields]
+    if len(values) == 3 and len(values[2]) > 1:
+        raise UserError(
+            record.where,
+            f"feature {fields[2]!r} has {len(values[2])} values; use one, with features_delimiter"
+            " between the features",
+        )
+    texts = [_text(*pair, record.where) for pair in zip(values, fields, strict=True)]
+    return TextPair(*texts) if len(texts) == 2 else TextExample(*texts)
 
 
 def _text(values: list[str], field: str, where: str) -> str:

@@ -132,6 +132,19 @@ def test_three_columns_without_a_header_need_the_flags_of_columns(table):
     assert read(config, TRAIN) == [("be", "V;PRS"), ("go", "V;PRS")]
 
 
+def test_a_flag_names_the_column_of_features_of_both_sets(table, capsys):
+    rows = [("be", "is", "V;PRS"), ("go", "goes", "V;PRS")]
+    train, dev = table("a.tsv", rows), table("b.tsv", [("lemma", "form", "tags"), *rows])
+    with pytest.raises(UserError, match=r"a\.tsv: has no column '4'"):
+        resolved(f"--train-file={train}", f"--dev-file={dev}", "--features-column=4")
+    config = resolved(f"--train-file={train}", f"--dev-file={dev}", "--features-column=3")
+    assert config[TRAIN].params.features_column == "3"
+    assert config[DEV].params.features_column == "tags"
+    assert "features in column 3" in capsys.readouterr().err
+    again = resolved(f"--dev-file={train}", command="train", config=config)
+    assert again[DEV].params.features_column == "3"
+
+
 def test_tables_of_one_set_must_have_the_same_columns(table):
     files = f"{table('a.tsv')},{table('b.tsv', [('source', 'target'), *PAIRS])}"
     with pytest.raises(UserError, match="has other columns than"):

@@ -32,6 +32,25 @@ def test_files_are_read_one_after_the_other_plain_or_gzipped(tmp_path):
     assert list(pairs) == list(pairs)
 
 
+def test_a_file_of_features_is_read_line_by_line_with_the_pairs(tmp_path):
+    a, x = write(tmp_path / "a", "walk\nbe\n"), write(tmp_path / "x", "walked\nis\n")
+    f = write(tmp_path / "f.gz", "V;PST\n\n")
+    pairs = pipeline(a, x, features_files=f)
+    assert list(pairs) == [("walk", "walked", "V;PST"), ("be", "is", "")]
+    assert pairs.content_digest() != pipeline(a, x).content_digest()
+
+
+def test_a_file_of_features_has_a_line_for_each_pair(tmp_path):
+    a, x = write(tmp_path / "a", "walk\nbe\n"), write(tmp_path / "x", "walked\nis\n")
+    f = write(tmp_path / "f", "V;PST\n")
+    assert f"{a}: has 2 lines, but {f} has 1; line i of all files" in message(
+        a, x, features_files=f
+    )
+    assert "features_files: must be as many as source_files, which are 2; got 1" in message(
+        f"{a},{a}", f"{x},{x}", features_files=f
+    )
+
+
 def test_wildcards_match_files_in_the_order_of_their_names(tmp_path):
     for number in (10, 2, 1):
         write(tmp_path / f"part{number}.s", f"s{number}\n")

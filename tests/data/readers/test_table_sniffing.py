@@ -89,6 +89,37 @@ def test_text_without_tabs_is_no_table(write):
         detect_columns(write("be is\n", "a.txt"))
 
 
+@pytest.mark.parametrize(
+    ("content", "features", "columns"),
+    [
+        ("walk\twalked\tV;PST\n", "3", ("1", "2", "3", False)),
+        ("walk\tV;PST\twalked\n", "2", ("1", "3", "2", False)),
+        ("V;PST\twalk\twalked\n", "1", ("2", "3", "1", False)),
+        ("lemma\ttags\tform\na\tV\tb\n", "tags", ("lemma", "form", "tags", True)),
+        ("form\tlemma\tmorph\na\tb\tV\n", "morph", ("lemma", "form", "morph", True)),
+        ("x\ty\tmorph\na\tb\tV\n", "morph", ("x", "y", "morph", True)),
+    ],
+)
+def test_a_column_of_features_is_neither_source_nor_target(write, content, features, columns):
+    found = detect_columns(write(content), others={"features_column": features})
+    read = (found.source_column, found.target_column, found.others["features_column"])
+    assert (*read, found.header) == columns
+    assert f"; features in column {columns[2]}" in found.describe()
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "what"),
+    [
+        ("a\tb\n", ("", ""), r"a\.tsv:1: has 2 columns, but a source, a target and 1 more"),
+        ("a\tb\tV\n", ("2", "1"), "target and features are the same|source and features are the"),
+        ("a\tb\tV\tx\n", ("", ""), "has 4 columns and the file has no header"),
+    ],
+)
+def test_a_table_without_room_for_features_is_refused(write, content, given, what):
+    with pytest.raises(UserError, match=what):
+        detect_columns(write(content), *given, {"features_column": "2"})
+
+
 def test_the_result_is_described_in_one_line(write):
     named, unnamed = write("lemma\tform\nbe\tis\n"), write("be\tis\n", "b.tsv")
     assert detect_columns(named).describe() == "column names found: lemma, form; lemma -> form"

@@ -54,6 +54,45 @@ def test_without_a_header_columns_are_given_by_number(tmp_path):
     assert list(found) == [("T AH", "tomato"), ("N OW", "note"), ("T EY", "tomato")]
 
 
+@pytest.mark.parametrize(
+    ("content", "columns", "features"),
+    [
+        ("walk\twalked\tV;PST\nbe\tis\t\n", ("1", "2"), "3"),
+        ("walk\tV;PST\twalked\nbe\t\tis\n", ("1", "3"), "2"),
+    ],
+)
+def test_a_third_column_holds_the_features_of_each_pair(tmp_path, content, columns, features):
+    name = write(tmp_path / "a.tsv", content)
+    found = list(pipeline(name, *columns, header=False, features_column=features))
+    assert found == [("walk", "walked", "V;PST"), ("be", "is", "")]
+    assert found[0].features == "V;PST"
+
+
+def test_features_are_read_by_the_name_of_their_column(tmp_path):
+    name = write(tmp_path / "a.csv", 'tags,source,target\n"N;NOM(1,PL)",a,b\n')
+    assert list(pipeline(name, features_column="tags")) == [("a", "b", "N;NOM(1,PL)")]
+    assert "no column is named 'tag'" in message(name, features_column="tag")
+
+
+def test_a_row_without_a_column_of_features_is_an_error(tmp_path):
+    name = write(tmp_path / "a.tsv", "walk\twalked\tV;PST\nbe\tis\n")
+    found = message(name, "1", "2", header=False, features_column="3")
+    assert f"{name}:2: has 2 columns, but column 3 is needed" in found
+
+
+def test_features_have_a_column_of_their_own(tmp_path):
+    name = write(tmp_path / "a.tsv", "walk\tV;PST\twalked\n")
+    found = message(name, header=False, features_column="2")
+    assert "features_column: '2' is the column of the sources or targets" in found
+
+
+def test_the_digest_of_a_table_depends_on_the_column_of_features(tmp_path):
+    name = write(tmp_path / "a.tsv", "a\tb\tV\tN\n")
+    columns = "", "3", "4"
+    digests = {pipeline(name, header=False, features_column=c).content_digest() for c in columns}
+    assert len(digests) == 3
+
+
 def test_without_a_header_the_default_columns_are_the_first_two(tmp_path):
     name = write(tmp_path / "a.tsv", "tomato\tT AH\tnoun\n")
     assert list(pipeline(name, header=False)) == [("tomato", "T AH")]

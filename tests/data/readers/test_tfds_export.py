@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from seq2seq_jax.cli import main
-from seq2seq_jax.data.readers.input_pipeline import TextPair
+from seq2seq_jax.data.readers.input_pipeline import TextExample, TextPair
 from seq2seq_jax.data.readers.tfds_export import export_tfds
 from seq2seq_jax.data.readers.tfds_pipeline import TFDSInputPipeline
 from seq2seq_jax.utils.errors import UserError
@@ -14,8 +14,8 @@ from seq2seq_jax.utils.errors import UserError
 PAIRS = [TextPair(f"a {i} 笑", f"b\u2028{i}") for i in range(2500)]
 
 
-def read(data_dir, split, name="mine"):
-    return list(TFDSInputPipeline(name, split, data_dir=str(data_dir), key="k"))
+def read(data_dir, split, name="mine", **parameters):
+    return list(TFDSInputPipeline(name, split, data_dir=str(data_dir), key="k", **parameters))
 
 
 def message(*arguments, **keywords) -> str:
@@ -41,6 +41,13 @@ def test_an_exported_corpus_is_read_with_random_access(tmp_path):
 
     assert read(tmp_path, "train") == PAIRS
     assert read(tmp_path, "dev") == PAIRS[:3]
+
+
+def test_features_are_exported_with_the_pairs(tmp_path):
+    examples = [TextExample("walk", "walked", "V;PST"), TextExample("be", "is")]
+    export_tfds({"train": examples}, "mine", tmp_path)
+    assert read(tmp_path, "train") == [("walk", "walked"), ("be", "is")]
+    assert read(tmp_path, "train", features_feature="features") == examples
 
 
 def test_the_same_pairs_make_the_same_files(tmp_path):

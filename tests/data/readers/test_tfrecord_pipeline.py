@@ -51,6 +51,16 @@ def test_fields_are_selected_by_name(tmp_path):
     assert list(pipeline(write(tmp_path / "a", example), "de", "en")) == [("ein Hund", "a dog")]
 
 
+def test_a_third_field_holds_features(tmp_path):
+    example = pair(b"walk", b"walked")
+    name = write(tmp_path / "a", example | {"tags": [b"V;PST"]}, example | {"tags": []})
+    found = list(pipeline(name, "source", "target", "tags"))
+    assert found == [("walk", "walked", "V;PST"), ("walk", "walked", "")]
+    several = write(tmp_path / "b", example | {"tags": [b"V", b"PST"]})
+    what = "feature 'tags' has 2 values; use one, with features_delimiter"
+    assert what in message(several, "source", "target", "tags")
+
+
 def test_a_list_of_tokens_is_joined_and_an_empty_list_is_the_empty_text(tmp_path):
     name = write(tmp_path / "a", pair([b"a", b"b,", b"c"], []), pair([b""], [b"  x y "]))
     assert list(pipeline(name)) == [("a b, c", ""), ("", "  x y ")]
