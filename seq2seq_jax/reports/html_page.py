@@ -25,17 +25,26 @@ def write_page(path: str | Path, kind: str, title: str, data: object) -> Path:
     """
     parts = {
         "TITLE": html.escape(title),
-        "STYLE": _part("page.css"),
+        "STYLE": page_part("page.css"),
         "DATA": _escape_for_script(json.dumps(data, ensure_ascii=False, allow_nan=False)),
-        "SCRIPT": _part("page.js") + _part(f"{kind}.js"),
+        "SCRIPT": page_part("page.js") + page_part(f"{kind}.js"),
     }
-    pieces = _part("page.html").split("@@")  # Alternating text and names of parts.
+    pieces = page_part("page.html").split("@@")  # Alternating text and names of parts.
     page = "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
     path = Path(path)
     with atomic_replace(path) as partial:
         # A lone surrogate (half of a character) cannot be encoded.
         partial.write_text(page, encoding="utf-8", errors="replace")
     return path
+
+
+def page_part(name: str) -> str:
+    """Return the text of a file of the directory `pages`.
+
+    Args:
+      name: The name of the file.
+    """
+    return (resources.files("seq2seq_jax.reports") / "pages" / name).read_text(encoding="utf-8")
 
 
 def finite_or_none(value: float, digits: int = 4) -> float | None:
@@ -47,10 +56,6 @@ def finite_or_none(value: float, digits: int = 4) -> float | None:
     """
     value = float(value)
     return round(value, digits) if abs(value) < float("inf") else None
-
-
-def _part(name: str) -> str:
-    return (resources.files("seq2seq_jax.reports") / "pages" / name).read_text(encoding="utf-8")
 
 
 def _escape_for_script(text: str) -> str:

@@ -1,5 +1,6 @@
-// What every page uses: its data, and makers of elements. Text only ever becomes text nodes.
-const data = JSON.parse(document.getElementById("data").textContent);
+// What every page uses: its data, if it has any, and makers of elements. Text only ever becomes text
+// nodes. A strict content security policy forbids style attributes, but not styles set by scripts.
+const data = JSON.parse(document.getElementById("data")?.textContent ?? "null");
 const main = document.querySelector("main");
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -7,6 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 function dress(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
+    else if (name === "style" && value) made.style.cssText = value;
     else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
   }
   made.append(...children.flat().filter((child) => child !== null && child !== undefined));
