@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seq2seq_jax.config.classes import ClassSchema, built_in_classes
-from seq2seq_jax.config.files import RESUMABLE
+from seq2seq_jax.config.resuming import RESUMABLE
 from seq2seq_jax.schema.keys import (
     REQUIRED,
     UNSET,

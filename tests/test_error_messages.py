@@ -391,7 +391,8 @@ def test_another_configuration_in_the_workdir_is_refused_and_its_keys_named(refu
     )
     assert line == (
         f"error: {trained}/config.json: this run was started with another configuration:"
-        " optimizer.learning_rate, source.reverse differ; use the old values, or another --workdir"
+        " source.reverse differs; use the old values, or start a new run by"
+        f" --config.initialize_from={trained} with another --workdir"
     )
     assert contents(trained) == before
 

@@ -33,6 +33,11 @@ from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.loading import LoadedModel
 from seq2seq_jax.models.build import Params, build_encoder
+from seq2seq_jax.problems.initial_run import (
+    initial_tokenizers,
+    initial_vocabularies,
+    open_initial_run,
+)
 from seq2seq_jax.problems.protocol import DevData, TrainingData
 from seq2seq_jax.problems.setup import (
     check_batch_size,
@@ -65,8 +70,11 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
             )
     check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
     checked = _check_images(config, "input_pipeline_train")
-    tokenizers = Tokenizers(*word_tokenizers(config))
-    vocabularies = workdir.vocabularies() or _make_vocabularies(config, checked, tokenizers)
+    initial = open_initial_run(config, workdir)
+    tokenizers = initial_tokenizers(config, initial, lambda: Tokenizers(*word_tokenizers(config)))
+    vocabularies = workdir.vocabularies() or initial_vocabularies(
+        config, initial, lambda: _make_vocabularies(config, checked, tokenizers)
+    )
     corpus = _corpus(config, checked, tokenizers, vocabularies)
     _warn_of_oov("training set", corpus, tokenizers, vocabularies)
     encoder = _build_image_encoder(config)
@@ -113,6 +121,7 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
         "\n".join(report),
         {name: {"encoder": tree} for name, tree in variables.items() if name != "params"},
         initial_params,
+        initial,
     )
 
 

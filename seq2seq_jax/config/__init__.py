@@ -7,30 +7,40 @@ parameters of the built-in classes are read from `schema.json`, which `config.co
 
 from seq2seq_jax.config.classes import import_dotted, resolve_class
 from seq2seq_jax.config.files import (
-    RESUMABLE,
     call_python_file,
     config_name,
-    diff_configs,
     load_config,
     read_config,
     write_config,
 )
 from seq2seq_jax.config.overrides import split_overrides
 from seq2seq_jax.config.resolution import default_config, explain, resolve, restore
+from seq2seq_jax.config.resuming import (
+    CHANGEABLE,
+    RESUMABLE,
+    changed_values,
+    check_changes,
+    diff_configs,
+    is_changeable,
+)
 from seq2seq_jax.config.tf_seq2seq import read_tf_config
 from seq2seq_jax.config.trust import Trust, trusted_names
 from seq2seq_jax.config.validation import check_training
 
 __all__ = [
+    "CHANGEABLE",
     "RESUMABLE",
     "Trust",
     "call_python_file",
+    "changed_values",
+    "check_changes",
     "check_training",
     "config_name",
     "default_config",
     "diff_configs",
     "explain",
     "import_dotted",
+    "is_changeable",
     "load_config",
     "read_config",
     "read_tf_config",

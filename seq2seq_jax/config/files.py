@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +20,6 @@ from seq2seq_jax.schema.names import did_you_mean
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.integrity import SEAL, read_json_object, seal, verify_seal
-
-RESUMABLE: dict[str, str] = {
-    "train_steps": "where training ends is not part of a step",
-    "input_pipeline_train.params.num_epochs": "where training ends is not part of a step",
-    "eval_every_n_steps": "evaluation does not change training",
-    "input_pipeline_dev": "evaluation does not change training",
-    "metrics": "computed in evaluation",
-    "best_metric": "chooses among checkpoints",
-    "inference": "used in evaluation and at inference only",
-    "tasks": "used at inference only",
-    "hooks": "observe training without changing it",
-    "early_stopping_patience": "where training ends is not part of a step",
-    "parallel": "the same step, distributed in another way",
-    "kernels": "the same step with other operations, equal up to rounding",
-    "gradient_accumulation_steps": "the same gradient, computed in other parts",
-    "remat": "the same gradient with less memory",
-    "log_every_n_steps": "how often training reports",
-    "save_checkpoints_secs": "when checkpoints are written",
-    "save_checkpoints_steps": "when checkpoints are written",
-    "keep_checkpoint_max": "which checkpoints stay",
-    "keep_checkpoint_every_n_hours": "which checkpoints stay",
-}
-"""Keys that may change when training resumes in the same workdir, with all keys below them.
-
-The text says why every step that was already taken would have been the same.
-"""
 
 
 def load_config(path: str | os.PathLike[str], trust_custom_code: Trust = False) -> ConfigDict:
@@ -228,46 +202,6 @@ def read_config(
         raise UserError(str(path), f"has a key that cannot be used: {error}") from error
 
 
-def diff_configs(
-    old: Mapping[str, Any] | ConfigDict,
-    new: Mapping[str, Any] | ConfigDict,
-    free: Collection[str] = tuple(RESUMABLE),
-) -> list[str]:
-    """Find the differences between two resolved configurations, or their values in files.
-
-    The keys of `RESUMABLE` may differ, and the training data of a model that has none yet (an
-    imported one). A key that only one of the configurations has is a difference.
-
-    Args:
-      old: The configuration of a run.
-      new: The configuration with which the run is to be resumed.
-      free: The keys that may differ, with all keys below them.
-
-    Returns:
-      The dotted keys.
-
-    Example:
-      >>> old, new = ConfigDict({"seed": 0, "train_steps": 9}), ConfigDict({"seed": 1})
-      >>> diff_configs(old, new)
-      ['seed']
-    """
-    before, after = (
-        _flat(dict(config.to_dict() if isinstance(config, ConfigDict) else config))
-        for config in (old, new)
-    )
-    missing = object()
-    free_keys = [*free]
-    data = ("input_pipeline_train.params.source_files", "input_pipeline_train.params.builtin")
-    if all(before.get(key, missing) == "" for key in data):
-        free_keys.append("input_pipeline_train")
-    return [
-        key
-        for key in sorted({*before, *after})
-        if before.get(key, missing) != after.get(key, missing)
-        and not any(key == free or key.startswith(f"{free}.") for free in free_keys)
-    ]
-
-
 def _failure(path: str, error: Exception) -> UserError:
     """Describe an exception in one line: the line of the config file that ran, and the message."""
     file = Path(path).resolve()
@@ -291,12 +225,3 @@ def _with_tuples(value: object) -> object:
     if isinstance(value, dict):
         return {name: _with_tuples(part) for name, part in value.items()}
     return tuple(_with_tuples(part) for part in value) if isinstance(value, list) else value
-
-
-def _flat(group: dict[str, object], where: str = "") -> dict[str, object]:
-    """Return the leaves by dotted key. An empty group is a leaf: an empty list of classes."""
-    flat: dict[str, object] = {}
-    for name, value in group.items():
-        key = f"{where}{name}"
-        flat.update(_flat(value, f"{key}.") if isinstance(value, dict) and value else {key: value})
-    return flat

@@ -64,6 +64,12 @@ _SWITCHES: tuple[tuple[str, tuple[_Switch, ...]], ...] = (
             ),
             _Switch("save_checkpoints_secs", "save_checkpoints_steps", bool),
             _Switch("vocab_min_frequency vocab_max_size", "vocab_source vocab_target", bool),
+            _Switch(
+                "transfer.take transfer.include transfer.exclude transfer.weights"
+                " transfer.source_vocabulary transfer.target_vocabulary transfer.subwords"
+                " transfer.min_shared_tokens",
+                "initialize_from",
+            ),
         ),
     ),
     (

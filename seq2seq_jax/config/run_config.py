@@ -34,6 +34,9 @@ class RunConfig:
       batch_tokens: Above 0: a training batch holds as many examples as fit into this many tokens on
         its longer side, padding included; batch_size then applies to evaluation only.
       train_steps: Training ends at this step.
+      initialize_from: The run from which a new run takes its parameters and vocabularies (see
+        transfer.*): RUN, RUN:best, RUN:latest or RUN:STEP; RUN alone is its best checkpoint. Empty:
+        the parameters are drawn.
       seed: Seed of the initial weights, of dropout and of the order of the data.
       label_smoothing: Share of the target's probability that is spread over all tokens.
       ema_decay: Decay of the exponential moving average of the parameters, which is what is
@@ -81,6 +84,7 @@ class RunConfig:
     batch_tokens: Annotated[int, between(0, 10_000_000)] = 0
 
     # Training
+    initialize_from: str = ""
     train_steps: Annotated[int, at_least(1)] = 10_000
     seed: Annotated[int, SEED] = 0
     label_smoothing: Annotated[float, FRACTION] = 0.0

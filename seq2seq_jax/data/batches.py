@@ -134,16 +134,21 @@ class EpochBatches(Generic[Item]):
             "fingerprint": self._fingerprint,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any], *, allow_other_data: bool = False) -> None:
         """Continue at the position of the iterator that returned this state.
 
         Args:
           state: As `state` returned it.
+          allow_other_data: If that iterator had other data, start with the next epoch instead of
+            raising an error.
 
         Raises:
           UserError: That iterator had other data, buckets or another order.
         """
         if state["fingerprint"] != self._fingerprint:
+            if allow_other_data:
+                self._start(state["epoch"] + 1, 0)
+                return
             raise UserError(
                 "input_pipeline_train.params",
                 "the training data, their buckets, the batch size or the seed differ from those of "

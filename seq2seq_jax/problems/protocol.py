@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.inference.loading import LoadedModel
     from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
     from seq2seq_jax.models.build import Params
+    from seq2seq_jax.problems.initial_run import InitialRun
     from seq2seq_jax.storage.workdir import Vocabularies, Workdir
 
 PROBLEMS = (
@@ -49,8 +50,11 @@ class TrainBatches(Protocol):
     def state(self) -> dict[str, Any]:
         """Return the position as values that can be written as JSON."""
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue with the batch after the saved position."""
+    def restore(self, state: dict[str, Any], *, allow_other_data: bool = False) -> None:
+        """Continue with the batch after the saved position.
+
+        If the state is that of other data and that is allowed, start with the next epoch.
+        """
 
 
 class DevData(NamedTuple):
@@ -87,6 +91,7 @@ class TrainingData(NamedTuple):
       non_trainable: The model's non-trainable variables at the start of the run, by collection.
       initial_params: Returns the parameters that are made from the data; they replace those that
         are drawn from the seed. Only a new run calls it.
+      initial_run: The checkpoint from which a new run starts (`initialize_from`), if any.
     """
 
     tokenizers: Tokenizers
@@ -97,6 +102,7 @@ class TrainingData(NamedTuple):
     report: str
     non_trainable: Mapping[str, Any] = MappingProxyType({})
     initial_params: Callable[[], Params] = dict
+    initial_run: InitialRun | None = None
 
 
 class Problem(Protocol):

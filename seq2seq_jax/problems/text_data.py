@@ -20,6 +20,11 @@ from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.initial_run import (
+    initial_tokenizers,
+    initial_vocabularies,
+    open_initial_run,
+)
 from seq2seq_jax.problems.protocol import DevData, TrainingData
 from seq2seq_jax.problems.setup import (
     check_batch_size,
@@ -39,9 +44,14 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
     """Implement `Problem.prepare_training` for texts: tokenize, number, and divide into buckets."""
     if not config.batch_tokens:
         check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
-    tokenizers = workdir.tokenizers(config) or _make_tokenizers(config)
+    initial = open_initial_run(config, workdir)
+    tokenizers = workdir.tokenizers(config) or initial_tokenizers(
+        config, initial, lambda: _make_tokenizers(config)
+    )
     text = tokenize_pipeline(config, "input_pipeline_train", tokenizers)
-    vocabularies = workdir.vocabularies() or _make_vocabularies(config, text, tokenizers)
+    vocabularies = workdir.vocabularies() or initial_vocabularies(
+        config, initial, lambda: _make_vocabularies(config, text, tokenizers)
+    )
     corpus = _corpus(config, text, vocabularies, "input_pipeline_train")
     pairs = make_pipeline(config, "input_pipeline_train")
     _warn_of_oov("training set", corpus, pairs, tokenizers, vocabularies)
@@ -86,6 +96,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         initial_params=lambda: initial_vocab_bias(
             config, lambda: count_ids(text.target, vocabularies.target)
         ),
+        initial_run=initial,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seq2seq_jax.reports.figures import new_figure, save_figure
 from seq2seq_jax.reports.html_page import finite_or_none, write_page
-from seq2seq_jax.storage.metrics_log import metrics_file, read_metrics
+from seq2seq_jax.storage.metrics_log import CHANGES, metrics_file, read_metrics
 from seq2seq_jax.utils.errors import UserError
 
 Curves = dict[str, tuple[list[int], list[float]]]
@@ -36,7 +36,7 @@ def plot_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Pa
 
     The first panel shows nats per token: `train/loss`, raw (pale) and smoothed, and
     `dev/log_perplexity` (dashed). Each metric of the dev set that is a percentage has its own
-    panel.
+    panel. A dotted vertical line marks a step at which keys changed (`--allow-changes`).
 
     Args:
       workdirs: The workdirs of the runs.
@@ -74,6 +74,9 @@ def plot_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> Pa
                 else:
                     label += ", dev" if len(runs) > 1 else ""
                     axis.plot(steps, values, "--", label=label, **style)
+        for workdir in workdirs:
+            for step in _changes(workdir):
+                axis.axvline(step, color="0.5", ls=":", lw=1)
         axis.set_title(title, fontsize=10)
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("step")
@@ -99,7 +102,9 @@ def write_learning_curves(workdirs: Sequence[str | Path], path: str | Path) -> P
     runs = _read_runs(workdirs)
     names = dict.fromkeys(name for curves in runs.values() for name in curves)
     shown = [name for _, panel in _panels(runs) for name in panel]
+    changes = [change for workdir in workdirs for change in _changes(workdir).items()]
     data = {
+        "changes": changes,
         "runs": [
             {
                 "name": run,
@@ -192,6 +197,13 @@ def _read_runs(workdirs: Sequence[str | Path]) -> dict[str, Curves]:
         if not any(_panels({name: runs[name]})):
             raise UserError(str(metrics_file(workdir)), "no losses or dev metrics logged yet")
     return runs
+
+
+def _changes(workdir: str | Path) -> dict[int, str]:
+    """Return the steps at which keys changed, and what changed."""
+    return {
+        entry["step"]: str(entry[CHANGES]) for entry in read_metrics(workdir) if CHANGES in entry
+    }
 
 
 def _names(workdirs: Sequence[str | Path]) -> Iterator[str]:

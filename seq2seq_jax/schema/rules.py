@@ -137,6 +137,11 @@ def _is_ascending(value: str) -> bool:
     return lengths == sorted(set(lengths)) and lengths[-1] <= MAX_LENGTH
 
 
+def _is_multiplier(item: str) -> bool:
+    pattern, _, factor = item.rpartition(":")
+    return bool(pattern) and re.fullmatch(r"\d{1,4}(\.\d*)?([eE]-?\d{1,2})?", factor) is not None
+
+
 LARGEST_INT = 2**31 - 1
 """The largest 32-bit integer; whole numbers are at most that, unless their rule says otherwise."""
 
@@ -146,6 +151,21 @@ LARGEST_FLOAT, SMALLEST_FLOAT = 3.4e38, 1.18e-38
 ANYTHING = Rule("", lambda value: True)
 NON_EMPTY = Rule("not empty", bool, name="NON_EMPTY")
 FILES = Rule("file names with commas between them", lambda value: True, _join_names, name="FILES")
+PATTERNS = Rule(
+    "patterns with commas between them", lambda value: True, _join_names, name="PATTERNS"
+)
+FROZEN = Rule(
+    "patterns with commas between them, each with an optional :STEP, as in encoder/*:500",
+    lambda value: all(re.fullmatch(r"[^:]+(:[1-9]\d{0,8})?", item) for item in split_names(value)),
+    _join_names,
+    name="FROZEN",
+)
+MULTIPLIERS = Rule(
+    "PATTERN:FACTOR with commas between them, as in encoder/*:0.1",
+    lambda value: all(map(_is_multiplier, split_names(value))),
+    _join_names,
+    name="MULTIPLIERS",
+)
 BUCKETS = Rule(
     "ascending lengths with commas between them, as in 10,20,30",
     _is_ascending,

@@ -30,6 +30,19 @@ def named_arrays(tree: PyTree) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
 
 
+def named_shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the leaves of a pytree by their dotted names.
+
+    Args:
+      tree: A pytree of arrays, numbers or `jax.ShapeDtypeStruct`.
+
+    Example:
+      >>> named_shapes({"encoder": {"kernel": np.zeros((2, 3))}})
+      {'encoder.kernel': (2, 3)}
+    """
+    return {name: tuple(np.shape(leaf)) for name, leaf in _named_leaves(tree).items()}
+
+
 def into_template(template: PyTree, arrays: Mapping[str, np.ndarray], where: str) -> PyTree:
     """Put named arrays into the structure of a template.
 

@@ -20,6 +20,9 @@ from seq2seq_jax.utils.parsing import parse_json
 
 _log = logging.getLogger(__name__)
 
+CHANGES = "run/changes"
+"""The name under which the metrics hold what changed when a run resumed."""
+
 
 class MetricWriter:
     """Appends to `WORKDIR/metrics.jsonl` and to TensorBoard events in the workdir.

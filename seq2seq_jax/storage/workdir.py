@@ -7,11 +7,13 @@ encoder.npz                          an encoder's weights that are not trained, 
                                      once instead of in each checkpoint, with its initial batch
                                      statistics
 checkpoints/<step>/                  see `storage.checkpoints`
+history.json                         see `storage.history`
 metrics.jsonl, events.out.tfevents.* see `storage.metrics_log`
 train.lock                           locked by the process that trains here (see `utils.file_lock`)
 """
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +21,15 @@ import numpy as np
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
-from seq2seq_jax.config import Trust, diff_configs, read_config, resolve, trusted_names
+from seq2seq_jax.config import (
+    Trust,
+    changed_values,
+    check_changes,
+    diff_configs,
+    read_config,
+    resolve,
+    trusted_names,
+)
 from seq2seq_jax.config.metric_results import best_metric_is_lower
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
@@ -31,6 +41,7 @@ from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.storage.arrays import into_template, named_arrays
 from seq2seq_jax.storage.checkpoints import Checkpoints
+from seq2seq_jax.storage.history import changed_since
 from seq2seq_jax.utils.archives import read_npz
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
@@ -147,6 +158,8 @@ class Workdir:
         old = run["config"]
         both = old.keys() & stored.keys()  # A later version can have other keys.
         different = diff_configs(*({key: values[key] for key in both} for values in (old, stored)))
+        allowed = changed_since(self.path, entry["step"]) if different else set()
+        different = [key for key in different if key not in allowed]
         if different:
             raise UserError(
                 str(self.config_file),
@@ -277,7 +290,9 @@ def word_tokenizers(config: ConfigDict) -> WordTokenizers:
     return WordTokenizers(source, DelimiterTokenizer(pipeline.target_delimiter))
 
 
-def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
+def check_same_configuration(
+    workdir: Workdir, config: ConfigDict, allow_changes: Collection[str] = ()
+) -> dict[str, list[object]]:
     """Check that a run is resumed with the configuration that it was started with.
 
     Keys that did not exist when the run was started count as having their defaults.
@@ -285,18 +300,18 @@ def check_same_configuration(workdir: Workdir, config: ConfigDict) -> None:
     Args:
       workdir: The run's directory, which may not exist yet.
       config: A resolved configuration.
+      allow_changes: Keys that may change, with all keys below them.
+
+    Returns:
+      The allowed changes: dotted key -> old and new value.
 
     Raises:
       UserError: Keys that matter to training differ from the workdir's configuration.
     """
-    if not workdir.config_file.exists():
-        return
-    stored = Workdir(workdir.path, workdir.trust is True or trusted_names(config)).config()
-    different = diff_configs(resolve(stored), config)
-    if different:
-        raise UserError(
-            str(workdir.config_file),
-            f"this run was started with another configuration: {', '.join(different)}"
-            f" {'differs' if len(different) == 1 else 'differ'};"
-            " use the old values, or another --workdir",
-        )
+    stored, different = config, list[str]()
+    if workdir.config_file.exists():
+        trust = workdir.trust is True or trusted_names(config)
+        stored = resolve(Workdir(workdir.path, trust).config())
+        different = diff_configs(stored, config)
+    check_changes(different, allow_changes, str(workdir.config_file), str(workdir.path))
+    return changed_values(stored, config, different)

@@ -17,11 +17,18 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.schema.parameters import Aliases, ClassOf, FrozenMapping, ParamsOf, construct
-from seq2seq_jax.schema.rules import FACTOR, FRACTION, above, at_least
+from seq2seq_jax.schema.rules import FACTOR, FRACTION, FROZEN, MULTIPLIERS, above, at_least
 from seq2seq_jax.training.gradient_transforms import (
     clip_by_global_norm,
     clip_embeddings,
     scale_encoder,
+)
+from seq2seq_jax.training.parameter_patterns import (
+    freeze_gradients,
+    freeze_updates,
+    parse_frozen,
+    parse_multipliers,
+    scale_by_pattern,
 )
 from seq2seq_jax.training.schedules import Schedule, ScheduleConfig, make_schedule
 from seq2seq_jax.utils.errors import UserError
@@ -206,6 +213,9 @@ class OptimizerConfig(ScheduleConfig):
         user-defined one.
       encoder_lr_multiplier: Factor of the encoder's learning rate, for example below 1 for a
         pretrained encoder; 0: the encoder is not trained.
+      lr_multipliers: Factors of the learning rate by patterns of parameters, as encoder/*:0.1.
+      frozen: Patterns of parameters that are not trained, as encoder/*; with a step, as
+        encoder/*:500, they are trained from that step on.
       clip_gradients: Largest global norm of the gradients; 0: no clipping.
       clip_embed_gradients: Largest norm of each embedding table's gradient, clipped afterwards; 0:
         no clipping.
@@ -214,6 +224,8 @@ class OptimizerConfig(ScheduleConfig):
     name: Annotated[Callable[..., optax.GradientTransformation], ClassOf("optimizer")] = Adam
     params: Annotated[Mapping[str, Any], ParamsOf("name")] = FrozenMapping()
     encoder_lr_multiplier: Annotated[float, FACTOR] = 1.0
+    lr_multipliers: Annotated[str, MULTIPLIERS] = ""
+    frozen: Annotated[str, FROZEN] = ""
     clip_gradients: Annotated[float, at_least(0)] = 5.0
     clip_embed_gradients: Annotated[float, at_least(0)] = 0.1
 
@@ -232,11 +244,11 @@ class OptimizerConfig(ScheduleConfig):
 
 
 def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Return the optimizer with its schedule, clipping and multiplier of the encoder.
+    """Return the optimizer with its schedule, clipping, multipliers and frozen parameters.
 
-    It is a chain: clip all gradients by their global norm, clip each embedding table by its own
-    norm, update, scale the encoder's updates. Both norms are taken over dense gradients, in which
-    all rows of one token are summed.
+    It is a chain: set gradients of frozen parameters to zero, clip all gradients by their global
+    norm, clip each embedding table by its own norm, update, scale updates. Both norms are taken
+    over dense gradients, in which all rows of one token are summed.
 
     Args:
       config: The settings.
@@ -255,26 +267,40 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
       -1.0
     """
     chain = []
+    frozen = parse_frozen(config.frozen)
+    if frozen:
+        chain.append(freeze_gradients(frozen))
     if config.clip_gradients > 0:
         chain.append(clip_by_global_norm(config.clip_gradients))
     if config.clip_embed_gradients > 0:
         chain.append(clip_embeddings(config.clip_embed_gradients))
-    chain.append(_make_update(config))
+    if frozen:
+        chain.append(freeze_updates(lambda step: _make_update(config, step), frozen))
+    else:
+        chain.append(_make_update(config))
     if config.encoder_lr_multiplier != 1:
         chain.append(scale_encoder(config.encoder_lr_multiplier))
+    if config.lr_multipliers:
+        chain.append(scale_by_pattern(parse_multipliers(config.lr_multipliers)))
     return optax.chain(*chain)
 
 
-def _make_update(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Construct the optimizer, and trace one update to find out whether it is usable."""
+def _make_update(config: OptimizerConfig, first_step: int = 0) -> optax.GradientTransformation:
+    """Construct the optimizer, and trace one update to find out whether it is usable.
+
+    With `first_step`, the schedule does not begin at 0.
+    """
     name = getattr(config.name, "__name__", str(config.name))
 
     def update(params: PyTree) -> PyTree:
         updates, state = optimizer.update(params, optimizer.init(params), params)
         return optax.apply_updates(params, updates), state
 
+    schedule = make_schedule(config)
+    if first_step:
+        schedule = _shift(schedule, first_step)
     try:
-        optimizer = config.name(learning_rate=make_schedule(config), **config.params)
+        optimizer = config.name(learning_rate=schedule, **config.params)
         _, state = jax.eval_shape(update, {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)})
     except UserError:
         raise
@@ -286,3 +312,7 @@ def _make_update(config: OptimizerConfig) -> optax.GradientTransformation:
         what = f"the state of {name} holds random keys, which checkpoints cannot; use another one"
         raise UserError("optimizer.name", what)
     return optimizer
+
+
+def _shift(schedule: Schedule, steps: int) -> Schedule:
+    return lambda count: schedule(count + steps)

@@ -1,5 +1,6 @@
 """The function that trains a model in a workdir."""
 
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from seq2seq_jax.training.trainer import Trainer
 from seq2seq_jax.utils.file_lock import file_lock
 
 
-def train(config: ConfigDict, workdir: str | Path) -> bool:
+def train(config: ConfigDict, workdir: str | Path, *, allow_changes: Collection[str] = ()) -> bool:
     """Train up to `config.train_steps`, from the last checkpoint in the workdir if there is one.
 
     Training for N steps and training that is killed and resumed any number of times give the same
@@ -24,6 +25,8 @@ def train(config: ConfigDict, workdir: str | Path) -> bool:
     Args:
       config: A resolved configuration.
       workdir: The run's directory; it is created if necessary.
+      allow_changes: Dotted keys that may change when the run resumes, with all keys below them,
+        such as "optimizer.learning_rate"; the history of the workdir records the changes.
 
     Returns:
       Whether training is finished; False if a signal interrupted it after a last checkpoint.
@@ -52,4 +55,4 @@ def train(config: ConfigDict, workdir: str | Path) -> bool:
             barrier.wait()
 
         config = problem_of(config).complete_config(config, run)
-        return Trainer(config, run, when_prepared).fit()
+        return Trainer(config, run, when_prepared, allow_changes).fit()

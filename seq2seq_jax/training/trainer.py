@@ -1,7 +1,8 @@
 """The state of a training run, and the training loop: `Trainer.fit`."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -14,9 +15,17 @@ from seq2seq_jax.models.build import build_model, init_params, updated
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.schema.rules import LARGEST_INT
 from seq2seq_jax.storage.arrays import into_template
-from seq2seq_jax.storage.metrics_log import MetricWriter
+from seq2seq_jax.storage.metrics_log import CHANGES, MetricWriter
 from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
+from seq2seq_jax.training.initialization import (
+    Transfer,
+    apply_transfer,
+    check_steps,
+    describe_changes,
+    plan_start,
+    record_start,
+)
 from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.remaining_time import RemainingTime
 from seq2seq_jax.training.schedules import make_schedule
@@ -43,6 +52,7 @@ class Trainer:
         config: ConfigDict,
         workdir: Workdir,
         when_prepared: Callable[[], object] = lambda: None,
+        allow_changes: Collection[str] = (),
     ) -> None:
         """Prepare the data, the model and the optimizer, and restore the last checkpoint if any.
 
@@ -51,13 +61,14 @@ class Trainer:
           workdir: The run's directory.
           when_prepared: Called when everything is checked, before anything is written and before
             the other hosts are needed.
+          allow_changes: Keys that may differ from those of the run that resumes.
 
         Raises:
           UserError: The configuration, the data or the workdir is not usable.
         """
         self.config, self.devices = config, Devices(config.parallel)
         # What can be wrong is checked first: nothing is compiled or written before.
-        check_same_configuration(workdir, config)
+        self._changes = check_same_configuration(workdir, config, allow_changes)
         workdir.verify()
         hooks = make_hooks(config)
         with slow_work("Reading the data"):
@@ -75,6 +86,7 @@ class Trainer:
         self.lr_plateau = Patience(metric, config.optimizer.lr_plateau_patience, lower)
         resuming = self.checkpoints.latest_step() is not None
         initial_params = {} if resuming else data.initial_params()
+        plan = plan_start(config, model, data)
         with slow_work("Initializing the parameters"):
             self.state = create_train_state(
                 updated(init_params(model, config.seed), initial_params),
@@ -85,9 +97,9 @@ class Trainer:
             )
         if resuming:
             self.restore()
-        if self.step > config.train_steps:
-            what = f"must be at least {self.step}, the steps that are done in {workdir.path}"
-            raise UserError("train_steps", f"{what}; got {config.train_steps}")
+        elif plan:
+            self._start_from(plan)
+        check_steps(self.step, config.train_steps, workdir, plan)
         when_prepared()
         self.state = self.devices.replicate(self.state)
         _log.info("%s", data.report)
@@ -115,11 +127,14 @@ class Trainer:
         self.writer: MetricWriter | None = None
         self.hooks: list[Hook] = []
         if self.devices.is_main:
+            record_start(workdir, self.step, plan, self._changes)
             write_config(config, workdir.config_file)
             workdir.write_tokenizers(data.tokenizers)
             workdir.write_vocabularies(vocabularies)
             workdir.write_non_trainable(non_trainable)
             self.writer = MetricWriter(workdir.path, self.step)
+            if self._changes:
+                self.writer.write_texts(self.step, {CHANGES: describe_changes(self._changes)})
             self.hooks = hooks
             self._run = TrainingRun(
                 config, workdir.path, model, vocabularies, self.step + 1, self.writer
@@ -252,10 +267,22 @@ class Trainer:
         # 2. Take over parameters, optimizer state and step.
         saved_state = into_template(self.state.saved, arrays, where)
         self.state = self.state.replace_saved(saved_state)
+        self._restore_progress(saved)
+
+    def _start_from(self, plan: Transfer) -> None:
+        """Take over what the configuration takes from another run."""
+        self.state = apply_transfer(plan, self.state)
+        if plan.take != "params":
+            self.step = plan.run.step
+        if plan.take == "all":
+            self._restore_progress(plan.run.data)
+
+    def _restore_progress(self, saved: Mapping[str, Any]) -> None:
+        """Continue in the data, and continue sums and counters, as a checkpoint has them."""
         if "batches" not in saved:
             return  # An imported model has no history to which the rest could return.
         # 3. Return to the position in the data.
-        self.data.batches.restore(saved["batches"])
+        self.data.batches.restore(saved["batches"], allow_other_data=bool(self._changes))
         # 4. Continue the sums of the metrics and the counters of evaluations.
         self.metrics = MetricAccumulator(saved["metrics"])
         self.early_stopping.restore(saved["early_stopping"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docs.hyperparameters_page import hyperparameter_page
-from seq2seq_jax.config import RESUMABLE
+from seq2seq_jax.config import CHANGEABLE, RESUMABLE
 from seq2seq_jax.config.classes import SCHEMA_FILE, built_in_classes
 from seq2seq_jax.config.collect import collect_schema, schema_text
 from seq2seq_jax.config.registry import SLOTS
@@ -48,7 +48,8 @@ def test_keys_that_may_change_on_resuming_are_marked():
 
 def test_the_docs_list_what_may_change_on_resuming():
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    listed = text.partition("## Keys that may change on resuming")[2]
+    listed = text.partition("## Keys that may change on resuming")[2].split("\n## ")
 
-    rows = [line for line in listed.splitlines() if line.startswith("| `")]
-    assert rows == [f"| `{key}` | {why} |" for key, why in RESUMABLE.items()]
+    for section, keys in zip(listed, (RESUMABLE, CHANGEABLE), strict=True):
+        rows = [line for line in section.splitlines() if line.startswith("| `")]
+        assert rows == [f"| `{key}` | {why} |" for key, why in keys.items()]
