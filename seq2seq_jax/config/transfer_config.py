@@ -17,7 +17,7 @@ class TransferConfig:
         updates, so that the run continues at the same step; all: also the position in the data,
         running sums and counters, as in resuming.
       include: Patterns of the parameters that are taken, as encoder/*.
-      exclude: Patterns of the parameters that are initialized randomly although include matches them.
+      exclude: Patterns of parameters that are initialized randomly, although include matches them.
       weights: The parameters that are taken: evaluated takes their moving average if the run has
         one, raw the parameters themselves. The optimizer's state belongs to the raw ones.
       source_vocabulary: keep takes the vocabulary of the run, extend appends the new tokens of the
