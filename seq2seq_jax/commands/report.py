@@ -1,15 +1,17 @@
 """The command `report`."""
 
 import argparse
+import os
 
-from seq2seq_jax.commands.run_arguments import refuse_overrides
+from seq2seq_jax.commands.run_arguments import add_trust, refuse_overrides, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
-HELP = "Write tables and plots of the results of sweeps, or compare outputs by paired bootstrap."
+HELP = "Write tables and plots of sweeps, or compare runs or output files by paired bootstrap."
 EXAMPLES = (
     "report runs/cell --output=report",
     "report --compare baseline.txt new.txt --reference=references.txt",
+    "report --compare runs/baseline runs/new",
 )
 
 
@@ -33,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
         metavar="NAME",
-        help="The metric to compare by. The default is the sweep's best_metric.",
+        help="The metric to compare by. The default is the sweep's best_metric. With --compare,"
+        " names separated by commas, of bleu, chrf, chrf++, ter, token_error_rate and"
+        " sequence_error_rate; the default is all but chrf++ and ter.",
     )
     parser.add_argument(
         "--by", metavar="FACTORS", help="Group the trials by these factors, separated by commas."
@@ -42,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare",
         nargs="+",
         metavar="FILE",
-        help="Compare these output files with the first of them.",
+        help="Compare these output files with the first of them; or directories of runs, whose"
+        " dev sets are decoded.",
     )
     parser.add_argument(
         "--reference",
@@ -50,6 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="References for --compare: line i has those of line i, separated by tabs.",
     )
+    parser.add_argument(
+        "--column",
+        type=int,
+        metavar="N",
+        help="The files of --compare and --reference are tables, and this column holds the outputs"
+        " and the references: 2 for the files of the SIGMORPHON shared tasks.",
+    )
+    parser.add_argument(
+        "--characters",
+        action="store_true",
+        help="With --compare, the token error rate counts characters.",
+    )
+    add_trust(parser)
     parser.add_argument(
         "--tokenize",
         metavar="NAME",
@@ -68,11 +86,12 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a file is wrong.
     """
-    refuse_overrides(overrides, "report reads no configuration; leave it out")
     if arguments.compare:
-        return _compare(arguments)
-    if arguments.reference:
-        raise UserError("--reference", "needs --compare FILE FILE")
+        return _compare(arguments, overrides)
+    refuse_overrides(overrides, "report reads no configuration; leave it out")
+    for name in ("reference", "column", "characters"):
+        if getattr(arguments, name):
+            raise UserError(f"--{name}", "needs --compare FILE FILE")
     if not arguments.results:
         raise UserError("RESULTS", "name the results of a sweep; use report runs/NAME")
     from seq2seq_jax.sweeps.report import make_sections, sections_to_markdown, write_report
@@ -90,8 +109,11 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         say(f"Wrote {', '.join(map(str, written))}")
 
 
-def _compare(arguments: argparse.Namespace) -> None:
+def _compare(arguments: argparse.Namespace, overrides: Overrides) -> None:
+    from seq2seq_jax.sweeps.run_outputs import decode_dev_sets
     from seq2seq_jax.sweeps.significance import (
+        DEFAULT_METRICS,
+        check_metrics,
         check_tokenizer,
         compare_outputs,
         comparisons_to_markdown,
@@ -102,11 +124,29 @@ def _compare(arguments: argparse.Namespace) -> None:
         raise UserError(
             "RESULTS", f"cannot be combined with --compare; got {' '.join(arguments.results)}"
         )
-    if not arguments.reference:
-        raise UserError("--reference", "name the references; use --reference FILE")
+    metrics = arguments.metric.split(",") if arguments.metric else DEFAULT_METRICS
+    check_metrics(metrics)
     check_tokenizer(arguments.tokenize)
-    outputs, references = read_outputs(arguments.compare, arguments.reference)
-    print(
-        comparisons_to_markdown(compare_outputs(outputs, references, tokenize=arguments.tokenize)),
-        end="",
+    by_character = arguments.characters
+    if any(map(os.path.isdir, arguments.compare)):
+        for name in ("reference", "column"):
+            if getattr(arguments, name):
+                raise UserError(f"--{name}", "is for files; runs have a dev set, so leave it out")
+        decoded = decode_dev_sets(arguments.compare, overrides, trust_of(arguments, overrides))
+        outputs, references = decoded.outputs, decoded.references
+        by_character = by_character or decoded.by_character
+    else:
+        refuse_overrides(overrides, "output files have no configuration; leave it out")
+        if not arguments.reference:
+            raise UserError("--reference", "name the references; use --reference FILE")
+        if arguments.column is not None and arguments.column < 1:
+            raise UserError("--column", f"must be at least 1; got {arguments.column}")
+        outputs, references = read_outputs(arguments.compare, arguments.reference, arguments.column)
+    comparisons = compare_outputs(
+        outputs,
+        references,
+        tokenize=arguments.tokenize,
+        metrics=metrics,
+        by_character=by_character,
     )
+    print(comparisons_to_markdown(comparisons), end="")

@@ -1,8 +1,9 @@
 """Metrics of decoded text, and log perplexity.
 
 A text metric is called with the hypotheses and the references and returns its results by name. All
-of its results are percentages. Tokens are joined by `separator`, passed through `postproc_fn` and,
-where a metric needs tokens again, split at white space; no library's tokenizer is involved.
+results except the edit distance are percentages. Tokens are joined by `separator`, passed through
+`postproc_fn` and, where a metric needs tokens again, split at white space; no library's tokenizer
+is involved.
 
 A user-defined metric class has the same `__call__`. It should also have `result_names`, so that
 `best_metric` is checked before training, and `lower_is_better`, without which higher values count
@@ -79,10 +80,7 @@ def lower_is_better(result: str) -> bool:
     Args:
       result: The name of a result, such as "bleu". Unknown names count as higher is better.
     """
-    return any(
-        result in metric.result_names
-        for metric in (LogPerplexityMetricSpec(), ErrorRateMetricSpec())
-    )
+    return any(result in metric.result_names for metric in _LOWER_IS_BETTER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,19 +213,48 @@ class ChrfMetricSpec(TextMetric):
     """Corpus chrF2 (Popović 2015) by sacreBLEU: the F-score of n-grams of 1 to 6 characters.
 
     It gives credit for words that are nearly right and so distinguishes short texts for which BLEU
-    is zero. With several references, the nearest one counts.
+    is zero. With several references, the nearest one counts. The result is named `chrf`, or
+    `chrf++` for words and pairs of words in addition to characters (Popović 2017).
+
+    Attributes:
+      word_order: Longest n-grams of words that count; 2 is chrF++.
     """
 
+    word_order: Annotated[int, between(0, 2)] = 0
+
     def _names(self) -> tuple[str, ...]:
-        return ("chrf",)
+        return (f"chrf{'+' * self.word_order}",)
 
     def _compute(self, hypotheses: Sentences, references: References) -> Results:
         from sacrebleu.metrics.chrf import CHRF
 
         texts, streams = self._to_texts(hypotheses, references)
-        chrf = CHRF()
+        chrf = CHRF(word_order=self.word_order)
         score = chrf.corpus_score(texts, streams)  # type: ignore[arg-type]
-        return {"chrf": score.score, "chrf_signature": str(chrf.get_signature())}
+        (name,) = self._names()
+        return {name: score.score, f"{name}_signature": str(chrf.get_signature())}
+
+
+@dataclasses.dataclass(frozen=True)
+class TerMetricSpec(TextMetric):
+    """The translation edit rate (Snover et al. 2006) by sacreBLEU, of tokens as they are.
+
+    It is the number of insertions, deletions, substitutions and shifts of phrases, divided by the
+    mean length of the references. With several references, the nearest one counts.
+    """
+
+    lower_is_better: ClassVar[bool] = True
+
+    def _names(self) -> tuple[str, ...]:
+        return ("ter",)
+
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
+        from sacrebleu.metrics.ter import TER
+
+        texts, streams = self._to_texts(hypotheses, references)
+        ter = TER(case_sensitive=True)
+        score = ter.corpus_score(texts, streams)  # type: ignore[arg-type]
+        return {"ter": score.score, "ter_signature": str(ter.get_signature())}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -300,21 +327,61 @@ class ErrorRateMetricSpec(TextMetric):
         return ("token_error_rate", "sequence_error_rate")
 
     def _compute(self, hypotheses: Sentences, references: References) -> Results:
-        from rapidfuzz.distance import Levenshtein
-
         errors = tokens = wrong = 0
         for hypothesis, several in self._to_tokens(hypotheses, references):
-            distance, minus_length = min(
-                (Levenshtein.distance(hypothesis, reference), -len(reference))
-                for reference in several
-            )
+            distance, length = nearest_reference(hypothesis, several)
             errors += distance
-            tokens -= minus_length
+            tokens += length
             wrong += distance > 0
         return {
             "token_error_rate": 100.0 * errors / max(tokens, 1),
             "sequence_error_rate": 100.0 * wrong / len(hypotheses),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class EditDistanceMetricSpec(TextMetric):
+    """The mean edit distance (Levenshtein 1966) of the outputs to their nearest references.
+
+    It counts the tokens to insert, delete or substitute in an output; it is not a percentage.
+    """
+
+    lower_is_better: ClassVar[bool] = True
+
+    def _names(self) -> tuple[str, ...]:
+        return ("edit_distance",)
+
+    def _compute(self, hypotheses: Sentences, references: References) -> Results:
+        pairs = self._to_tokens(hypotheses, references)
+        total = sum(nearest_reference(hypothesis, several)[0] for hypothesis, several in pairs)
+        return {"edit_distance": total / len(hypotheses)}
+
+
+def nearest_reference(hypothesis: Tokens, references: Sequence[Tokens]) -> tuple[int, int]:
+    """Return the edit distance to the nearest reference, and the length of that reference.
+
+    Args:
+      hypothesis: The tokens of an output.
+      references: The tokens of each reference; of those equally near, the longest counts.
+
+    Example:
+      >>> nearest_reference("kat", ["cats", "bat"])
+      (1, 3)
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    distance, minus_length = min(
+        (Levenshtein.distance(hypothesis, reference), -len(reference)) for reference in references
+    )
+    return distance, -minus_length
+
+
+_LOWER_IS_BETTER = (
+    LogPerplexityMetricSpec(),
+    TerMetricSpec(),
+    ErrorRateMetricSpec(),
+    EditDistanceMetricSpec(),
+)
 
 
 class _WhiteSpaceTokenizer:

@@ -7,7 +7,7 @@ insertions (extra tokens) and deletions (missing tokens).
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -191,7 +191,11 @@ def terminal_summary(report: ErrorReport, top: int = 10) -> str:
 
 
 def write_error_report(
-    report: ErrorReport, path: str | Path, title: str = "Errors", worst: int = 300
+    report: ErrorReport,
+    path: str | Path,
+    title: str = "Errors",
+    worst: int = 300,
+    groups: Mapping[str, object] | None = None,
 ) -> Path:
     """Write the report as a self-contained HTML page.
 
@@ -200,6 +204,8 @@ def write_error_report(
       path: The .html file.
       title: The title of the page.
       worst: The number of sentences that are shown, those with the highest error rates.
+      groups: Name of a grouping -> the results of its groups, as `GroupedResults.to_dict` returns
+        them. Each has a table.
 
     Returns:
       The path of the file.
@@ -238,6 +244,7 @@ def write_error_report(
             "deletions": report.deletions.total(),
         },
         "matrix": _matrix(report),
+        "groups": dict(groups or {}),
     }
     return write_page(path, "error_report", title, data)
 

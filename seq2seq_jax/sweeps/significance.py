@@ -1,17 +1,34 @@
 """Statistical significance of differences between outputs: paired bootstrap (Koehn 2004)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
 from sacrebleu.utils import SACREBLEU_DIR
 
 from seq2seq_jax.data.readers.text_lines import read_lines
-from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.sweeps.error_rates import ErrorRate
+from seq2seq_jax.utils.errors import UserError, quantity
+
+METRICS: dict[str, Callable[[str, bool], Metric]] = {
+    "bleu": lambda tokenize, by_character: BLEU(tokenize=tokenize, force=True),
+    "chrf": lambda tokenize, by_character: CHRF(),
+    "chrf++": lambda tokenize, by_character: CHRF(word_order=2),
+    "ter": lambda tokenize, by_character: TER(case_sensitive=True),
+    "token_error_rate": lambda tokenize, by_character: ErrorRate(
+        "token_error_rate", by_character=by_character
+    ),
+    "sequence_error_rate": lambda tokenize, by_character: ErrorRate("sequence_error_rate"),
+}
+"""Makes each metric from the tokenizer of BLEU, and from whether characters are symbols."""
+
+DEFAULT_METRICS = ("bleu", "chrf", "token_error_rate", "sequence_error_rate")
 
 
 class Comparison(NamedTuple):
@@ -49,14 +66,18 @@ def compare_outputs(
     *,
     tokenize: str = "none",
     samples: int = 1000,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    by_character: bool = False,
 ) -> dict[str, Comparisons]:
-    """Compare outputs with the first of them, by BLEU and chrF.
+    """Compare outputs with the first of them.
 
     Args:
       outputs: Name -> lines, at least two outputs.
       references: One or more references for each line.
       tokenize: sacreBLEU's tokenizer for BLEU; `none` for tokenized text.
       samples: The number of bootstrap samples, which are drawn with a fixed seed.
+      metrics: Names of `METRICS`.
+      by_character: The token error rate counts characters instead of tokens between white space.
 
     Returns:
       Name of the metric -> comparisons.
@@ -65,9 +86,9 @@ def compare_outputs(
     streams: Any = [
         [texts[i] if i < len(texts) else None for texts in references] for i in range(most)
     ]
-    metrics = {"BLEU": BLEU(tokenize=tokenize, force=True), "chrF": CHRF()}
+    made = {name: METRICS[name](tokenize, by_character) for name in metrics}
     named: Any = [(name, list(lines)) for name, lines in outputs.items()]
-    test = PairedTest(named, metrics, streams, test_type="bs", n_samples=samples)
+    test = PairedTest(named, made, streams, test_type="bs", n_samples=samples)
     signatures, scores = test()
     columns: dict[str, Any] = dict(scores)
     return {
@@ -83,25 +104,27 @@ def compare_outputs(
 
 
 def read_outputs(
-    outputs: Sequence[str], references: Sequence[str]
+    outputs: Sequence[str], references: Sequence[str], column: int | None = None
 ) -> tuple[dict[str, list[str]], list[list[str]]]:
     """Read outputs and references from files, plain or .gz.
 
     Args:
       outputs: The files of outputs.
       references: The files of references; a line may hold several, separated by tabs.
+      column: All files are tables without a header, whose outputs and references are in this
+        column, counted from 1; blank lines are ignored. None: the files are no tables.
 
     Returns:
       File -> lines, and the references of each line.
 
     Raises:
       UserError: A file cannot be read, is repeated, or has another number of lines; or (FILE:LINE)
-        a reference is empty, as after a tab at the end of a line.
+        a reference is empty, as after a tab at the end of a line, or the column is missing.
     """
-    texts = {name: list(read_lines(name)) for name in outputs}
+    texts = {name: _read_texts(name, column) for name in outputs}
     if len(texts) < 2 or len(texts) < len(outputs):
         raise UserError("--compare", f"needs two different files or more; got {' '.join(outputs)}")
-    columns = [list(read_lines(name)) for name in references]
+    columns = [_read_texts(name, column) for name in references]
     first = next(iter(texts))
     for name, lines in [*texts.items(), *zip(references, columns, strict=True)]:
         if len(lines) != len(texts[first]):
@@ -146,6 +169,37 @@ def check_tokenizer(name: str) -> None:
             else f"{name} cannot be used ({' '.join(str(error).split())}); use 13a"
         )
         raise UserError("--tokenize", what) from error
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Check the names of metrics.
+
+    Args:
+      names: The names.
+
+    Raises:
+      UserError: One is not in `METRICS`.
+    """
+    for name in names:
+        if name not in METRICS:
+            known = ", ".join(METRICS)
+            raise UserError("--metric", f"must be, with --compare, one of: {known}; got {name}")
+
+
+def _read_texts(name: str, column: int | None) -> list[str]:
+    """Return the lines of a file, or one column of its rows."""
+    if column is None:
+        return list(read_lines(name))
+    texts = []
+    for number, line in enumerate(read_lines(name), start=1):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) < column:
+            what = f"has {quantity(len(cells), 'column')}, but --column is {column}"
+            raise UserError(f"{name}:{number}", f"{what}; columns are separated by tabs")
+        texts.append(cells[column - 1])
+    return texts
 
 
 def _split_references(line: str, where: str) -> list[str]:

@@ -8,9 +8,11 @@ from seq2seq_jax.evaluation.metrics import (
     AccuracyMetricSpec,
     BleuMetricSpec,
     ChrfMetricSpec,
+    EditDistanceMetricSpec,
     ErrorRateMetricSpec,
     LogPerplexityMetricSpec,
     RougeMetricSpec,
+    TerMetricSpec,
     lower_is_better,
     text_metrics,
 )
@@ -215,3 +217,35 @@ def test_the_error_rate_is_that_of_the_nearest_reference(hypothesis, several):
 
     assert rate(several) == min(rate([reference]) for reference in several)
     assert rate([*several, hypothesis]) == 0
+
+
+def test_chrf_with_words_is_another_metric_than_chrf():
+    hypotheses, references = words("the cat sat"), single("the cats sat")
+    plain = ChrfMetricSpec()(hypotheses, references)
+    with_words = ChrfMetricSpec(word_order=2)(hypotheses, references)
+    assert ChrfMetricSpec(word_order=2).result_names == ("chrf++",)
+    assert 0 < with_words["chrf++"] < plain["chrf"] < 100
+    assert "nw:2" in with_words["chrf++_signature"] and "nw:0" in plain["chrf_signature"]
+
+
+def test_ter_counts_a_shift_of_a_phrase_as_one_edit():
+    results = TerMetricSpec()(words("c d a b", "A"), single("a b c d", "a"))
+    assert results["ter"] == pytest.approx(100 * 2 / 5)  # one shift, one substitution by case
+    assert "case:mixed" in results["ter_signature"]
+
+
+def test_ter_has_one_reference_for_one_sentence_and_two_for_another():
+    results = TerMetricSpec()(words("a b", "c"), [words("a x", "a b"), words("c")])
+    assert results["ter"] == 0
+
+
+def test_the_edit_distance_is_the_mean_number_of_edits_to_the_nearest_reference():
+    references = [words("k a t", "c a t s"), words("d o g")]
+    results = EditDistanceMetricSpec()(words("c a t", "d o g s s"), references)
+    assert results == {"edit_distance": 1.5}
+
+
+def test_lower_is_better_for_errors_and_distances():
+    for name in ("ter", "edit_distance", "token_error_rate", "perplexity"):
+        assert lower_is_better(name)
+    assert not lower_is_better("chrf++")

@@ -1,5 +1,11 @@
 // The errors of a model: totals, metrics by length, confusions, the worst sentences.
 const metricNames = Object.keys(data.metrics);
+const visible = (token) => (token === " " ? "␣" : token);
+// The error whose sentences are listed, [reference, hypothesis]; null: all. Set by showOnly.
+let onlyPair = null;
+let showOnly = () => {};
+const errorName = ([reference, hypothesis]) =>
+  !reference ? `${visible(hypothesis)} extra` : !hypothesis ? `${visible(reference)} missing` : `${visible(reference)} → ${visible(hypothesis)}`;
 const percentOf = (count, whole) => (whole ? `${(100 * count / whole).toFixed(1)} %` : "–");
 
 function section(title, ...children) {
@@ -35,7 +41,7 @@ function alignment({ edits }) {
   const cells = edits.map(([reference, hypothesis]) => {
     const kind = reference === hypothesis ? "same" : !reference ? "extra" : !hypothesis ? "missing" : "other";
     return element("span", { class: `pair ${kind}` },
-      element("bdi", {}, reference || "\u00a0"), element("bdi", {}, hypothesis || "\u00a0"));
+      element("bdi", {}, visible(reference) || "\u00a0"), element("bdi", {}, visible(hypothesis) || "\u00a0"));
   });
   return element("div", { class: "pairs", dir: "auto" }, cells);
 }
@@ -65,18 +71,23 @@ function worstSentences() {
   const more = element("button", { type: "button", onclick: () => { limit += 100; fill(); } }, "Show more");
   function fill() {
     const found = data.worst.filter(({ source, edits }) =>
-      !wanted || source.join(" ").includes(wanted) || edits.some((pair) => pair.includes(wanted)));
+      (!wanted || source.join(" ").includes(wanted) || edits.some((pair) => pair.includes(wanted))) &&
+      (!onlyPair || edits.some(([reference, hypothesis]) => reference === onlyPair[0] && hypothesis === onlyPair[1])));
     found.sort(ORDERS[order]);
     list.replaceChildren(...found.slice(0, limit).map(sentence));
     count.textContent = `${Math.min(limit, found.length)} of ${found.length} shown`;
     more.hidden = found.length <= limit;
+    clear.hidden = !onlyPair;
+    clear.textContent = onlyPair ? `only ${errorName(onlyPair)} ×` : "";
   }
+  const clear = element("button", { type: "button", onclick: () => { onlyPair = null; fill(); } });
+  showOnly = (pair) => { onlyPair = pair; limit = 20; fill(); clear.scrollIntoView({ block: "center" }); };
   const names = Object.keys(ORDERS).filter((name) => name !== "highest score and wrong" || data.worst.some(({ score }) => score !== null));
   section("Worst sentences",
     element("div", { class: "bar" },
       element("label", {}, "first: ", element("select", { onchange: (event) => { order = event.target.value; fill(); } }, names.map((name) => element("option", {}, name)))),
       element("label", {}, "with ", element("input", { type: "search", size: 18, placeholder: "token or part of source", oninput: (event) => { wanted = event.target.value.trim(); fill(); } })),
-      count),
+      clear, count),
     element("p", { class: "muted small" }, "Source; reference above hypothesis: ",
       element("span", { class: "pair other" }, "substituted"), " ", element("span", { class: "pair missing" }, "missing"), " ", element("span", { class: "pair extra" }, "extra")),
     list, more);
@@ -86,7 +97,7 @@ function worstSentences() {
 // Rows: tokens of the reference. Columns: tokens of the hypothesis. Color: share of the row's token.
 function matrix({ tokens, occurrences, counts }) {
   const size = tokens.length > 60 ? 13 : 17;
-  const names = [...tokens, "∅"];
+  const names = [...tokens.map(visible), "∅"];
   const labels = names.map((name) => ([...name].length > 16 ? `${[...name].slice(0, 15).join("")}…` : name));
   const wide = Math.max(...labels.map((label) => [...label].length), 3) * 7.5 + 10;
   const side = names.length * size;
@@ -117,12 +128,14 @@ function matrix({ tokens, occurrences, counts }) {
       fill: `rgba(var(--heat), ${strength.toFixed(3)})`,
       onmouseenter: () => { reading.textContent = `${what}: ${count} ${of}, ${(100 * share(cell)).toFixed(1)} %`; },
       onmouseleave: () => { reading.textContent = "\u00a0"; },
+      onclick: () => showOnly([tokens[row] ?? "", tokens[column] ?? ""]),
     }, drawn("title", {}, `${what}: ${count} ${of}`)));
   }
   section("Confusions",
     element("p", { class: "muted small" },
       "Rows: tokens of the reference. Columns: tokens of the hypothesis. ∅: missing (last column) or extra (last row). " +
-      "The stronger the color, the larger the share of the row's token; correct tokens are grey."),
+      "The stronger the color, the larger the share of the row's token; correct tokens are grey. " +
+      "Select a cell to list its sentences."),
     element("div", { class: "wide" }, picture), reading);
 }
 
@@ -148,11 +161,21 @@ section("By length of the source, in tokens",
     metricNames.map((name) => bars(name, (bucket) => bucket.metrics[name], 1)),
     bars("length of hypotheses / references", (bucket) => bucket.lengthRatio, 2, 1),
     bars("sentences", (bucket) => bucket.sentences, 0)));
+for (const [name, { groups, macro }] of Object.entries(data.groups)) {
+  const rows = Object.entries(groups);
+  if (macro) rows.push(["macro average", macro]);
+  section(`By ${name}`, element("div", { class: "wide" }, table([
+    [name, ([group]) => group],
+    ["sources", ([, results]) => (results.sources ?? "").toLocaleString("en"), "number"],
+    ...metricNames.map((metric) => [metric, ([, results]) => digits(results[metric]), "number"]),
+  ], rows)));
+}
 if (data.matrix) matrix(data.matrix);
 const list = (title, columns, rows) => element("div", {}, element("h3", {}, title), table(columns, rows));
-const count = ["count", (row) => String(row.at(-1)), "number"];
+const count = (pairOf) => ["count", (row) => element("button", { type: "button", title: "List its sentences", onclick: () => showOnly(pairOf(row)) }, String(row.at(-1))), "number"];
+const token = (place) => (row) => visible(row[place]);
 section("Most frequent errors", element("div", { class: "lists" },
-  list("Substituted", [["reference", (row) => row[0]], ["model", (row) => row[1]], count], data.substitutions),
-  list("Missing", [["token", (row) => row[0]], count], data.deletions),
-  list("Extra", [["token", (row) => row[0]], count], data.insertions)));
+  list("Substituted", [["reference", token(0)], ["model", token(1)], count((row) => row.slice(0, 2))], data.substitutions),
+  list("Missing", [["token", token(0)], count((row) => [row[0], ""])], data.deletions),
+  list("Extra", [["token", token(0)], count((row) => ["", row[0]])], data.insertions)));
 worstSentences();
