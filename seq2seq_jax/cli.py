@@ -36,6 +36,7 @@ COMMANDS = {
     "attention": "seq2seq_jax.commands.attention",
     "beam-tree": "seq2seq_jax.commands.beam_tree",
     "plot-schedule": "seq2seq_jax.commands.plot_schedule",
+    "export": "seq2seq_jax.commands.export",
     "import-tf": "seq2seq_jax.commands.import_tf",
     "vocab": "seq2seq_jax.commands.data.vocab",
     "stats": "seq2seq_jax.commands.data.stats",

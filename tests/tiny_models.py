@@ -20,12 +20,13 @@ def tiny_config(model: str = "AttentionSeq2Seq", **overrides: Any) -> ConfigDict
         "input_pipeline_train.params.builtin": "toy_copy",
         "input_pipeline_dev.params.builtin": "toy_copy",
         "embedding.dim": "3",
-        "encoder.params.rnn_cell.cell_params.num_units": "4",
         "decoder.params.rnn_cell.cell_params.num_units": "4",
     }
     if model == "AttentionSeq2Seq":
         sizes["attention.params.num_units"] = "5"
     given = {key.replace("__", "."): str(value) for key, value in overrides.items()}
+    if given.get("encoder.class") not in ("PoolingEncoder", "ConvEncoder"):
+        sizes["encoder.params.rnn_cell.cell_params.num_units"] = "4"
     return resolve(default_config(model), [*(sizes | given).items()])
 
 

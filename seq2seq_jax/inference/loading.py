@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.readers.input_pipeline import split_file_names
 from seq2seq_jax.data.tokenizers import Tokenizers
+from seq2seq_jax.inference.quantization import round_params
 from seq2seq_jax.models.batch_inputs import NonTrainable
 from seq2seq_jax.models.build import build_model, variable_shapes
 from seq2seq_jax.storage.arrays import into_template
@@ -99,8 +100,8 @@ def load_model(
     Args:
       workdir: The working directory.
       config: Its resolved configuration.
-      inference: Keys whose `checkpoint` and `average_checkpoints` select the checkpoints; None:
-        those of `config`.
+      inference: Keys whose `checkpoint` and `average_checkpoints` select the checkpoints, and whose
+        `weights` is their precision; None: those of `config`.
 
     Returns:
       The model. If training kept a moving average of the parameters, it has that.
@@ -124,6 +125,7 @@ def load_model(
         params = jax.tree.map(
             lambda leaf, old: (leaf / len(steps)).astype(old.dtype), total, params
         )
+    params = round_params(params, (config.inference if inference is None else inference)["weights"])
     return LoadedModel(model, params, files.tokenizers, vocabularies, steps, non_trainable)
 
 

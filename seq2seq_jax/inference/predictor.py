@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
 from seq2seq_jax.inference.compiled_functions import CompiledFunctions
@@ -32,6 +32,8 @@ from seq2seq_jax.inference.text_lists import to_optional_texts, to_texts, to_tok
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import Decode, make_decode
 from seq2seq_jax.search.search_config import (
+    InferenceConfig,
+    SearchConfig,
     make_inference_config,
     make_search_config,
 )
@@ -282,13 +284,7 @@ class Predictor:
         self.config = config
         self._lexicon = Lexicon(config.inference.lexicon, self.tokenizers)
         self.inference = make_inference_config(config.inference)
-        self._search_config = make_search_config(self.inference)
-        is_beam = not self.inference.sampling.enable and self.inference.n_best > 1
-        # A text has several segmentations into subwords: more hypotheses than texts are needed.
-        if is_beam and not isinstance(self.tokenizers.target, DelimiterTokenizer):
-            self._search_config = dataclasses.replace(
-                self._search_config, n_best=self._search_config.beam_width
-            )
+        self._search_config = needed_hypotheses(self.inference, self.tokenizers.target)
         self.batch_size = self._devices.round_up(self.inference.batch_size)
         self.allowed_outputs = load_allowed_outputs(
             self.inference, self.tokenizers.target, self.vocabularies.target
@@ -353,6 +349,23 @@ class Predictor:
             max_length=self.inference.max_decode_length,
             trie=self.allowed_outputs,
         )
+
+
+def needed_hypotheses(inference: InferenceConfig, target: Tokenizer) -> SearchConfig:
+    """Derive the options of the compiled search, which finds enough hypotheses for `n_best` texts.
+
+    Args:
+      inference: The keys `inference.*`.
+      target: The target tokenizer.
+
+    Returns:
+      The options. With subwords, whose segmentation of a text is not unique, n_best is beam_width.
+    """
+    search = make_search_config(inference)
+    is_beam = not inference.sampling.enable and inference.n_best > 1
+    if is_beam and not isinstance(target, DelimiterTokenizer):
+        search = dataclasses.replace(search, n_best=search.beam_width)
+    return search
 
 
 def _one_ahead(items: Iterator[_T]) -> Iterator[_T]:

@@ -123,6 +123,8 @@ class InferenceConfig:
       ensemble_mean: What an ensemble averages: log-probabilities (log) or probabilities (linear).
       average_checkpoints: Average the parameters of the last or the best K checkpoints; empty: no
         averaging.
+      weights: Precision of the weight matrices. int8 has one scale per output channel, as in an
+        export; the arithmetic stays float32.
     """
 
     batch_size: Annotated[int, BATCH_SIZE] = 32
@@ -141,6 +143,7 @@ class InferenceConfig:
     ensemble: Annotated[str, FILES] = ""
     ensemble_mean: Annotated[str, one_of("log", "linear")] = "log"
     average_checkpoints: Annotated[str, AVERAGE] = ""
+    weights: Annotated[str, one_of("float32", "int8")] = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
