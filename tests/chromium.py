@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +22,15 @@ FLAGS = (
     "--disable-sync", "--no-default-browser-check", "--hide-scrollbars", "--mute-audio",
 )  # fmt: skip
 
+# The browser reads descriptor 3 and writes descriptor 4. A program of its own sets them, because
+# JAX warns of `preexec_fn`, which forks.
+_USE_PIPES = """
+import os, sys
+for descriptor, number in zip([os.dup(int(word)) for word in sys.argv[1:3]], (3, 4)):
+    os.dup2(descriptor, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
 
 class Chromium:
     """One tab of a browser.
@@ -34,16 +44,14 @@ class Chromium:
         self._profile = tempfile.mkdtemp(prefix="chromium_")
         (to_browser, self._to), (self._from, from_browser) = os.pipe(), os.pipe()
 
-        def use_pipes():  # The browser reads descriptor 3 and writes descriptor 4.
-            high = [os.dup(to_browser), os.dup(from_browser)]
-            for descriptor, number in zip(high, (3, 4), strict=True):
-                os.dup2(descriptor, number)
-
         sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
         self._process = subprocess.Popen(
-            [str(CHROMIUM), *FLAGS, *sandbox, f"--user-data-dir={self._profile}", "about:blank"],
-            preexec_fn=use_pipes,
-            close_fds=False,
+            [
+                *(sys.executable, "-c", _USE_PIPES, str(to_browser), str(from_browser)),
+                *(str(CHROMIUM), *FLAGS, *sandbox),
+                *(f"--user-data-dir={self._profile}", "about:blank"),
+            ],
+            pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -61,6 +61,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         from seq2seq_jax.export.numpy_package import package_name
 
         package_name(path)
+    elif arguments.format == "stablehlo":
+        from seq2seq_jax.export.stablehlo import check_installed, write_stablehlo
+
+        check_installed()
 
     from seq2seq_jax.export.exported_model import export_model
     from seq2seq_jax.export.self_check import check_equality
@@ -69,8 +73,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     exported = export_model(workdir, config, precision, any_beam_search=is_stablehlo)
     check_equality(exported)
     if is_stablehlo:
-        from seq2seq_jax.export.stablehlo import write_stablehlo
-
         write_stablehlo(exported, config, path)
     elif arguments.format == "web":
         from seq2seq_jax.export.web_bundle import write_web_bundle

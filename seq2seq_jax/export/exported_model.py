@@ -217,9 +217,16 @@ def _describe_text(
             f"the {side} is split by {name}, which cannot be exported; use a model with"
             " subwords.kind=bpe, words or characters",
         )
+    properties = dataclasses.asdict(words)
+    if properties.get("grapheme_clusters") and not words.delimiter:
+        what = "grapheme clusters cannot be exported; use a model without this key"
+        raise UserError(f"{side}.grapheme_clusters", what)
+    form = properties.get("normalization", "")
     return {
         "max_seq_len": max_seq_len,
-        **dataclasses.asdict(words),
+        "delimiter": words.delimiter,
+        "lowercase": words.lowercase,
+        "normalization": form if form.startswith("NF") else None,
         "bpe": bpe,
         "tokens": list(vocabulary.tokens),
     }

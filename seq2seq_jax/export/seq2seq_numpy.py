@@ -19,6 +19,7 @@ import hashlib
 import json
 import math
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,6 +107,7 @@ class Text:
       names: The token of each id; the last three are UNK, SEQUENCE_START and SEQUENCE_END.
       unk, start, end: The ids of these three.
       max_len: A source is truncated to this many tokens, including SEQUENCE_END.
+      unique: Whether different tokens always make different texts.
     """
 
     def __init__(self, side: Mapping[str, Any]) -> None:
@@ -116,6 +118,8 @@ class Text:
         self._ids = {name: i for i, name in enumerate(self.names)}
         self._delimiter: str = side["delimiter"]  # empty: the tokens are characters
         self._lowercase: bool = side["lowercase"]
+        self._form = side["normalization"]  # of Unicode, such as NFD; outputs are then in NFC
+        self.unique = side["bpe"] is None and self._form is None  # one sequence of ids per text
         bpe = side["bpe"]
         self._merges: dict[str, int] | None = None
         if bpe is not None:
@@ -128,6 +132,8 @@ class Text:
         """Return the tokens of a text."""
         if self._lowercase:
             text = text.lower()
+        if self._form:
+            text = unicodedata.normalize(self._form, text)
         if not self._delimiter:
             words = list(text)
         else:
@@ -139,14 +145,17 @@ class Text:
     def join(self, tokens: Sequence[str]) -> str:
         """Return the text of tokens: the inverse of `split`."""
         if self._merges is None:
-            return self._delimiter.join(tokens)
-        words, prefix = [], ""
-        for token in tokens[:-1]:
-            prefix += token.removesuffix("@@")
-            if not token.endswith("@@"):
-                words.append(prefix)
-                prefix = ""
-        return self._delimiter.join(words + [prefix + t.removesuffix("@@") for t in tokens[-1:]])
+            text = self._delimiter.join(tokens)
+        else:
+            words, prefix = [], ""
+            for token in tokens[:-1]:
+                prefix += token.removesuffix("@@")
+                if not token.endswith("@@"):
+                    words.append(prefix)
+                    prefix = ""
+            last = [prefix + token.removesuffix("@@") for token in tokens[-1:]]
+            text = self._delimiter.join(words + last)
+        return unicodedata.normalize("NFC", text) if self._form else text
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a source: its tokens and SEQUENCE_END, truncated to `max_len`."""
@@ -420,7 +429,7 @@ def add_positions(inputs: Array, positions: Mapping[str, Any]) -> Array:
     number, width = positions["num_positions"], inputs.shape[-1]
     j = np.arange(1, len(inputs) + 1, dtype=np.float32)[:, None] / np.float32(number + 1)
     k = np.arange(1, width + 1, dtype=np.float32) / np.float32(width + 1)
-    table = (1 - j) - k * (1 - 2 * j)
+    table: Array = (1 - j) - k * (1 - 2 * j)
     return inputs * table if positions["combiner_fn"] == "multiply" else inputs + table
 
 
@@ -750,7 +759,7 @@ def beam_search(
     """
     memory, state = model.encode(source)
     width, end = search["beam_width"], model.target.end
-    needed = width if search["n_best"] > 1 and model.config["target"]["bpe"] else search["n_best"]
+    needed = width if search["n_best"] > 1 and not model.target.unique else search["n_best"]
     beam = [_Partial([], 0.0, 0.0, False, [])]
     for _ in range(search["max_decode_length"]):
         last = [hypothesis.ids[-1] if hypothesis.ids else model.target.start for hypothesis in beam]
@@ -859,6 +868,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for text in given.texts or (line.rstrip("\r\n") for line in sys.stdin):
         chosen = {name: value for name, value in options.items() if value is not None}
         (prediction,) = model.predict([text], **chosen)
+        if len(model.source.split(text)) >= model.source.max_len:
+            what = f"truncated to {model.source.max_len} tokens, including SEQUENCE_END: {text}"
+            print(what, file=sys.stderr)
         if given.n_best is None:
             print(prediction.text, flush=True)
         for hypothesis in prediction.n_best if given.n_best is not None else []:

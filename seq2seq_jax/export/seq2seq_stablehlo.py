@@ -1,6 +1,7 @@
 """Run programs in StableHLO that `seq2seq-jax export --format=stablehlo` wrote.
 
-It needs JAX and NumPy, and seq2seq_numpy.py next to it, which splits texts and reads weights.
+It needs JAX, NumPy and flatbuffers, and seq2seq_numpy.py next to it, which splits texts and reads
+weights.
 
     model = load("directory")
     model.predict(["transformer"])[0].text

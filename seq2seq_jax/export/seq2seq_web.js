@@ -121,6 +121,8 @@ const Seq2Seq = (() => {
       this.ids = new Map(this.names.map((name, i) => [name, i]));
       this.delimiter = side.delimiter; // Empty: the tokens are characters.
       this.lowercase = side.lowercase;
+      this.form = side.normalization; // Of Unicode, such as NFD; outputs are then in NFC.
+      this.unique = !side.bpe && !this.form; // Different tokens always make different texts.
       this.merges = null;
       if (side.bpe) {
         this.merges = new Map();
@@ -133,12 +135,17 @@ const Seq2Seq = (() => {
 
     split(text) {
       if (this.lowercase) text = text.toLowerCase();
+      if (this.form) text = text.normalize(this.form);
       const words = this.delimiter ? text.split(this.delimiter).filter(Boolean) : Array.from(text);
       return this.merges ? words.flatMap((word) => this.splitWord(word)) : words;
     }
 
     join(tokens) {
-      if (!this.merges) return tokens.join(this.delimiter);
+      const text = this.merges ? this.joinPieces(tokens) : tokens.join(this.delimiter);
+      return this.form ? text.normalize("NFC") : text;
+    }
+
+    joinPieces(tokens) {
       const words = [];
       let prefix = "";
       tokens.forEach((token, i) => {
@@ -639,7 +646,7 @@ const Seq2Seq = (() => {
     const { start, end, names } = model.target;
     const width = Math.max(1, search.beam_width), V = names.length;
     if (width === 1) search = { ...search, length_penalty_weight: 0, coverage_penalty_weight: 0 };
-    const needed = search.n_best > 1 && model.config.target.bpe ? width : search.n_best;
+    const needed = search.n_best > 1 && !model.target.unique ? width : search.n_best;
     const trace = { tokens: [], backpointers: [], log_probs: [], scores: [] };
     let beam = [{ ids: [], logProb: 0, score: 0, finished: false, attention: [] }];
     for (let time = 0; time < search.max_decode_length; time++) {

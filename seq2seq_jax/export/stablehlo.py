@@ -26,6 +26,8 @@ from seq2seq_jax.search.search_config import make_inference_config
 from seq2seq_jax.search.types import SearchResult
 from seq2seq_jax.storage.arrays import named_arrays
 from seq2seq_jax.utils.atomic_io import atomic_directory
+from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 LOADER = "seq2seq_stablehlo.py"
@@ -34,7 +36,7 @@ _README = """\
 # {title}
 
 Programs in StableHLO for {platforms}: encoder and whole search, one file per batch size and source
-length. They need JAX, and neither Flax nor seq2seq-jax:
+length. They need JAX and flatbuffers, and neither Flax nor seq2seq-jax:
 
 ```python
 import sys; sys.path.append("{name}")
@@ -49,6 +51,19 @@ promises that a jaxlib can read programs that a jaxlib of the six months before 
 of the three weeks after it. For other versions, export the model again. A search option is part of
 the programs: {search}.
 """
+
+
+def check_installed() -> None:
+    """Check that JAX can write programs.
+
+    Raises:
+      UserError: flatbuffers, which it needs for that, is not installed.
+    """
+    try:
+        import flatbuffers  # noqa: F401
+    except ImportError as error:
+        what = f"stablehlo needs flatbuffers: {install_command('stablehlo')}"
+        raise UserError("--format", what) from error
 
 
 def default_lengths(max_seq_len: int) -> list[int]:

@@ -26,7 +26,7 @@ def write_page(path: str | Path, kind: str, title: str, data: object) -> Path:
     parts = {
         "TITLE": html.escape(title),
         "STYLE": page_part("page.css"),
-        "DATA": _escape_for_script(json.dumps(data, ensure_ascii=False, allow_nan=False)),
+        "DATA": escape_for_script(json.dumps(data, ensure_ascii=False, allow_nan=False)),
         "SCRIPT": page_part("page.js") + page_part(f"{kind}.js"),
     }
     pieces = page_part("page.html").split("@@")  # Alternating text and names of parts.
@@ -58,6 +58,10 @@ def finite_or_none(value: float, digits: int = 4) -> float | None:
     return round(value, digits) if abs(value) < float("inf") else None
 
 
-def _escape_for_script(text: str) -> str:
-    """Escape JSON, so that it cannot end its script element."""
+def escape_for_script(text: str) -> str:
+    """Escape JSON, so that it cannot end its script element.
+
+    Args:
+      text: JSON.
+    """
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -36,6 +36,7 @@ def test_the_command_prints_what_it_wrote(command, run, tmp_path):
                 "--output=out",
                 "--config.inference.beam_search.beam_width=4",
                 "--config.inference.beam_search.diversity_groups=2",
+                "--config.inference.beam_search.diversity_strength=1",
             ],
             r"diversity_groups: is 2, which this export cannot do; use .*, or --format=stablehlo",
         ),

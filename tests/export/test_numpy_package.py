@@ -78,6 +78,10 @@ def test_the_command_line_of_the_package_prints_texts_or_scores(tmp_path, capsys
     expected = Predictor.from_workdir(run.path).predict(["a b c", "f"])
     program.main(arguments)
     assert capsys.readouterr().out.splitlines() == [p.text for p in expected]
+    program.main([arguments[0], "a b c d a b c", "a b c d a b c d"])
+    assert capsys.readouterr().err == (
+        "truncated to 8 tokens, including SEQUENCE_END: a b c d a b c d\n"
+    )
     program.main([*arguments, "--n-best=2"])
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [text for _, text in lines] == [h.text for p in expected for h in p.n_best[:2]]

@@ -1,14 +1,17 @@
 """Programs in StableHLO give the texts and scores of `Predictor`."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from seq2seq_jax.config import resolve
-from seq2seq_jax.export.stablehlo import default_lengths, write_stablehlo
+from seq2seq_jax.export.stablehlo import check_installed, default_lengths, write_stablehlo
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.utils.errors import UserError
 from tests.tiny_exports import TEXTS, bpe_run, exported
 
 CODE = """
@@ -22,6 +25,12 @@ print(sorted({"flax", "seq2seq_jax"} & set(sys.modules)))
 """
 
 
+needs_flatbuffers = pytest.mark.skipif(
+    not importlib.util.find_spec("flatbuffers"), reason="flatbuffers is not installed"
+)
+
+
+@needs_flatbuffers
 def test_the_programs_need_jax_alone_and_answer_as_predictor(tmp_path):
     run = bpe_run(tmp_path / "run")
     config = resolve(run.config())
@@ -48,3 +57,9 @@ def test_lengths_reach_the_longest_source():
     assert default_lengths(40) == [8, 16, 32, 40]
     assert default_lengths(8) == [8]
     assert default_lengths(5) == [5]
+
+
+def test_without_flatbuffers_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    with pytest.raises(UserError, match="--format: stablehlo needs flatbuffers: pip install"):
+        check_installed()
