@@ -137,8 +137,8 @@ def in_numpy(exported):
     return program.Model(exported.config, program.read_safetensors(exported.weights))
 
 
-def in_node(exported, directory):
-    """Return a function that predicts with the JavaScript program."""
+def in_node(exported, directory, *, wasm=True):
+    """Return a function that predicts with the JavaScript program, with or without WebAssembly."""
     (directory / "config.json").write_bytes(exported.config_json)
     (directory / "model.safetensors").write_bytes(exported.weights)
     script = f"""
@@ -148,7 +148,8 @@ def in_node(exported, directory):
         const bytes = fs.readFileSync(directory + "/model.safetensors");
         const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
         const config = JSON.parse(fs.readFileSync(directory + "/config.json", "utf-8"));
-        const model = new Seq2Seq.Model(config, buffer);
+        const model = new Seq2Seq.Model(config, buffer, {{ wasm: {json.dumps(wasm)} }});
+        if ({json.dumps(wasm)} !== (model.weights.wasm !== null)) throw new Error("WebAssembly");
         const start = performance.now();
         const predictions = model.predict(texts, options);
         const seconds = (performance.now() - start) / 1000;

@@ -19,25 +19,14 @@ from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.export import seq2seq_numpy as runtime
+from seq2seq_jax.export.exportable import BUILT_IN, check_exportable
 from seq2seq_jax.export.safetensors_file import to_safetensors
 from seq2seq_jax.inference.loading import LoadedModel, load_model
 from seq2seq_jax.inference.quantization import round_params, store
-from seq2seq_jax.search.search_config import choose_top_k
 from seq2seq_jax.storage.arrays import digest, named_arrays
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.integrity import package_versions
-
-MODELS = ("AttentionSeq2Seq", "BasicSeq2Seq")
-"""The models that can be exported; their encoders, bridges and so on are in `BUILT_IN`."""
-
-BUILT_IN = {
-    "encoder": tuple(runtime.ENCODERS),
-    "bridge": ("InitialStateBridge", "PassThroughBridge", "ZeroBridge"),
-    "attention": ("AttentionLayerBahdanau", "AttentionLayerDot"),
-    "decoder": ("AttentionDecoder", "BasicDecoder"),
-}
-"""The classes of each slot that can be exported."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,8 +77,7 @@ def export_model(
       UserError: The model, its tokenizers or its search cannot be exported, or the workdir has no
         model that can be loaded.
     """
-    check_exportable(config)
-    _check_search(config, any_beam_search)
+    check_exportable(config, any_beam_search=any_beam_search)
     loaded = load_model(workdir, config, {**config.inference, "weights": "float32"})
     texts = {
         side: _describe_text(side, tokenizer, vocabulary, config[side].max_seq_len)
@@ -127,48 +115,6 @@ def export_model(
     }
     rounded = loaded._replace(params=round_params(loaded.params, precision))
     return ExportedModel(description, weights, rounded)
-
-
-def check_exportable(config: ConfigDict) -> None:
-    """Check that a model consists of built-in classes that the exports know.
-
-    Args:
-      config: A resolved configuration of a text model.
-
-    Raises:
-      UserError: It does not, or it is an ensemble.
-    """
-    if resolve_class("model", config.model, "model").__name__ not in MODELS:
-        raise UserError("model", f"{config.model} cannot be exported; use {' or '.join(MODELS)}")
-    for slot, names in BUILT_IN.items():
-        if slot in config:
-            _check_class(_class(config, slot), names, f"{slot}.class")
-    for slot in ("encoder", "decoder"):
-        rnn = config[slot].params.get("rnn_cell")
-        if rnn is not None:
-            where = f"{slot}.params.rnn_cell.cell_class"
-            _check_class(resolve_class("cell", rnn.cell_class, where), tuple(runtime.CELLS), where)
-    if config.inference.ensemble:
-        what = "an ensemble cannot be exported; use --config.inference.ensemble="
-        raise UserError("inference.ensemble", what)
-
-
-def _check_class(found: type, names: tuple[str, ...], where: str) -> None:
-    if found.__name__ not in names or not found.__module__.startswith("seq2seq_jax.models."):
-        what = f"{found.__name__} cannot be exported; the exports know {', '.join(names)}"
-        raise UserError(where, what)
-
-
-def _check_search(config: ConfigDict, any_beam_search: bool) -> None:
-    inference, beam = config.inference, config.inference.beam_search
-    if inference.sampling.enable:
-        what = "sampling cannot be exported; use --config.inference.sampling.enable=False"
-        raise UserError("inference.sampling.enable", what)
-    for key, allowed in (("diversity_groups", 1), ("choose_successors_fn", choose_top_k.__name__)):
-        if beam[key] != allowed and not any_beam_search:
-            where = f"inference.beam_search.{key}"
-            what = f"is {beam[key]}, which this export cannot do; use --config.{where}={allowed}"
-            raise UserError(where, f"{what}, or --format=stablehlo")
 
 
 def _class(config: ConfigDict, slot: str) -> Any:

@@ -38,6 +38,27 @@ def check_equality(exported: ExportedModel) -> float:
         {"params": exported.loaded.params}, source.astype(np.int32), lengths, targets
     )
     expected = np.asarray(jax.nn.log_softmax(logits))
+    try:
+        difference = _largest_difference(exported, source, lengths, targets, expected)
+    except (KeyError, ValueError) as error:  # A weight is missing, or has another shape.
+        what = f"the NumPy program cannot run this model ({error}); please report it"
+        raise UserError("export", what) from error
+    if not difference < TOLERANCE:
+        raise UserError(
+            "export",
+            f"the NumPy program gives other log-probabilities than the model (difference"
+            f" {difference:.1e}); this is a fault of the export, please report it",
+        )
+    return difference
+
+
+def _largest_difference(
+    exported: ExportedModel,
+    source: np.ndarray,
+    lengths: np.ndarray,
+    targets: np.ndarray,
+    expected: np.ndarray,
+) -> float:
     program = runtime.Model(exported.config, runtime.read_safetensors(exported.weights))
     difference = 0.0
     for row, length in enumerate(lengths):
@@ -46,10 +67,4 @@ def check_equality(exported: ExportedModel) -> float:
             logits, state, _ = program.step([token], state, memory)
             found = runtime.log_softmax(logits)[0]
             difference = max(difference, float(np.max(np.abs(found - expected[row, time]))))
-    if not difference < TOLERANCE:
-        raise UserError(
-            "export",
-            f"the NumPy program gives other log-probabilities than the model (difference"
-            f" {difference:.1e}); this is a fault of the export, please report it",
-        )
     return difference

@@ -430,7 +430,8 @@ def add_positions(inputs: Array, positions: Mapping[str, Any]) -> Array:
     j = np.arange(1, len(inputs) + 1, dtype=np.float32)[:, None] / np.float32(number + 1)
     k = np.arange(1, width + 1, dtype=np.float32) / np.float32(width + 1)
     table: Array = (1 - j) - k * (1 - 2 * j)
-    return inputs * table if positions["combiner_fn"] == "multiply" else inputs + table
+    combined: Array = inputs * table if positions["combiner_fn"] == "multiply" else inputs + table
+    return combined
 
 
 ENCODERS = {

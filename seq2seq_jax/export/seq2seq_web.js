@@ -17,6 +17,19 @@ const Seq2Seq = (() => {
   const SCALE_SUFFIX = ".scale_of_int8";
   const TINY = 2 ** -126; // The smallest normal float32.
 
+  // matmul.wat, compiled by `wat2wasm`: a product of matrices with SIMD.
+  const WASM = atob(
+    "AGFzbQEAAAABCgFgBn9/f39/fwADAgEABQMBAAEHEwIGbWVtb3J5AgAGbWF0bXVsAAAK+QMB9gMDBn8EewN/IAVBAnQh" +
+    "BgJAA0AgA0UNASAEIQcgAiEIIAAgBmohCiAAIAZBcHFqIQsCQANAIAdFDQEgAf0JAgAhDCAAIQkgCCEQIAdBBEkEQAJA" +
+    "A0AgCSALTw0BIAkgCf0ABAAgDCAQ/QAEAP3mAf3kAf0LBAAgCUEQaiEJIBBBEGohEAwACwsCQANAIAkgCk8NASAJIAkq" +
+    "AgAgDP0fACAQKgIAlJI4AgAgCUEEaiEJIBBBBGohEAwACwsgB0EBayEHIAFBBGohASAIIAZqIQgFIAH9CQIEIQ0gAf0J" +
+    "AgghDiAB/QkCDCEPIBAgBmohEQJAA0AgCSALTw0BIBEgBmohEiAJIAn9AAQAIAwgEP0ABAD95gEgDSAR/QAEAP3mAf3k" +
+    "ASAOIBL9AAQA/eYBIA8gEiAGav0ABAD95gH95AH95AH95AH9CwQAIAlBEGohCSAQQRBqIRAgEUEQaiERDAALCwJAA0Ag" +
+    "CSAKTw0BIBEgBmohEiAJIAkqAgAgDP0fACAQKgIAlCAN/R8AIBEqAgCUkiAO/R8AIBIqAgCUIA/9HwAgEiAGaioCAJSS" +
+    "kpI4AgAgCUEEaiEJIBBBBGohECARQQRqIREMAAsLIAdBBGshByABQRBqIQEgCCAGQQJ0aiEICwwACwsgCiEAIANBAWsh" +
+    "AwwACwsL",
+  );
+
   // ---------------------------------------------------------------------------------- weights
 
   function float16ToFloat32(bits) {
@@ -61,9 +74,10 @@ const Seq2Seq = (() => {
 
   // Weights by dotted names, as one module sees them.
   class Weights {
-    constructor(arrays, prefix = "") {
+    constructor(arrays, prefix = "", wasm = null) {
       this.arrays = arrays;
       this.prefix = prefix;
+      this.wasm = wasm;
     }
 
     has(name) {
@@ -75,15 +89,64 @@ const Seq2Seq = (() => {
     }
 
     below(name) {
-      return new Weights(this.arrays, `${this.prefix}${name}.`);
+      return new Weights(this.arrays, `${this.prefix}${name}.`, this.wasm);
     }
 
     // Apply a dense layer, x W + b, to x [rows, I]; some layers have no b.
     dense(name, x, rows) {
       const kernel = this.get(`${name}.kernel`);
       const bias = this.has(`${name}.bias`) ? this.get(`${name}.bias`).data : null;
-      return matmul(x, rows, kernel.data, kernel.shape[1], bias);
+      return this.matmul(x, rows, kernel.data, kernel.shape[1], bias);
     }
+
+    // `matmul` by a weight.
+    matmul(x, rows, w, O, bias) {
+      return (this.wasm ? this.wasm.matmul : matmul)(x, rows, w, O, bias);
+    }
+  }
+
+  // Move the weights into the memory of a WebAssembly program, which multiplies by them about eight
+  // times as fast as JavaScript. Return null where there is no WebAssembly, or none with SIMD.
+  function startWasm(weights) {
+    let exports;
+    try {
+      const bytes = Uint8Array.from(WASM, (character) => character.charCodeAt(0));
+      exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+      const arrays = Object.values(weights);
+      const widths = arrays.map(({ shape }) => shape[shape.length - 1] + (shape[shape.length - 2] ?? 0));
+      const capacity = Math.max(1 << 18, ...widths.map((width) => 8 * width)); // For x and the result.
+      const aligned = (length) => (length + 3) & ~3;
+      const total = arrays.reduce((sum, { data }) => sum + aligned(data.length), capacity);
+      exports.memory.grow(Math.ceil((4 * total) / 65536));
+      const { buffer } = exports.memory;
+      const scratch = new Float32Array(buffer, 0, capacity);
+      let at = 4 * capacity;
+      for (const weight of arrays) {
+        const data = new Float32Array(buffer, at, weight.data.length);
+        data.set(weight.data);
+        weight.data = data;
+        at += 4 * aligned(data.length);
+      }
+      return { matmul: (...given) => wasmMatmul(exports.matmul, scratch, ...given) };
+    } catch {
+      return null;
+    }
+  }
+
+  function wasmMatmul(run, scratch, x, rows, w, O, bias) {
+    const I = x.length / rows;
+    const result = new Float32Array(rows * O);
+    const most = Math.floor(scratch.length / (I + O)); // Rows at once.
+    for (let first = 0; first < rows; first += most) {
+      const n = Math.min(most, rows - first);
+      const y = scratch.subarray(n * I, n * (I + O));
+      scratch.set(x.subarray(first * I, (first + n) * I));
+      y.fill(0);
+      if (bias) for (let k = 0; k < n; k++) y.set(bias, k * O);
+      run(y.byteOffset, 0, w.byteOffset, n, I, O);
+      result.set(y, first * O);
+    }
+    return result;
   }
 
   // x [rows, I] times w [I, O], plus a bias [O]. Four rows of w at a time: each element of the
@@ -438,7 +501,7 @@ const Seq2Seq = (() => {
           if (last <= first) continue;
           const window = x.subarray((first + shift) * I, (last + shift) * I);
           const kernel = data.subarray(k * I * O, (k + 1) * I * O);
-          add(y.subarray(first * O, last * O), matmul(window, last - first, kernel, O, null));
+          add(y.subarray(first * O, last * O), w.matmul(window, last - first, kernel, O, null));
         }
         x = y.map((v, d) => Math.tanh(i ? v + x[d] : v));
       }
@@ -470,14 +533,16 @@ const Seq2Seq = (() => {
   // ------------------------------------------------------------------------------------ model
 
   class Model {
-    constructor(config, buffer) {
+    // `wasm: false` computes in JavaScript alone.
+    constructor(config, buffer, { wasm = true } = {}) {
       if (config.format !== FORMAT || config.format_version > FORMAT_VERSION) {
         throw new Error("the model is not of this program, or of a later version of it");
       }
       this.config = config;
       this.source = new Text(config.source);
       this.target = new Text(config.target);
-      this.weights = new Weights(readWeights(buffer));
+      const arrays = readWeights(buffer);
+      this.weights = new Weights(arrays, "", wasm ? startWasm(arrays) : null);
       this.hasAttention = config.model === "AttentionSeq2Seq";
       this.targetTable = config.embedding.share ? "source_embedding" : "target_embedding";
     }
@@ -720,7 +785,7 @@ const Seq2Seq = (() => {
     return { layers: state.layers.map((layer) => layer.map(pick)), context: pick(state.context) };
   }
 
-  return { Model, Text, readWeights };
+  return { Model, Text };
 })();
 
 if (typeof module !== "undefined") module.exports = Seq2Seq;

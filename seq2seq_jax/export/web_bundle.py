@@ -2,7 +2,8 @@
 
 It is the page of `reports.predict_page`, with the description of the model, its weights in base64,
 and the JavaScript program, which runs in a worker. The content security policy of the page admits
-the scripts of the file and workers that they start, and no request: no text can leave the page.
+the scripts of the file, the worker and the WebAssembly that they start, and no request: no text can
+leave the page.
 """
 
 import base64
@@ -31,5 +32,5 @@ def write_web_bundle(exported: ExportedModel, path: Path) -> None:
         "weights": base64.b64encode(exported.weights).decode(),
     }
     backend = program_text("seq2seq_backend.js")
-    page = inline_page(path.stem, backend, elements, script_sources=["blob:"])
+    page = inline_page(path.stem, backend, elements, script_sources=["blob:", "'wasm-unsafe-eval'"])
     atomic_write(path, page.encode())

@@ -40,6 +40,10 @@ def test_the_command_prints_what_it_wrote(command, run, tmp_path):
             ],
             r"diversity_groups: is 2, which this export cannot do; use .*, or --format=stablehlo",
         ),
+        (
+            ["--output=out", "--config.inference.lexicon=words.tsv"],
+            "inference.lexicon: is words.tsv, which cannot be exported; use --config.inference",
+        ),
         (["--output=out", "--config.inference.ensemble=other"], "an ensemble cannot be exported"),
         (
             [

@@ -47,9 +47,10 @@ def test_numpy_gives_the_texts_scores_and_attention_of_predictor(case):
 
 
 @needs_node
-def test_javascript_gives_the_texts_scores_and_attention_of_predictor(case, tmp_path):
+@pytest.mark.parametrize("wasm", [True, False], ids=["WebAssembly", "no WebAssembly"])
+def test_javascript_gives_the_texts_scores_and_attention_of_predictor(case, wasm, tmp_path):
     model, texts, expected = case
-    assert_equal(in_node(model, tmp_path)(texts), expected)
+    assert_equal(in_node(model, tmp_path, wasm=wasm)(texts), expected)
 
 
 CODES = learn_bpe({"low": 9, "lowest": 7, "new": 6, "newer": 5, "wide": 3, "@@": 4, "İo": 3}, 30)
