@@ -25,8 +25,9 @@ FLAGS = (
 # The browser reads descriptor 3 and writes descriptor 4. A program of its own sets them, because
 # JAX warns of `preexec_fn`, which forks.
 _USE_PIPES = """
-import os, sys
-for descriptor, number in zip([os.dup(int(word)) for word in sys.argv[1:3]], (3, 4)):
+import fcntl, os, sys
+above = [fcntl.fcntl(int(word), fcntl.F_DUPFD, 10) for word in sys.argv[1:3]]
+for descriptor, number in zip(above, (3, 4)):
     os.dup2(descriptor, number)
 os.execv(sys.argv[3], sys.argv[3:])
 """
