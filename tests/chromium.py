@@ -22,7 +22,7 @@ FLAGS = (
     "--disable-sync", "--no-default-browser-check", "--hide-scrollbars", "--mute-audio",
 )  # fmt: skip
 
-# The browser reads descriptor 3 and writes descriptor 4. A program of its own sets them, because
+# The browser reads descriptor 3 and writes descriptor 4. A separate program sets them, because
 # JAX warns of `preexec_fn`, which forks.
 _USE_PIPES = """
 import fcntl, os, sys
