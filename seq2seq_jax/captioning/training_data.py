@@ -191,11 +191,12 @@ def _make_vocabularies(
     vocabulary = read_vocabulary(config, "vocab_target")
     if vocabulary:
         check_vocabulary_file(vocabulary, config.vocab_target, [tokenizers.target])
-        return Vocabularies(EMPTY_VOCABULARY, vocabulary)
-    captions = (caption for example in checked.examples for caption in example.captions)
-    limits = config.vocab_min_frequency, config.vocab_max_size
-    built = build_vocabulary(map(tokenizers.target.split, captions), *limits)
-    return Vocabularies(EMPTY_VOCABULARY, require_tokens(built, config))
+    else:
+        captions = (caption for example in checked.examples for caption in example.captions)
+        limits = config.vocab_min_frequency, config.vocab_max_size
+        built = build_vocabulary(map(tokenizers.target.split, captions), *limits)
+        vocabulary = require_tokens(built, config)
+    return Vocabularies(EMPTY_VOCABULARY, vocabulary.padded(config.vocab_size_multiple))
 
 
 def _corpus(

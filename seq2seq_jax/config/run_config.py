@@ -25,11 +25,14 @@ class RunConfig:
       vocab_target: Vocabulary file of the targets; empty: built from the data.
       vocab_min_frequency: A built vocabulary holds tokens that occur more often than this.
       vocab_max_size: Maximum number of tokens in a built vocabulary; 0: no limit.
+      vocab_size_multiple: Unused tokens are added to a vocabulary until its size is a multiple of
+        this, so that models for several corpora have equal shapes and share compiled programs.
       vocab_bias: Initial bias of the layer that computes the logits; log_frequency: the logarithm
         of each token's frequency in the training targets.
       input_pipeline_train: Reads the training examples.
       input_pipeline_dev: Reads the dev examples.
-      buckets: Source lengths of the buckets; empty: chosen from the data.
+      buckets: Source lengths of the buckets, or source and target lengths; empty: chosen from the
+        data.
       batch_size: Number of examples in a training batch.
       batch_tokens: Above 0: a training batch holds as many examples as fit into this many tokens on
         its longer side, padding included; batch_size then applies to evaluation only.
@@ -70,6 +73,7 @@ class RunConfig:
     vocab_target: str = ""
     vocab_min_frequency: Annotated[int, at_least(0)] = 0
     vocab_max_size: Annotated[int, at_least(0)] = 0
+    vocab_size_multiple: Annotated[int, between(1, 100_000)] = 1
     vocab_bias: Annotated[str, one_of("zeros", "log_frequency")] = "zeros"
 
     # Batches

@@ -132,7 +132,8 @@ def make_buckets(
     Args:
       boundaries: Source widths, END included, such as "10,20,30,40"; the target widths are those
         that need the fewest positions. Longer sources get one more bucket; widths beyond the
-        longest source are ignored. Empty: as `choose_buckets` does.
+        longest source are ignored. Or source and target widths, such as "10x12,20x24"; pairs that
+        fit into none get one more bucket. Empty: as `choose_buckets` does.
       source_lengths: [N], special tokens included; N > 0.
       target_lengths: [N], likewise.
       rows: The rule for the number of rows of a batch.
@@ -145,8 +146,14 @@ def make_buckets(
     """
     if not boundaries:
         return choose_buckets(source_lengths, target_lengths, rows)
-    widths = parse_boundaries(boundaries)
+    shapes = parse_boundaries(boundaries)
     longest = int(source_lengths.max())
+    if given := [(s, t) for s, t in shapes if t is not None]:
+        counts = rows.num_rows(*np.array(given).T)
+        return Buckets(tuple(given), tuple(map(int, counts))).covering(
+            longest, int(target_lengths.max())
+        )
+    widths = [width for width, _ in shapes]
     widths = [width for width in widths if width < longest] + [longest]
     grid = _Grid(np.array(widths), _widths(target_lengths), source_lengths, target_lengths)
     plan = _Plan(grid, rows)
@@ -187,32 +194,37 @@ def choose_buckets(
     return plan.buckets(len(plan.totals))
 
 
-def parse_boundaries(boundaries: str) -> list[int]:
-    """Parse a list of source widths.
+def parse_boundaries(boundaries: str) -> list[tuple[int, int | None]]:
+    """Parse a list of widths.
 
     Args:
-      boundaries: Numbers separated by commas.
+      boundaries: Source widths, or source and target widths with an x between them, separated by
+        commas.
 
     Returns:
-      The numbers.
+      The source width and the target width, or None for it, of each bucket.
 
     Raises:
       UserError: At `buckets`, if they are not positive and increasing.
 
     Example:
-      >>> parse_boundaries("10,20,30")
-      [10, 20, 30]
+      >>> parse_boundaries("10,20"), parse_boundaries("10x12,20x24")
+      ([(10, None), (20, None)], [(10, 12), (20, 24)])
     """
     try:
-        widths = [int(part) for part in boundaries.split(",")]
-        if widths[0] < 1 or any(b <= a for a, b in pairwise(widths)):
+        shapes = [[int(width) for width in part.split("x")] for part in boundaries.split(",")]
+        if {len(shape) for shape in shapes} not in ({1}, {2}) or min(map(min, shapes)) < 1:
             raise ValueError
+        for smaller, larger in pairwise(shapes):
+            if smaller == larger or any(b < a for a, b in zip(smaller, larger, strict=True)):
+                raise ValueError
+        return [(shape[0], shape[1] if len(shape) == 2 else None) for shape in shapes]
     except ValueError:
         raise UserError(
             "buckets",
-            f"must be increasing source lengths such as 10,20,30,40; got {boundaries!r}",
+            "must be increasing source lengths such as 10,20,30,40, or source and target lengths"
+            f" such as 10x12,20x24; got {boundaries!r}",
         ) from None
-    return widths
 
 
 class _Grid:

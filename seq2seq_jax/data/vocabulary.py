@@ -6,6 +6,7 @@ no id; the lengths of rows say what is padding.
 """
 
 import dataclasses
+import itertools
 import os
 import reprlib
 from collections import Counter
@@ -175,6 +176,23 @@ class Vocabulary:
         if not first_seen:
             raise UserError(name, "has no tokens; a vocabulary has one token per line")
         return cls(first_seen)
+
+    def padded(self, multiple: int) -> "Vocabulary":
+        """Add unused tokens until the size is a multiple of a number.
+
+        Args:
+          multiple: The number.
+
+        Returns:
+          The vocabulary, with the additional tokens `<unused-1>`, ... after the others.
+
+        Example:
+          >>> Vocabulary(["a", "b"]).padded(4).tokens
+          ('a', 'b', '<unused-1>', '<unused-2>', '<unused-3>')
+        """
+        names = (f"<unused-{number}>" for number in itertools.count(1))
+        unused = (name for name in names if name not in self._ids)
+        return Vocabulary((*self.tokens, *itertools.islice(unused, -self.size % multiple)))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a file with one token per line, atomically.

@@ -215,11 +215,12 @@ def _make_vocabularies(
         for side in sides:
             counts.update(dict(side))
         joint = require_tokens(vocabulary_from_counts(counts.items(), *limits), config)
+        joint = joint.padded(config.vocab_size_multiple)
         return Vocabularies(joint, joint)
-    return Vocabularies(
-        source or require_tokens(vocabulary_from_counts(sides[0], *limits), config),
-        target or require_tokens(vocabulary_from_counts(sides[1], *limits), config),
-    )
+    source = source or require_tokens(vocabulary_from_counts(sides[0], *limits), config)
+    target = target or require_tokens(vocabulary_from_counts(sides[1], *limits), config)
+    multiple = config.vocab_size_multiple
+    return Vocabularies(source.padded(multiple), target.padded(multiple))
 
 
 def _content_digest(pairs: Iterable[Example]) -> str:

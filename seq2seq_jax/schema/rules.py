@@ -1,5 +1,6 @@
 """Rules for the values of keys. Each is known by its name and arguments, so that it serialises."""
 
+import itertools
 import numbers
 import os
 import re
@@ -130,11 +131,20 @@ def _join_names(value: object) -> object:
 def _is_ascending(value: str) -> bool:
     if not value:
         return True
-    items = value.split(",")
-    if not all(item.isdecimal() and len(item) < 10 and int(item) > 0 for item in items):
+    shapes = [item.split("x") for item in value.split(",")]
+    sizes = [size for shape in shapes for size in shape]
+    if not all(size.isdecimal() and len(size) < 10 for size in sizes):
         return False
-    lengths = [int(item) for item in items]
-    return lengths == sorted(set(lengths)) and lengths[-1] <= MAX_LENGTH
+    widths = [tuple(map(int, shape)) for shape in shapes]
+    return (
+        len({len(shape) for shape in widths}) == 1
+        and len(widths[0]) <= 2
+        and all(0 < size <= MAX_LENGTH for shape in widths for size in shape)
+        and all(
+            smaller != larger and all(a <= b for a, b in zip(smaller, larger, strict=True))
+            for smaller, larger in itertools.pairwise(widths)
+        )
+    )
 
 
 def _is_multiplier(item: str) -> bool:
@@ -167,7 +177,7 @@ MULTIPLIERS = Rule(
     name="MULTIPLIERS",
 )
 BUCKETS = Rule(
-    "ascending lengths with commas between them, as in 10,20,30",
+    "ascending lengths with commas between them, as in 10,20,30 or 10x12,20x24",
     _is_ascending,
     _join_items,
     name="BUCKETS",

@@ -64,7 +64,7 @@ class OptunaScheduler:
             name: self._distribution(factor) for name, factor in file.sweep.factors.items()
         }
         self._study = self._optuna.create_study(
-            storage=f"sqlite:///{(folder / FILE_NAME).resolve()}",
+            storage=open_storage(folder / FILE_NAME),
             study_name=file.name,
             direction="minimize" if lower_is_better else "maximize",
             load_if_exists=True,
@@ -146,6 +146,21 @@ class OptunaScheduler:
 
     def _point(self, params: Mapping[str, Level]) -> dict[str, Level]:
         return {name: params[name] for name in self._space}
+
+
+def open_storage(file: Path) -> Any:
+    """Open Optuna's database, which is created if it does not exist.
+
+    Args:
+      file: Its path.
+
+    Returns:
+      An Optuna storage. It closes each connection after use, so that none outlives a search.
+    """
+    from sqlalchemy.pool import NullPool
+
+    url = f"sqlite:///{file.resolve()}"
+    return _import_optuna().storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
 
 
 @contextmanager

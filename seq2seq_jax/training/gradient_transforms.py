@@ -23,7 +23,7 @@ def global_norm(tree: PyTree) -> jax.Array:
     return jnp.sqrt(sum(map(_squared_norm, jax.tree.leaves(tree))))
 
 
-def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+def clip_by_global_norm(max_norm: float | jax.Array) -> optax.GradientTransformation:
     """Scale all gradients by one factor so that their global norm is at most `max_norm`.
 
     Args:
@@ -40,7 +40,7 @@ def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
     return optax.stateless(lambda updates, params: clip(updates))
 
 
-def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
+def clip_embeddings(max_norm: float | jax.Array) -> optax.GradientTransformation:
     """Scale the gradient of each embedding table so that its own norm is at most `max_norm`.
 
     An embedding table is a parameter that has "embedding" in its path.
@@ -61,7 +61,7 @@ def clip_embeddings(max_norm: float) -> optax.GradientTransformation:
     return optax.stateless(lambda updates, params: jax.tree_util.tree_map_with_path(clip, updates))
 
 
-def scale_encoder(factor: float) -> optax.GradientTransformation:
+def scale_encoder(factor: float | jax.Array) -> optax.GradientTransformation:
     """Multiply the updates of the encoder's parameters, so that it has its own learning rate.
 
     This is the discriminative fine-tuning of Howard and Ruder (2018), arXiv:1801.06146.

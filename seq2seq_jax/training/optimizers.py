@@ -7,10 +7,12 @@ its dotted path: `optimizer.name=optax.contrib.muon`.
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
@@ -242,8 +244,25 @@ class OptimizerConfig(ScheduleConfig):
         settings: OptimizerConfig = construct(cls, values.to_dict(), resolve_class, "optimizer")
         return settings
 
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Return the numbers that a compiled step can take as inputs.
 
-def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
+        Runs that differ in these numbers alone then share one compiled step.
+
+        Returns:
+          Scalars by the name of their key: those of the schedule and of clipping, and the
+          multiplier of the encoder.
+        """
+        dtypes = {int: np.int32, float: np.float32}
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            name: np.asarray(value, dtypes[type(value)])
+            for name, value in values.items()
+            if type(value) in dtypes
+        }
+
+
+def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformationExtraArgs:
     """Return the optimizer with its schedule, clipping, multipliers and frozen parameters.
 
     It is a chain: set gradients of frozen parameters to zero, clip all gradients by their global
@@ -254,7 +273,8 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
       config: The settings.
 
     Returns:
-      The optax transformation.
+      The optax transformation. Its update accepts `numbers`, which replace those of the settings
+      (see `OptimizerConfig.numbers`) and can be inputs of a compiled function.
 
     Raises:
       UserError: The optimizer cannot be constructed, or it needs more than gradients and
@@ -266,41 +286,71 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
       >>> float(updates["w"])
       -1.0
     """
+    _check_update(config)
+    optimizer = _make_chain(config, {})
+
+    def update(
+        updates: PyTree,
+        state: PyTree,
+        params: PyTree | None = None,
+        *,
+        numbers: Mapping[str, Any] = MappingProxyType({}),
+        **_: object,
+    ) -> tuple[PyTree, PyTree]:
+        chain = _make_chain(config, numbers) if numbers else optimizer
+        updated: tuple[PyTree, PyTree] = chain.update(updates, state, params)
+        return updated
+
+    return optax.GradientTransformationExtraArgs(optimizer.init, update)
+
+
+def _make_chain(
+    config: OptimizerConfig, numbers: Mapping[str, Any]
+) -> optax.GradientTransformation:
+    """Chain what the settings ask for; `numbers` replace those of the settings."""
+
+    def number(name: str) -> Any:
+        return numbers.get(name, getattr(config, name))
+
+    def make_update(first_step: int) -> optax.GradientTransformation:
+        return _make_update(config, numbers, first_step)
+
     chain = []
     frozen = parse_frozen(config.frozen)
     if frozen:
         chain.append(freeze_gradients(frozen))
     if config.clip_gradients > 0:
-        chain.append(clip_by_global_norm(config.clip_gradients))
+        chain.append(clip_by_global_norm(number("clip_gradients")))
     if config.clip_embed_gradients > 0:
-        chain.append(clip_embeddings(config.clip_embed_gradients))
-    if frozen:
-        chain.append(freeze_updates(lambda step: _make_update(config, step), frozen))
-    else:
-        chain.append(_make_update(config))
+        chain.append(clip_embeddings(number("clip_embed_gradients")))
+    chain.append(freeze_updates(make_update, frozen) if frozen else make_update(0))
     if config.encoder_lr_multiplier != 1:
-        chain.append(scale_encoder(config.encoder_lr_multiplier))
+        chain.append(scale_encoder(number("encoder_lr_multiplier")))
     if config.lr_multipliers:
         chain.append(scale_by_pattern(parse_multipliers(config.lr_multipliers)))
     return optax.chain(*chain)
 
 
-def _make_update(config: OptimizerConfig, first_step: int = 0) -> optax.GradientTransformation:
-    """Construct the optimizer, and trace one update to find out whether it is usable.
+def _make_update(
+    config: OptimizerConfig, numbers: Mapping[str, Any], first_step: int = 0
+) -> optax.GradientTransformation:
+    """Construct the optimizer, whose schedule begins at `first_step`."""
+    schedule = make_schedule(dataclasses.replace(config, **numbers))
+    if first_step:
+        schedule = _shift(schedule, first_step)
+    return config.name(learning_rate=schedule, **config.params)
 
-    With `first_step`, the schedule does not begin at 0.
-    """
+
+def _check_update(config: OptimizerConfig) -> None:
+    """Trace one update to find out whether the optimizer is usable."""
     name = getattr(config.name, "__name__", str(config.name))
 
     def update(params: PyTree) -> PyTree:
         updates, state = optimizer.update(params, optimizer.init(params), params)
         return optax.apply_updates(params, updates), state
 
-    schedule = make_schedule(config)
-    if first_step:
-        schedule = _shift(schedule, first_step)
     try:
-        optimizer = config.name(learning_rate=schedule, **config.params)
+        optimizer = _make_update(config, {})
         _, state = jax.eval_shape(update, {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)})
     except UserError:
         raise
@@ -311,7 +361,6 @@ def _make_update(config: OptimizerConfig, first_step: int = 0) -> optax.Gradient
     if any(jnp.issubdtype(leaf.dtype, jax.dtypes.extended) for leaf in jax.tree.leaves(state)):
         what = f"the state of {name} holds random keys, which checkpoints cannot; use another one"
         raise UserError("optimizer.name", what)
-    return optimizer
 
 
 def _shift(schedule: Schedule, steps: int) -> Schedule:

@@ -25,7 +25,8 @@ Metrics = dict[str, jax.Array]
 class TrainState(struct.PyTreeNode):
     """Everything that changes during training, except for the position in the data.
 
-    `frozen` and `dropout_key` never change and are not part of checkpoints (see `saved`).
+    `frozen`, `dropout_key` and `numbers` never change and are not part of checkpoints (see
+    `saved`). As inputs of the compiled step they let runs that differ in them share it.
 
     Attributes:
       step: Number of updates done.
@@ -36,6 +37,8 @@ class TrainState(struct.PyTreeNode):
       batch_stats: Batch statistics, of models with batch normalization.
       frozen: Weights that are not trained, of models with some.
       dropout_key: Key data from which dropout masks are drawn, together with the step.
+      numbers: Numbers of the optimizer's settings (see `OptimizerConfig.numbers`); empty: those
+        with which it was made.
     """
 
     step: jax.Array
@@ -46,11 +49,12 @@ class TrainState(struct.PyTreeNode):
     batch_stats: PyTree
     frozen: PyTree
     dropout_key: PyTree
+    numbers: Mapping[str, PyTree] = struct.field(default_factory=dict)
 
     @property
     def saved(self) -> "TrainState":
         """The part of the state that checkpoints contain."""
-        return self.replace(frozen={}, dropout_key=None)
+        return self.replace(frozen={}, dropout_key=None, numbers={})
 
     def replace_saved(self, saved: "TrainState") -> "TrainState":
         """Return this state with the parts that checkpoints contain replaced.
@@ -58,7 +62,7 @@ class TrainState(struct.PyTreeNode):
         Args:
           saved: A state in the form of `saved`.
         """
-        return saved.replace(frozen=self.frozen, dropout_key=self.dropout_key)
+        return saved.replace(frozen=self.frozen, dropout_key=self.dropout_key, numbers=self.numbers)
 
     @property
     def non_trainable(self) -> dict[str, PyTree]:
@@ -79,6 +83,7 @@ def create_train_state(
     *,
     seed: int = 0,
     non_trainable: Mapping[str, PyTree] = MappingProxyType({}),
+    numbers: Mapping[str, PyTree] = MappingProxyType({}),
 ) -> TrainState:
     """Return the state before the first step.
 
@@ -86,9 +91,9 @@ def create_train_state(
       params: The model's initial parameters.
       optimizer: The optimizer whose state is initialized.
       ema_decay: Above 0: keep a moving average of the parameters.
-      seed: Seed of dropout. It is part of the state, so runs with different seeds share one
-        compiled step.
+      seed: Seed of dropout.
       non_trainable: The model's non-trainable variables by collection.
+      numbers: See `TrainState`.
 
     Returns:
       The state at step 0.
@@ -102,6 +107,7 @@ def create_train_state(
         batch_stats=non_trainable.get("batch_stats", {}),
         frozen=non_trainable.get("frozen", {}),
         dropout_key=jax.random.key_data(jax.random.key(seed)),
+        numbers=dict(numbers),
     )
 
 
@@ -137,6 +143,7 @@ def make_train_step(
       metrics. The metrics are sums over the batch (`loss`, `target_tokens`, `source_tokens`) and
       the norm of the gradient before clipping (`grad_norm`).
     """
+    optimizer = optax.with_extra_args_support(optimizer)
 
     def microbatch_grads(state: TrainState, batch: Batch, key: jax.Array, is_local: bool) -> PyTree:
         """Return metrics, gradients and batch statistics, to be summed over microbatches."""
@@ -195,7 +202,9 @@ def make_train_step(
             accumulate_grads(state, batch, key, parallel.is_local)
         )
         grads = jax.tree.map(lambda grad: grad / sums["target_tokens"], grads)
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        updates, opt_state = optimizer.update(
+            grads, state.opt_state, state.params, numbers=state.numbers
+        )
         updates = jax.tree.map(lambda update: state.lr_scale * update, updates)
         params = optax.apply_updates(state.params, updates)
         ema_params = None

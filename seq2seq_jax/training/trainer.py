@@ -94,6 +94,7 @@ class Trainer:
                 ema_decay=config.ema_decay,
                 seed=config.seed,
                 non_trainable=non_trainable,
+                numbers=optimizer_config.numbers(),
             )
         if resuming:
             self.restore()

@@ -103,7 +103,8 @@ def test_numbers_as_text_stay_text():
         (
             "buckets",
             "20,10",
-            'must be text, ascending lengths with commas between them, as in 10,20,30; got "20,10"',
+            "must be text, ascending lengths with commas between them, as in 10,20,30 or"
+            ' 10x12,20x24; got "20,10"',
         ),
         ("optimizer.params.b1", "1", "must be a number, at least 0 and below 1; got 1"),
         ("best_metric", "", 'must be text, not empty; got ""'),

@@ -14,6 +14,7 @@ from seq2seq_jax.data.buckets import (
     make_buckets,
     parse_boundaries,
 )
+from seq2seq_jax.schema.rules import BUCKETS
 from seq2seq_jax.utils.errors import UserError
 
 lengths_of_pairs = st.lists(
@@ -137,17 +138,27 @@ def test_boundaries_beyond_the_longest_source_are_ignored():
     assert make_buckets("10,20,30", lengths, lengths).shapes == ((10, 10), (15, 15))
 
 
-@pytest.mark.parametrize("text", ["10,x", "20,10", "10,10", "0,5", "10,,20"])
+@pytest.mark.parametrize(
+    "text",
+    ["10,x", "20,10", "10,10", "0,5", "10,,20", "10x5,8x9", "5,10x10", "5x6x7", "4x5,4x5", "0x1"],
+)
 def test_boundaries_that_do_not_increase_are_an_error(text):
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^buckets: must be increasing source lengths") as error:
         parse_boundaries(text)
-    assert str(error.value) == (
-        f"buckets: must be increasing source lengths such as 10,20,30,40; got {text!r}"
-    )
+    assert str(error.value).endswith(f"got {text!r}")
+    assert not BUCKETS.accepts(text)
+
+
+def test_buckets_can_be_given_as_source_and_target_widths():
+    lengths = np.array([3, 9])
+    given = make_buckets("4x5,10x10,10x20", lengths, lengths, BatchRows(8))
+    assert given == Buckets(((4, 5), (10, 10), (10, 20)), (8, 8, 8))
+    larger = make_buckets("4x5", lengths, lengths, BatchRows(8))
+    assert larger.shapes == ((4, 5), (9, 9))
 
 
 def test_boundaries_can_contain_spaces():
-    assert parse_boundaries("10, 20") == [10, 20]
+    assert parse_boundaries("10, 20") == [(10, None), (20, None)]
 
 
 def test_batch_tokens_limits_the_positions_on_the_wider_side():

@@ -3,6 +3,7 @@ import importlib.util
 import pytest
 
 from seq2seq_jax.cli import main
+from seq2seq_jax.sweeps.optuna_search import open_storage
 from seq2seq_jax.sweeps.results import read_results
 from tests.limited_disk import limited_disk
 from tests.sweeps.toy_sweeps import starts, two_pairs, write_sweep
@@ -50,7 +51,7 @@ def test_optuna_optimizes_the_mean_over_seeds(simulated, tmp_path):
 
     assert search(tmp_path, "run", "--search=random", "--trials=2", "--jobs=2") == 0
     study = optuna.load_study(
-        study_name="toys", storage=f"sqlite:///{tmp_path / 'run' / 'optuna.db'}"
+        study_name="toys", storage=open_storage(tmp_path / "run" / "optuna.db")
     )
     results = read_results(tmp_path / "run")
     for trial in study.trials:

@@ -154,6 +154,21 @@ def half_sgd(learning_rate, factor: float = 0.5):
     return optax.chain(optax.sgd(learning_rate), optax.scale(factor))
 
 
+def test_numbers_that_are_inputs_of_a_program_replace_those_of_the_settings():
+    def config(rate, norm):
+        return OptimizerConfig(
+            learning_rate=rate, clip_gradients=norm, lr_decay_type="exponential_decay"
+        )
+
+    optimizer = make_optimizer(config(1.0, 3.0))
+    update = jax.jit(optimizer.update)
+    for other in (config(0.5, 3.0), config(1.0, 0.2)):
+        expected = make_optimizer(other).update(GRADS, optimizer.init(GRADS))[0]
+        changed = update(GRADS, optimizer.init(GRADS), numbers=other.numbers())[0]
+        np.testing.assert_allclose(flat(changed), flat(expected), rtol=1e-6)
+    assert update._cache_size() == 1
+
+
 def test_a_user_defined_optimizer_is_found_by_its_dotted_path():
     grads = {"w": jnp.array([2.0])}
     for params, expected in (({}, -1.0), ({"params__factor": "0.25"}, -0.5)):
