@@ -70,7 +70,8 @@ def time_steps(model: nn.Module, batches: Sequence[Batch], seconds: float) -> Ru
     settings = OptimizerConfig(learning_rate=LEARNING_RATE, params={"eps": 8e-7})
     optimizer = make_optimizer(settings)
     step = Devices().compile_step(make_train_step(model, optimizer, kernels=active_kernels()))
-    state = create_train_state(init_params(model, seed=0), optimizer)
+    numbers = settings.numbers()
+    state = create_train_state(init_params(model, seed=0), optimizer, numbers=numbers)
 
     def one_pass() -> list[float]:
         nonlocal state

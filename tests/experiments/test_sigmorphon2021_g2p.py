@@ -3,7 +3,7 @@ import pytest
 from experiments.shared_tasks import ENSEMBLES, ensemble_results, print_table
 from experiments.sigmorphon2021_g2p.sweep import BASELINE_DEV, select
 from seq2seq_jax.cli import main
-from seq2seq_jax.config import write_config
+from seq2seq_jax.config import resolve, write_config
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_workdir import tiny_run
 
@@ -17,8 +17,7 @@ def results(tmp_path):
     for language, seed in [("dut", 0), ("dut", 1), ("kor", 0), ("kor", 1)]:
         name = f"language={language}_seed={seed}"
         workdir = tiny_run(tmp_path / name, {1: seed})
-        config = workdir.config()
-        config.metrics = ("ErrorRateMetricSpec",)
+        config = resolve(workdir.config(), [("metrics", "ErrorRateMetricSpec")])
         write_config(config, workdir.config_file)
         found.append(
             {
