@@ -68,9 +68,11 @@ def measure(given, texts, search, form, directory):
     if form == "chromium":
         texts = texts[: given.browser_lines]
     with program(form, model, config, directory) as predict:
-        predict(texts)  # Compile; the interpreters of JavaScript compile after some calls, too.
+        if form not in ("numpy", "node"):
+            predict(texts)  # Compile all shapes.
         seconds, found = timed(predict, texts)
-        single = sum(timed(predict, [text])[0] for text in texts[:SINGLE]) / len(texts[:SINGLE])
+        singles = [timed(predict, [text])[0] for text in texts[: 0 if form == "node" else SINGLE]]
+        single = f"{1e3 * sum(singles) / len(singles):.2f}" if singles else "-"
     if form == "predictor":
         _expected[search] = found
     expected = _expected[search][: len(texts)]
@@ -86,7 +88,7 @@ def measure(given, texts, search, form, directory):
     print(
         f"{search:8} {form:10} {given.weights:8} {len(texts):5} lines, {len(parted)} texts differ"
         f" ({ties} ties), scores within {difference:.1e};"
-        f" one {1e3 * single:8.2f} ms, batch {1e3 * seconds / len(texts):8.2f} ms/line",
+        f" one {single} ms, batch {1e3 * seconds / len(texts):.2f} ms/line",
         flush=True,
     )
     for one, other, step in zip(found, expected, range(len(texts)), strict=True):
