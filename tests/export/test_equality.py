@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -106,9 +107,31 @@ def test_texts_are_split_and_joined_as_by_the_tokenizer(name):
     tokens = [tokenizer.split(text) for text in texts]
     halves = [one[: len(one) // 2] for one in tokens]  # An output can end inside of a word.
     expected = [tokens, [tokenizer.join(one) for one in halves]]
+    check_text(side, texts, halves, expected)
+
+
+@needs_node
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_texts_are_normalized_and_outputs_composed(form):
+    side = {
+        "tokens": [],
+        "max_seq_len": 9,
+        "delimiter": "",
+        "lowercase": True,
+        "normalization": form,
+        "bpe": None,
+    }
+    texts = ["각", "É", "e\u0301", "ﬁn", "ʰ", "İ"]
+    tokens = [list(unicodedata.normalize(form, text.lower())) for text in texts]
+    joined = [unicodedata.normalize("NFC", "".join(one)) for one in tokens]
+    check_text(side, texts, tokens, [tokens, joined])
+
+
+def check_text(side, texts, tokens, expected):
+    """Compare the tokens of texts, and the texts of tokens, of both programs."""
     in_numpy = seq2seq_numpy.Text(side)
-    assert [list(map(in_numpy.split, texts)), list(map(in_numpy.join, halves))] == expected
-    given = json.dumps({"side": side, "texts": texts, "tokens": halves})
+    assert [list(map(in_numpy.split, texts)), list(map(in_numpy.join, tokens))] == expected
+    given = json.dumps({"side": side, "texts": texts, "tokens": tokens})
     command = ["node", "-e", JOIN]
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == expected

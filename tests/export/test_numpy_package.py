@@ -71,6 +71,22 @@ def test_the_package_runs_with_numpy_alone(tmp_path):
         program.load(package)
 
 
+def test_pip_installs_the_package(tmp_path):
+    run = tiny(tmp_path / "run", "GRU, dot, reversed, length penalty")
+    write_numpy_package(exported(run), tmp_path / "tiny-model")
+    flags = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+    command = [sys.executable, "-m", "pip", "install", *flags, "--target", tmp_path / "installed"]
+    subprocess.run([*command, tmp_path / "tiny-model"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tiny_model", "--n-best=1", "f"],
+        cwd=tmp_path / "installed", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (expected,) = Predictor.from_workdir(run.path, n_best=1).predict(["f"])
+    score, text = done.stdout.rstrip("\n").split("\t")
+    assert text == expected.text
+    assert float(score) == pytest.approx(expected.n_best[0].score, abs=1e-3)
+
+
 def test_the_command_line_of_the_package_prints_texts_or_scores(tmp_path, capsys):
     run = tiny(tmp_path / "run", "GRU, dot, reversed, length penalty")
     write_numpy_package(exported(run), tmp_path / "model")
