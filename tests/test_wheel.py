@@ -36,6 +36,7 @@ def test_the_wheel_contains_the_package_and_the_recipes_and_nothing_else(files):
     assert {name.rpartition("/")[0] for name in others} == {
         "seq2seq_jax",
         "seq2seq_jax/config",
+        "seq2seq_jax/export",
         "seq2seq_jax/reports/pages",
     }
 
