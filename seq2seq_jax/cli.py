@@ -40,6 +40,7 @@ COMMANDS = {
     "import-tf": "seq2seq_jax.commands.import_tf",
     "vocab": "seq2seq_jax.commands.data.vocab",
     "stats": "seq2seq_jax.commands.data.stats",
+    "augment": "seq2seq_jax.commands.data.augment",
     "toy": "seq2seq_jax.commands.data.toy",
     "export-tfds": "seq2seq_jax.commands.data.export_tfds",
     "fetch-weights": "seq2seq_jax.captioning.fetch_weights",

@@ -49,6 +49,7 @@ PROGRAMS = {
     "grep",
     "head",
     "iconv",
+    "mkdir",
     "paste",
     "pip",
     "printf",

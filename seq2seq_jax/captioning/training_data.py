@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+import numpy as np
 from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
@@ -71,7 +72,9 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     check_batch_size(config.batch_size, devices.count, config.gradient_accumulation_steps)
     checked = _check_images(config, "input_pipeline_train")
     initial = open_initial_run(config, workdir)
-    tokenizers = initial_tokenizers(config, initial, lambda: Tokenizers(*word_tokenizers(config)))
+    tokenizers = initial_tokenizers(
+        config, initial, lambda: Tokenizers(*word_tokenizers(config)[:2])
+    )
     vocabularies = workdir.vocabularies() or initial_vocabularies(
         config, initial, lambda: _make_vocabularies(config, checked, tokenizers)
     )
@@ -157,7 +160,10 @@ def _dev_data(
     widths = choose_target_widths(corpus.targets.lengths, size)
     description = f"{len(checked.examples):,} images"
     return DevData(
-        pairs=lambda: (batch for batch, _ in caption_dev_batches(corpus, images, widths, size)),
+        pairs=lambda: (
+            (batch, np.where(captions < 0, -1, corpus.image_of[captions]))
+            for batch, captions in caption_dev_batches(corpus, images, widths, size)
+        ),
         sources=lambda: image_batches(images, size),
         names=[example.name for example in checked.examples],
         references=[example.captions for example in checked.examples],

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
@@ -47,7 +48,6 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
       UserError: An argument, a configuration key or a file is wrong.
     """
     from seq2seq_jax.data.report import format_counts
-    from seq2seq_jax.data.tokenizers import DelimiterTokenizer
     from seq2seq_jax.evaluation.metrics import BleuMetricSpec, ErrorRateMetricSpec, text_metrics
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         terminal_summary,
         write_error_report,
     )
+    from seq2seq_jax.storage.workdir import word_tokenizers
     from seq2seq_jax.utils.logging import say
 
     if arguments.worst < 0:
@@ -76,13 +77,13 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         return {name: value for name, value in results.items() if isinstance(value, float)}
 
     # Compare detokenized text, as the metrics do: subwords are joined.
-    params = config.input_pipeline_dev.params
-    source = DelimiterTokenizer(params.source_delimiter, config.source.lowercase)
-    target = DelimiterTokenizer(params.target_delimiter)
+    params, words = config.input_pipeline_dev.params, word_tokenizers(config)
+    split_source = replace(words.source, delimiter=params.source_delimiter).split_to_compare
+    split_target = replace(words.target, delimiter=params.target_delimiter).split_to_compare
     report = error_report(
-        [source.split(text) for text in dev_set.sources],
-        [target.split(prediction.text) for prediction in predictions],
-        [[target.split(text) for text in texts] for texts in dev_set.references],
+        list(map(split_source, dev_set.sources)),
+        [split_target(prediction.text) for prediction in predictions],
+        [list(map(split_target, texts)) for texts in dev_set.references],
         measure,
         scores=[prediction.score for prediction in predictions],
     )

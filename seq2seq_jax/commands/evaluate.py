@@ -1,6 +1,7 @@
 """The command `eval`."""
 
 import argparse
+import json
 
 from seq2seq_jax.commands.data.data_flags import add_data_arguments, data_overrides
 from seq2seq_jax.commands.run_arguments import add_workdir, open_workdir
@@ -10,6 +11,7 @@ HELP = "Evaluate a trained model on its dev set (`input_pipeline_dev`)."
 EXAMPLES = (
     "eval --workdir=runs/g2p",
     "eval --workdir=runs/g2p --config.inference.beam_search.beam_width=5",
+    "eval --workdir=runs/languages --json",
 )
 
 
@@ -20,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       parser: The command's parser.
     """
     add_workdir(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="Print the results as a JSON object on one line."
+    )
     add_data_arguments(parser, train=False)
 
 
@@ -35,6 +40,7 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     """
     from seq2seq_jax.config import resolve
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
+    from seq2seq_jax.evaluation.grouped_results import grouped_table
     from seq2seq_jax.evaluation.perplexity import format_result
     from seq2seq_jax.evaluation.run_evaluation import evaluate
     from seq2seq_jax.utils.logging import say
@@ -42,9 +48,15 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     workdir = open_workdir(arguments, overrides)
     config = workdir.config()
     config = resolve(config, data_overrides(arguments, config, overrides))
-    results, samples = evaluate(workdir.path, config, trust_custom_code=workdir.trust).evaluation
-    if samples:
-        say(describe_samples(samples))
+    evaluation = evaluate(workdir.path, config, trust_custom_code=workdir.trust).evaluation
+    results = evaluation.results
+    if evaluation.samples:
+        say(describe_samples(evaluation.samples))
+    if arguments.json:
+        print(json.dumps(evaluation.to_dict(), ensure_ascii=False))
+        return
     width = max(map(len, results))
     for name, value in results.items():
         print(f"{name:<{width}}  {value if isinstance(value, str) else format_result(value)}")
+    for name, grouped in evaluation.groups.items():
+        print(f"\n{grouped_table(name, grouped)}")

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from seq2seq_jax.config.overrides import Overrides
+from seq2seq_jax.problems.text import add_language_argument
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def add_source_lines(parser: argparse.ArgumentParser, files: str) -> None:
         help="A source. Without any, each line of standard input is one.",
     )
     parser.add_argument("--input", metavar="FILE", help="Read the sources from this file.")
+    add_language_argument(parser)
     parser.add_argument("--output", metavar="DIR", help=f"The directory for {files}.")
 
 
@@ -186,6 +188,7 @@ def run_task_on_lines(
     for texts in chunks:
         predictions = predictor.predict(
             texts,
+            languages=arguments.language,
             return_attention=task.needs_attention,
             return_beam_trace=task.needs_beam_trace,
         )

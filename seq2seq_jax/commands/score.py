@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from seq2seq_jax.commands.run_arguments import add_workdir, open_text_run
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.evaluation.perplexity import format_result, perplexity
+from seq2seq_jax.problems.text import add_language_argument
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="FILE", help="A file of targets; line i belongs to source i."
     )
+    add_language_argument(parser)
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each pair.")
     parser.add_argument(
         "--attention", action="store_true", help="Include the attention weights in the JSON."
@@ -75,7 +77,13 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     totals = {"pairs": 0, "tokens": 0, "unknown": 0, "log_prob": 0.0}
     for pairs in chunks:
         sources, targets = zip(*pairs, strict=True)
-        for score in predictor.score(sources, targets, return_attention=arguments.attention):
+        scores = predictor.score(
+            sources,
+            targets,
+            languages=arguments.language,
+            return_attention=arguments.attention,
+        )
+        for score in scores:
             totals["pairs"] += 1
             totals["tokens"] += len(score.tokens)
             totals["unknown"] += score.tokens.count(UNK)

@@ -165,7 +165,7 @@ def _prepare_search(
     trainings = preflight_trainings(file)
     config = trainings[0].config
     metric = arguments.metric or config.best_metric
-    names, complete = metric_results(config.metrics)
+    names, complete = metric_results(config)
     if complete and names and metric not in names:
         what = f"must be a result of metrics, one of: {', '.join(names)}; got {metric}"
         raise UserError("--metric", what)

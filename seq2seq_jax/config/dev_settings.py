@@ -7,7 +7,8 @@ from seq2seq_jax.config.class_pass import Flags
 _TRAIN, _DEV = "input_pipeline_train", "input_pipeline_dev"
 _DELIMITERS = ("source_delimiter", "target_delimiter", "features_delimiter")
 _COLUMNS = (
-    *("source_column", "target_column", "features_column", "header", "format"),
+    *("source_column", "target_column", "features_column", "language_column"),
+    *("languages", "header", "format"),
     *("source_field", "target_field", "features_field"),
     *("source_feature", "target_feature", "features_feature"),
 )
@@ -15,7 +16,7 @@ _DEFAULT_DATA = ("source_files", "target_files", "builtin")
 
 
 def follow_training_set(file: dict[str, Any], flags: Flags) -> None:
-    """Let the dev set have the class, columns and delimiters of the training set.
+    """Let the dev set have the class, columns, languages and delimiters of the training set.
 
     What the file or a flag sets for the dev set stays. The class stays as well if the dev set names
     data of the default class, or if the training set has a custom class, which may know one corpus.

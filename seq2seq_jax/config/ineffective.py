@@ -72,6 +72,7 @@ _SWITCHES: tuple[tuple[str, tuple[_Switch, ...]], ...] = (
             ),
         ),
     ),
+    ("augmentation.", (_Switch("seed", "hallucinated_pairs copied_targets"),)),
     (
         "subwords.",
         (

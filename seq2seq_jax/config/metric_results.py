@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.config.languages import MACRO_AVERAGE, is_multilingual
 from seq2seq_jax.schema.parameters import construct
 
 
@@ -43,25 +44,28 @@ def make_metrics(entries: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def metric_results(metrics: Mapping[str, Any]) -> MetricResults:
+def metric_results(config: Mapping[str, Any]) -> MetricResults:
     """Return what the metrics of a configuration measure.
 
     Args:
-      metrics: The group `metrics` of a resolved configuration.
+      config: A resolved configuration.
 
     Returns:
-      The names of the results that the metric classes state, and which way is better.
+      The names of the results that the metric classes state, and which way is better. A
+      multilingual model has each of them also as a macro average, `language/macro/NAME`.
 
     Raises:
       UserError: A class cannot be imported.
     """
     lower_is_better: dict[str, bool] = {}
     complete = True
-    for metric in make_metrics(metrics):
+    prefixes = ["", MACRO_AVERAGE] if is_multilingual(config) else [""]
+    for metric in make_metrics(config["metrics"]):
         names = getattr(metric, "result_names", None)
         complete = complete and names is not None
         lower = bool(getattr(metric, "lower_is_better", False))
-        lower_is_better.update(dict.fromkeys(names or (), lower))
+        for prefix in prefixes:
+            lower_is_better.update({f"{prefix}{name}": lower for name in names or ()})
     return MetricResults(lower_is_better, complete)
 
 
@@ -71,4 +75,4 @@ def best_metric_is_lower(config: Mapping[str, Any]) -> bool:
     Args:
       config: A resolved configuration.
     """
-    return metric_results(config["metrics"]).lower_is_better.get(config["best_metric"], False)
+    return metric_results(config).lower_is_better.get(config["best_metric"], False)

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from seq2seq_jax.config.classes import built_in_classes, resolve_class
+from seq2seq_jax.config.languages import has_languages
 from seq2seq_jax.config.metric_results import metric_results
 from seq2seq_jax.schema.names import did_you_mean, format_choices
+from seq2seq_jax.schema.rules import LANGUAGE_PLACEHOLDER
 from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -105,6 +107,12 @@ def _check_subwords(config: Mapping[str, Any]) -> None:
         return
     subwords, params = config["subwords"], config["input_pipeline_train"]["params"]
     kind, sides = subwords["kind"], subwords["sides"]
+    forms = [bool(config[side]["normalization"]) for side in ("source", "target")]
+    if kind == "sentencepiece" and subwords["joint"] and sides == "both" and len({*forms}) > 1:
+        side = "target" if forms[0] else "source"
+        what = "is empty, but that of the other side is not, and both share one model of"
+        what += " sentencepiece; set both, or use subwords.joint=false"
+        raise UserError(f"{side}.normalization", what)
     for side in ("source", "target"):
         wanted = kind and sides in ("both", side)
         if subwords[f"{side}_model"] and not wanted:
@@ -183,6 +191,7 @@ def _check_beam(config: dict[str, Any], width: int) -> None:
 def _check_input(config: Mapping[str, Any]) -> None:
     train, dev = config["input_pipeline_train"], config["input_pipeline_dev"]
     _check_pipeline(train, "input_pipeline_train")
+    _check_temperature(train)
     if config["eval_every_n_steps"] == 0:
         return
     params, builtin = dev["params"], dev["class"] in built_in_classes()["pipeline"]
@@ -195,10 +204,36 @@ def _check_input(config: Mapping[str, Any]) -> None:
             " or the flag --no-dev",
         )
     _check_pipeline(dev, "input_pipeline_dev")
+    _check_languages(train, dev)
     for name in ("source_delimiter", "target_delimiter", "features_delimiter"):
         if name in params and params[name] != train["params"].get(name, params[name]):
             what = "has no effect: the dev set is split as the training data are"
             _log.warning("input_pipeline_dev.params.%s %s", name, what)
+
+
+def _check_temperature(train: Mapping[str, Any]) -> None:
+    temperature = train["params"].get("language_temperature", 1)
+    if temperature != 1 and not has_languages(train["params"]):
+        what = f"is {temperature}, which needs languages; use language_column, languages or names"
+        raise UserError(
+            "input_pipeline_train.params.language_temperature",
+            f"{what} of files with {LANGUAGE_PLACEHOLDER}",
+        )
+
+
+def _check_languages(train: Mapping[str, Any], dev: Mapping[str, Any]) -> None:
+    """Check that the dev set says the language of each pair if the training set does."""
+    multilingual = has_languages(train["params"])
+    if dev["class"] not in built_in_classes()["pipeline"]:
+        return  # A user's own class can yield sources with tags.
+    if multilingual and not has_languages(dev["params"]):
+        what = (
+            "has no languages, but the training set has; use language_column, languages, or names"
+        )
+        raise UserError("input_pipeline_dev.params", f"{what} of files with {LANGUAGE_PLACEHOLDER}")
+    if not multilingual and has_languages(dev["params"]):
+        what = "has languages, but the training set has none; give both, or neither"
+        raise UserError("input_pipeline_dev.params", what)
 
 
 def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:
@@ -210,7 +245,7 @@ def _check_pipeline(pipeline: Mapping[str, Any], where: str) -> None:
 
 
 def _check_best_metric(config: Mapping[str, Any]) -> None:
-    names, complete = metric_results(config["metrics"])
+    names, complete = metric_results(config)
     best = config["best_metric"]
     if config["eval_every_n_steps"] and complete and names and best not in names:
         hint = did_you_mean(best, names)

@@ -31,6 +31,7 @@ from seq2seq_jax.data.sampler import (
     sample_epoch,
     sequential_batches,
 )
+from seq2seq_jax.data.temperature import TemperatureSampler
 from seq2seq_jax.utils.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -173,7 +174,8 @@ class EpochBatches(Generic[Item]):
 class TrainBatches(EpochBatches[BatchExamples]):
     """An iterator over the batches of a corpus of pairs, epoch after epoch.
 
-    Each epoch holds each example exactly once; the order depends only on the seed and the epoch.
+    Each epoch holds each example exactly once, unless a temperature draws from groups; the order
+    depends only on the seed and the epoch.
     """
 
     def __init__(
@@ -185,6 +187,8 @@ class TrainBatches(EpochBatches[BatchExamples]):
         shuffle: bool = True,
         num_epochs: int = 0,
         shard: Shard = WHOLE_BATCH,
+        groups: np.ndarray | None = None,
+        temperature: float = 1.0,
     ) -> None:
         """Start before the first batch.
 
@@ -196,15 +200,27 @@ class TrainBatches(EpochBatches[BatchExamples]):
             as the buckets allow.
           num_epochs: Stop after this many epochs; 0: never.
           shard: The rows of each batch that this process makes.
+          groups: [N], the group of each example, such as its language; used by the temperature.
+          temperature: Above 1, epochs draw more evenly from the groups (see `temperature`).
         """
         assigned = _assign(corpus, buckets)
+        settings: tuple[object, ...] = (corpus.digest, buckets, seed, shuffle)
+        sampler, drawn = None, assigned
+        if groups is not None and temperature != 1:
+            sampler = TemperatureSampler(groups, assigned, temperature=temperature, seed=seed)
+            settings, drawn = (*settings, temperature), assigned[sampler.examples(0)]
         super().__init__(
             lambda epoch: sample_epoch(
-                assigned, buckets.rows, seed=seed, epoch=epoch, shuffle=shuffle
+                assigned,
+                buckets.rows,
+                seed=seed,
+                epoch=epoch,
+                shuffle=shuffle,
+                examples=sampler.examples(epoch) if sampler else None,
             ),
             lambda examples: _pair_batch(corpus, buckets, examples, shard),
-            batches_per_epoch=count_batches(assigned, buckets.rows),
-            settings=(corpus.digest, buckets, seed, shuffle),
+            batches_per_epoch=count_batches(drawn, buckets.rows),
+            settings=settings,
             num_epochs=num_epochs,
         )
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import numpy as np
 
+from seq2seq_jax.data.normalization import FORMS
 from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.tokenized_cache import TokenizedSide, TokenizedText
 from seq2seq_jax.data.vocabulary import Vocabulary
-from seq2seq_jax.schema.rules import LENGTH, MAX_LENGTH, between
+from seq2seq_jax.schema.rules import LENGTH, MAX_LENGTH, between, one_of
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -22,11 +23,18 @@ class SourceConfig:
       max_seq_len: Sources are truncated to this length, the end token included.
       reverse: Reverse the source within its own length before encoding.
       lowercase: Lower-case the source, in training and at inference.
+      normalization: Unicode normalization form of the source, in training and at inference; empty:
+        the text stays as it is, and SentencePiece applies its own NFKC; none: SentencePiece does
+        not.
+      grapheme_clusters: If the delimiter is empty, a token is a letter with its marks instead of a
+        code point.
     """
 
     max_seq_len: Annotated[int, LENGTH] = 50
     reverse: bool = True
     lowercase: bool = False
+    normalization: Annotated[str, one_of(*FORMS)] = ""
+    grapheme_clusters: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +43,16 @@ class TargetConfig:
 
     Attributes:
       max_seq_len: Targets are truncated to this length, start and end tokens included.
+      lowercase: Lower-case the target, in training, and in evaluation also the references.
+      normalization: Unicode normalization form of the target, as source.normalization. Outputs and
+        references are composed, in NFC.
+      grapheme_clusters: As source.grapheme_clusters, of targets.
     """
 
     max_seq_len: Annotated[int, between(2, MAX_LENGTH)] = 50
+    lowercase: bool = False
+    normalization: Annotated[str, one_of(*FORMS)] = ""
+    grapheme_clusters: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -102,7 +103,6 @@ def _find_reasons(
     """Return the changes of the texts after which at most half as many tokens are OOV."""
     rate = partial(_oov_rate, texts)
     least = rate(tokenizer.split, vocabulary) / 2
-    lowercase = isinstance(tokenizer, DelimiterTokenizer) and tokenizer.lowercase
 
     def after(change: Callable[[str], str]) -> float:
         return rate(lambda text: tokenizer.split(change(text)), vocabulary)
@@ -121,7 +121,7 @@ def _find_reasons(
             f"the delimiter is wrong; it should be {delimiter!r} instead of {tokenizer.delimiter!r}"
             for delimiter in ("", " ", "\t")
             if delimiter != tokenizer.delimiter
-            and rate(DelimiterTokenizer(delimiter, lowercase).split, vocabulary) <= least
+            and rate(replace(tokenizer, delimiter=delimiter).split, vocabulary) <= least
         ]
     scripts = _main_script(texts), _main_script(vocabulary.tokens)
     if not reasons and all(scripts) and scripts[0] != scripts[1]:

@@ -16,6 +16,7 @@ class DevSet:
 
     Attributes:
       corpus: All N pairs as ids, for log perplexity.
+      source_of: [N], the index of each pair's source.
       rows: [M], a row of each source in the corpus, so that it is decoded once.
       sources: M texts, in the order of their first appearance.
       references: The distinct targets of each source, as texts that are not truncated. A word with
@@ -23,6 +24,7 @@ class DevSet:
     """
 
     corpus: Corpus
+    source_of: np.ndarray
     rows: np.ndarray
     sources: list[str]
     references: list[list[str]]
@@ -44,6 +46,7 @@ def make_dev_set(corpus: Corpus, pairs: Iterable[Example], tokenizers: Tokenizer
     """
     indices: dict[tuple[str, ...], int] = {}
     rows: list[int] = []
+    source_of: list[int] = []
     sources: list[str] = []
     references: list[dict[tuple[str, ...], str]] = []
     row = 0
@@ -58,5 +61,7 @@ def make_dev_set(corpus: Corpus, pairs: Iterable[Example], tokenizers: Tokenizer
             sources.append(source_text)
             references.append({})
         references[index].setdefault(target, target_text)
+        source_of.append(index)
         row += 1
-    return DevSet(corpus, np.array(rows), sources, [list(each.values()) for each in references])
+    texts = [list(each.values()) for each in references]
+    return DevSet(corpus, np.array(source_of), np.array(rows), sources, texts)

@@ -74,6 +74,10 @@ class Ragged:
         """[N] int64, the length of each row."""
         return np.diff(self.offsets)
 
+    def first_ids(self) -> np.ndarray:
+        """Return [N] int32, the first id of each row; no row may be empty."""
+        return np.asarray(self.ids[self.offsets[:-1]], np.int32)
+
     def padded(
         self, rows: np.ndarray, width: int, num_rows: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,12 @@
 """The data report: what the training data look like, printed before anything is compiled."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus, CorpusCounts
+from seq2seq_jax.utils.errors import quantity
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
@@ -43,6 +46,35 @@ def format_data_report(corpus: Corpus, buckets: Buckets) -> str:
             f"  {source_width:>12} {target_width:>13} {pairs[i]:>11,} {batches[i]:>9,}"
             f" {buckets.rows[i]:>6} {padding[i]:>9.1%}"
         )
+    return "\n".join(lines)
+
+
+def format_languages(tags: Sequence[str], groups: np.ndarray, temperature: float) -> str:
+    """Describe the languages of a corpus: pairs, and the share of each in an epoch.
+
+    Args:
+      tags: The tag of each language by its number in `groups`.
+      groups: [N], the language of each pair.
+      temperature: See `temperature`.
+
+    Returns:
+      Several lines of text.
+
+    Example:
+      >>> print(format_languages(["<dut>", "<ice>"], np.array([0, 0, 0, 0, 1]), 2.0))
+      Languages          2, drawn with temperature 2
+        dut                   4 pairs, 80.0%; 66.7% of an epoch
+        ice                   1 pair, 20.0%; 33.3% of an epoch
+    """
+    numbers, sizes = np.unique(groups, return_counts=True)
+    shares = sizes ** (1 / temperature)
+    shares /= shares.sum()
+    drawn = f", drawn with temperature {temperature:g}" if temperature != 1 else ""
+    lines = [report_line("Languages", f"{len(sizes)}{drawn}")]
+    for number, size, share in zip(numbers, sizes.tolist(), shares, strict=True):
+        text = f"{quantity(size, 'pair'):>12}, {size / len(groups):.1%}"
+        text += f"; {share:.1%} of an epoch" if drawn else ""
+        lines.append(report_line(f"  {tags[number].strip('<>')}", text))
     return "\n".join(lines)
 
 

@@ -19,7 +19,13 @@ class BatchExamples(NamedTuple):
 
 
 def sample_epoch(
-    assigned: np.ndarray, rows: Sequence[int], *, seed: int, epoch: int, shuffle: bool
+    assigned: np.ndarray,
+    rows: Sequence[int],
+    *,
+    seed: int,
+    epoch: int,
+    shuffle: bool,
+    examples: np.ndarray | None = None,
 ) -> list[BatchExamples]:
     """Return the batches of an epoch. Their order depends only on the seed and the epoch.
 
@@ -30,10 +36,14 @@ def sample_epoch(
       epoch: Number of the epoch, from 0.
       shuffle: Draw a permutation of the examples and of the batches. Otherwise the examples keep
         their order as far as the buckets allow.
+      examples: The indices of the examples of this epoch, sorted; None: all, each once.
 
     Returns:
-      The batches; each example is in exactly one of them.
+      The batches; each of the examples is in exactly one of them.
     """
+    if examples is not None:
+        batches = sample_epoch(assigned[examples], rows, seed=seed, epoch=epoch, shuffle=shuffle)
+        return [BatchExamples(bucket, examples[chosen]) for bucket, chosen in batches]
     if not shuffle:
         return sorted(sequential_batches(assigned, rows), key=lambda batch: int(batch.examples[0]))
     # A permutation by sorting raw random bits: these never change between versions of numpy, while

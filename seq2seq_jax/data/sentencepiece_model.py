@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from seq2seq_jax.data.normalization import normalize
 from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.utils.errors import UserError
 
@@ -26,7 +27,12 @@ _NUM_THREADS = 4  # changes the result, because sums are rounded differently
 
 
 def train_sentencepiece(
-    lines: Iterable[str], size: int, *, model_type: str = "unigram", key: str = "subwords.size"
+    lines: Iterable[str],
+    size: int,
+    *,
+    model_type: str = "unigram",
+    normalization: str = "",
+    key: str = "subwords.size",
 ) -> bytes:
     """Train a model. The same lines always result in the same model.
 
@@ -35,6 +41,8 @@ def train_sentencepiece(
         is used.
       size: Number of pieces, including <unk> of the library; fewer if the text has no more.
       model_type: "unigram", "bpe", "char" or "word".
+      normalization: Empty: the model normalizes texts itself, by the library's own NFKC. Otherwise
+        it leaves them as they are.
       key: The dotted key of the size, for error messages.
 
     Returns:
@@ -56,6 +64,7 @@ def train_sentencepiece(
             model_writer=model,
             vocab_size=size,
             model_type=model_type,
+            **({"normalization_rule_name": "identity"} if normalization else {}),
             hard_vocab_limit=False,
             max_sentence_length=_MAX_LINE_BYTES,
             num_threads=_NUM_THREADS,
@@ -95,6 +104,29 @@ def load_sentencepiece(model: bytes, where: str) -> "SentencePieceProcessor":
             where, "is not a SentencePiece model; use a file NAME.model that sentencepiece wrote"
         ) from error
     return processor
+
+
+def check_normalization(
+    processor: "SentencePieceProcessor", normalization: str, where: str
+) -> None:
+    """Check that a model leaves the characters of normalized texts as they are.
+
+    Args:
+      processor: The model.
+      normalization: The form of the texts, one of `normalization.FORMS`, not empty.
+      where: The name of the model, for the error.
+
+    Raises:
+      UserError: The model replaces characters itself.
+    """
+    probe = normalize("\u00e9\ufb01\u1e69\uac01e\u0301", normalization)
+    if probe not in processor.normalize(probe):
+        raise UserError(
+            where,
+            "replaces characters itself, by the normalization with which it was trained, but"
+            f" the configuration has normalization={normalization}; leave that empty, or train the"
+            " model with normalization_rule_name=identity",
+        )
 
 
 def read_sentencepiece(path: str | os.PathLike[str]) -> bytes:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from seq2seq_jax.data.bpe import BPECodes, learn_bpe
+from seq2seq_jax.data.languages import TaggedTokenizer, split_tag
+from seq2seq_jax.data.normalization import normalize
 from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.readers.text_lines import check_readable
 from seq2seq_jax.data.sentencepiece_model import (
@@ -58,10 +60,12 @@ class WordTokenizers(NamedTuple):
     Attributes:
       source: Splits sources into words or characters.
       target: Splits targets into words or characters.
+      tagged: Whether each source begins with the tag of its language, which is a token.
     """
 
     source: DelimiterTokenizer
     target: DelimiterTokenizer
+    tagged: bool = False
 
 
 def make_tokenizers(
@@ -74,7 +78,7 @@ def make_tokenizers(
     Args:
       pairs: Called for each pass over the training data that learning needs.
       words: Split texts into words for BPE, and those of a side without subwords. SentencePiece
-        only takes `lowercase` from them.
+        only takes `lowercase` and `normalization` from them.
       subwords: Which subwords to make. With `joint`, a file that is given for one side is used
         for both.
 
@@ -99,7 +103,8 @@ def make_tokenizers(
     for group in [missing] if subwords.joint and missing else [[side] for side in missing]:
         what = f"{subwords.size:,} {_UNITS[kind]}"
         texts = _texts(pairs(), [_SIDES.index(side) for side in group], words, what)
-        models |= dict.fromkeys(group, _learn(texts, subwords))
+        forms = [getattr(words, side).normalization for side in group]
+        models |= dict.fromkeys(group, _learn(texts, subwords, forms[0]))
     return _with_subwords(words, models)
 
 
@@ -111,6 +116,8 @@ def write_tokenizers(directory: str | os.PathLike[str], tokenizers: Tokenizers) 
       tokenizers: The tokenizers of both sides.
     """
     for side, tokenizer in tokenizers._asdict().items():
+        if isinstance(tokenizer, TaggedTokenizer):
+            tokenizer = tokenizer.rest
         if isinstance(tokenizer, BPETokenizer):
             tokenizer.codes.write(_file(directory, side, "bpe"))
         elif isinstance(tokenizer, SentencePieceTokenizer):
@@ -158,10 +165,13 @@ def _with_subwords(words: WordTokenizers, models: dict[str, _Model]) -> Tokenize
             case BPECodes() as codes:
                 return BPETokenizer(words, codes)
             case bytes() as model:
-                return SentencePieceTokenizer(model, words.lowercase)
+                key = f"subwords.{side}_model"
+                form = words.normalization
+                return SentencePieceTokenizer(model, words.lowercase, form, where=key)
         return words
 
-    return Tokenizers(*map(tokenizer, _SIDES, words))
+    source, target = map(tokenizer, _SIDES, words[:2])
+    return Tokenizers(TaggedTokenizer(source) if words.tagged else source, target)
 
 
 def _read(kind: str, file: str | Path) -> _Model:
@@ -172,27 +182,34 @@ def _file(directory: str | os.PathLike[str], side: str, kind: str) -> Path:
     return Path(directory, f"subwords.{side}.{_SUFFIXES[kind]}")
 
 
-def _learn(texts: Iterable[tuple[DelimiterTokenizer, str]], subwords: SubwordConfig) -> _Model:
+def _learn(
+    texts: Iterable[tuple[DelimiterTokenizer, str]], subwords: SubwordConfig, form: str
+) -> _Model:
     if subwords.kind == "bpe":
         counts: Counter[str] = Counter()
         for words, text in texts:
             counts.update(words.split(text))
         return learn_bpe(counts, subwords.size)
-    lines = (text.lower() if words.lowercase else text for words, text in texts)
-    return train_sentencepiece(lines, subwords.size, model_type=subwords.model_type)
+    lines = (normalize(text, words.normalization, words.lowercase) for words, text in texts)
+    return train_sentencepiece(
+        lines, subwords.size, model_type=subwords.model_type, normalization=form
+    )
 
 
 def _texts(
     pairs: Iterable[Example], columns: list[int], words: WordTokenizers, what: str
 ) -> Iterator[tuple[DelimiterTokenizer, str]]:
     """Yield the texts of these columns, each with the tokenizer of its words; then log `what`."""
-    number = 0
+    number, words_of_side = 0, words[:2]
     with progress_count("Reading texts for subwords") as show:
         for pair in pairs:
             for column in columns:
                 number += 1
                 if number % 10_000 == 0:
                     show(number)
-                yield words[column], pair[column]
+                text = pair[column]
+                if words.tagged and column == 0:
+                    _, text = split_tag(text)
+                yield words_of_side[column], text
     names = " and ".join(_SIDES[column] for column in columns)
     _log.info("Learning %s from %s lines of %s text", what, f"{number:,}", names)

@@ -5,11 +5,13 @@ The functions at the end undo subword segmentation in the text of joined tokens 
 
 import dataclasses
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from seq2seq_jax.data.bpe import CONTINUATION, BPECodes, join_pieces
-from seq2seq_jax.data.sentencepiece_model import load_sentencepiece
+from seq2seq_jax.data.normalization import grapheme_clusters, normalize, normalizes, recompose
+from seq2seq_jax.data.sentencepiece_model import check_normalization, load_sentencepiece
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
 from seq2seq_jax.schema.rules import function_name
 from seq2seq_jax.utils.errors import UserError
@@ -55,6 +57,9 @@ class DelimiterTokenizer:
     Attributes:
       delimiter: Separates words; empty: every Unicode character is a token.
       lowercase: Lower-case the text first.
+      normalization: The Unicode normalization form of the tokens, one of `normalization.FORMS`.
+        The text of joined tokens is in NFC, if there is one.
+      grapheme_clusters: Whether tokens are grapheme clusters if the delimiter is empty.
 
     Example:
       >>> DelimiterTokenizer(" ").split("to be  or not")
@@ -65,22 +70,40 @@ class DelimiterTokenizer:
 
     delimiter: str
     lowercase: bool = False
+    normalization: str = ""
+    grapheme_clusters: bool = False
 
     def split(self, text: str) -> list[str]:
         """Return the words or characters of a text."""
-        if self.lowercase:
-            text = text.lower()
+        text = normalize(text, self.normalization, self.lowercase)
         if not self.delimiter:
-            return list(text)
+            return grapheme_clusters(text) if self.grapheme_clusters else list(text)
         return [token for token in text.split(self.delimiter) if token]
 
     def join(self, tokens: Iterable[str]) -> str:
         """Return the tokens with the delimiter between them."""
-        return self.delimiter.join(tokens)
+        return recompose(self.delimiter.join(tokens), self.normalization)
+
+    def split_to_compare(self, text: str) -> list[str]:
+        """Return the tokens with which metrics compare outputs and references.
+
+        They are those of the text that `join(split(text))` returns: lower-cased and normalized as
+        the model's tokens are, but composed. An output that does not compose differs from its
+        reference.
+
+        Args:
+          text: An output or a reference.
+        """
+        text = recompose(normalize(text, self.normalization, self.lowercase), self.normalization)
+        return dataclasses.replace(self, lowercase=False, normalization="").split(text)
 
     def digest(self) -> str:
         """Return hexadecimal digits that differ if any text may be split differently."""
-        return _digest("delimiter", self.delimiter, self.lowercase)
+        clusters = self.grapheme_clusters and not self.delimiter
+        parts = "delimiter", self.delimiter, self.lowercase
+        if not clusters and not normalizes(self.normalization):
+            return digest_of(*parts)
+        return digest_of(*parts, self.normalization, clusters, unicodedata.unidata_version)
 
 
 class BPETokenizer:
@@ -129,7 +152,7 @@ class BPETokenizer:
 
     def digest(self) -> str:
         """Return hexadecimal digits that differ if any text may be split differently."""
-        return _digest("bpe", self.codes.to_bytes(), self.words.digest())
+        return digest_of("bpe", self.codes.to_bytes(), self.words.digest())
 
     def _split_word(self, word: str) -> list[str]:
         *before, last = self.codes.segment(word)
@@ -153,24 +176,35 @@ class SentencePieceTokenizer:
     it was trained otherwise. The character `▁` (U+2581) becomes a space.
     """
 
-    def __init__(self, model: bytes, lowercase: bool = False, *, where: str = "subwords") -> None:
+    def __init__(
+        self,
+        model: bytes,
+        lowercase: bool = False,
+        normalization: str = "",
+        *,
+        where: str = "subwords",
+    ) -> None:
         """Load a model.
 
         Args:
           model: The content of a model file.
           lowercase: Lower-case the text first.
+          normalization: The Unicode normalization form of the text, one of `normalization.FORMS`;
+            empty: that of the model itself.
           where: The name of the model, for error messages.
 
         Raises:
-          UserError: It is not a model, or sentencepiece is not installed.
+          UserError: It is not a model, it has another normalization than the given one, or
+            sentencepiece is not installed.
         """
-        self.model, self._lowercase = model, lowercase
+        self.model, self._lowercase, self._form = model, lowercase, normalization
         self._processor = load_sentencepiece(model, where)
+        if normalization:
+            check_normalization(self._processor, normalization, where)
 
     def split(self, text: str) -> list[str]:
         """Return the pieces of a text."""
-        if self._lowercase:
-            text = text.lower()
+        text = normalize(text, self._form, self._lowercase)
         pieces: list[str] = self._processor.encode(text, out_type=str)
         if _SPECIAL.isdisjoint(pieces):
             return pieces
@@ -179,12 +213,23 @@ class SentencePieceTokenizer:
 
     def join(self, tokens: Iterable[str]) -> str:
         """Return the text of pieces."""
-        text: str = self._processor.decode(list(tokens))
-        return text
+        return recompose(self._processor.decode(list(tokens)), self._form)
 
     def digest(self) -> str:
         """Return hexadecimal digits that differ if any text may be split differently."""
-        return _digest("sentencepiece", self.model, self._lowercase)
+        parts = "sentencepiece", self.model, self._lowercase
+        if not normalizes(self._form):
+            return digest_of(*parts)
+        return digest_of(*parts, self._form, unicodedata.unidata_version)
+
+
+def has_unique_tokens(tokenizer: Tokenizer) -> bool:
+    """Return whether different tokens always make different texts, as words do but subwords do not.
+
+    Args:
+      tokenizer: A tokenizer.
+    """
+    return isinstance(tokenizer, DelimiterTokenizer) and not normalizes(tokenizer.normalization)
 
 
 def strip_bpe(text: str) -> str:
@@ -250,8 +295,13 @@ def find_postprocessing(name: str, key: str = "postproc_fn") -> Callable[[str], 
     return function
 
 
-_SPECIAL = frozenset(SPECIAL_TOKENS)
+def digest_of(*parts: object) -> str:
+    """Return hexadecimal digits that identify values by their `repr`.
 
-
-def _digest(*parts: object) -> str:
+    Args:
+      *parts: What decides how a tokenizer splits a text.
+    """
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+_SPECIAL = frozenset(SPECIAL_TOKENS)

@@ -5,7 +5,10 @@ import logging
 import re
 import reprlib
 from collections.abc import Sequence
+from dataclasses import replace
 
+from seq2seq_jax.data.languages import TaggedTokenizer, is_tag
+from seq2seq_jax.data.normalization import normalize, normalizes
 from seq2seq_jax.data.tokenizers import (
     BPETokenizer,
     DelimiterTokenizer,
@@ -95,6 +98,10 @@ def _foreign_form(tokens: Sequence[str]) -> str:
 def _reason_against(token: str, tokenizer: Tokenizer) -> str:
     """Return why a tokenizer cannot return a token; empty if it can."""
     delimiter = " "
+    if isinstance(tokenizer, TaggedTokenizer):
+        if is_tag(token):
+            return ""
+        tokenizer = tokenizer.rest
     match tokenizer:
         case DelimiterTokenizer():
             delimiter = tokenizer.delimiter
@@ -104,8 +111,15 @@ def _reason_against(token: str, tokenizer: Tokenizer) -> str:
             pass
         case _:
             return ""
-    if delimiter:
-        return f"contains the delimiter {delimiter!r}" if delimiter in token else ""
-    if len(token) > 1 and isinstance(tokenizer, DelimiterTokenizer):
-        return "has several characters, but each character is a token (the delimiter is empty)"
+    if delimiter and delimiter in token:
+        return f"contains the delimiter {delimiter!r}"
+    words = tokenizer.words if isinstance(tokenizer, BPETokenizer) else tokenizer
+    if not isinstance(words, DelimiterTokenizer):
+        return ""
+    form = words.normalization
+    if normalizes(form) and normalize(token, form) != token:
+        return f"is not in the Unicode normalization form {form} of this side"
+    unit = "grapheme cluster" if words.grapheme_clusters else "character"
+    if not delimiter and len(replace(words, lowercase=False).split(token)) > 1:
+        return f"has several {unit}s, but each {unit} is a token (the delimiter is empty)"
     return ""

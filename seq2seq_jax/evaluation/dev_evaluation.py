@@ -1,6 +1,7 @@
 """A model on a dev set: log perplexity by teacher forcing, text metrics by free decoding."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,9 +14,16 @@ from jaxtyping import PyTree
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.metric_results import make_metrics
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizers
+from seq2seq_jax.data.grouping import MACRO
+from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.evaluation.grouped_results import (
+    GroupedResults,
+    SourceLosses,
+    flat_results,
+    grouped_results,
+)
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
 from seq2seq_jax.inference.lexicon import Lexicon
@@ -27,6 +35,7 @@ from seq2seq_jax.problems.protocol import DevData, problem_of
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import make_decode
 from seq2seq_jax.search.search_config import make_inference_config, make_search_config
+from seq2seq_jax.storage.workdir import word_tokenizers
 
 Models = nn.Module | Sequence[nn.Module]
 """One model, or the members of an ensemble."""
@@ -50,26 +59,40 @@ class Evaluation(NamedTuple):
     """The results of an evaluation.
 
     Attributes:
-      results: Numbers and texts by name.
+      results: Numbers and texts by name; macro averages as `language/macro/bleu`.
       samples: The first few samples; empty if no metric needs text.
+      groups: The results of the groups of each grouping by its name, such as "language".
     """
 
     results: dict[str, float | str]
     samples: list[Sample]
+    groups: Mapping[str, GroupedResults] = MappingProxyType({})
 
     @property
     def numbers(self) -> dict[str, float]:
         """The results without the texts."""
         return {name: v for name, v in self.results.items() if not isinstance(v, str)}
 
+    @property
+    def group_numbers(self) -> dict[str, float]:
+        """The results of all groups, under names such as `language/de/bleu`."""
+        flat = (flat_results(name, grouped) for name, grouped in self.groups.items())
+        return {key: value for results in flat for key, value in results.items()}
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the results, without samples, as values that can be written as JSON."""
+        groups = {name: grouped.to_dict() for name, grouped in self.groups.items()}
+        return {**self.results, **groups}
+
 
 class DevEvaluator:
     """Evaluates parameters of a model, or of an ensemble, on a dev set.
 
     Text is decoded with the search of `inference.*`. Hypotheses and references are compared as
-    people read them: subwords are joined, and the text is split by the target's delimiter. Each
-    pair counts once, and each source is decoded once, however many references it has. The lexicon
-    answers known sources, as in inference; log perplexity is that of the model alone.
+    people read them: subwords are joined, and the text is split by the target's delimiter. Both are
+    lower-cased and normalized as the model's targets are. Each pair counts once, and each source is
+    decoded once, however many references it has. The lexicon answers known sources, as in
+    inference; log perplexity is that of the model alone.
     """
 
     def __init__(
@@ -104,6 +127,7 @@ class DevEvaluator:
         self._first = models if isinstance(models, nn.Module) else models[0]
         self._precompute = problem_of(config).make_precompute(self._first)
         self._loss_sums = _make_loss_sums(models, inference.ensemble_mean, config.kernels)
+        self._row_losses = _make_row_losses(models, inference.ensemble_mean, config.kernels)
         self._decode = make_decode(
             models, vocabulary, make_search_config(inference), kernels=config.kernels
         )
@@ -116,7 +140,9 @@ class DevEvaluator:
             if inference.sampling.enable
             else None
         )
-        self._split = DelimiterTokenizer(config.input_pipeline_dev.params.target_delimiter).split
+        delimiter = config.input_pipeline_dev.params.target_delimiter
+        words = replace(word_tokenizers(config).target, delimiter=delimiter)
+        self._split = words.split_to_compare
 
     def __call__(
         self, params: PyTree, non_trainable: NonTrainable = MappingProxyType({})
@@ -131,28 +157,51 @@ class DevEvaluator:
           The results of all metrics, and samples.
         """
         results: dict[str, float | str] = {}
+        losses: SourceLosses | None = None
         for metric in self._metrics:
             if isinstance(metric, LogPerplexityMetricSpec):
-                results.update(metric(*self._total_loss(params, non_trainable)))
-        if not any(map(needs_text, self._metrics)):
-            return Evaluation(results, [])
-        hypotheses = self._decode_all(params, non_trainable)
-        references = [[self._split(text) for text in texts] for texts in self._dev.references]
-        results |= text_metrics(self._metrics, list(map(self._split, hypotheses)), references)
-        samples = zip(self._dev.names, hypotheses, self._dev.references, strict=True)
-        return Evaluation(
-            results, [Sample(*sample) for sample in islice(samples, self._num_samples)]
-        )
+                if self._dev.groupings:
+                    losses = losses or self._source_losses(params, non_trainable)
+                    total = float(losses.loss.sum()), float(losses.tokens.sum())
+                else:
+                    total = self._total_loss(params, non_trainable)
+                results.update(metric(*total))
+        hypotheses, outputs, references, samples = [], [], [], []
+        if any(map(needs_text, self._metrics)):
+            hypotheses = self._decode_all(params, non_trainable)
+            outputs = list(map(self._split, hypotheses))
+            references = [[self._split(text) for text in texts] for texts in self._dev.references]
+            results |= text_metrics(self._metrics, outputs, references)
+            rows = zip(self._dev.names, hypotheses, self._dev.references, strict=True)
+            samples = [Sample(*row) for row in islice(rows, self._num_samples)]
+        groups = {
+            grouping.name: grouped_results(self._metrics, grouping, outputs, references, losses)
+            for grouping in self._dev.groupings
+        }
+        for name, grouped in groups.items():
+            results |= {f"{name}/{MACRO}/{key}": value for key, value in grouped.macro.items()}
+        return Evaluation(results, samples, groups)
 
     def _total_loss(self, params: PyTree, non_trainable: NonTrainable) -> tuple[float, float]:
         """Return the summed loss of all pairs and their number of target tokens."""
         totals = self._devices.to_host(
             [
                 self._loss_sums(params, self._prepare(params, non_trainable, batch))
-                for batch in self._dev.pairs()
+                for batch, _ in self._dev.pairs()
             ]
         )
         return sum(float(loss) for loss, _ in totals), sum(int(tokens) for _, tokens in totals)
+
+    def _source_losses(self, params: PyTree, non_trainable: NonTrainable) -> SourceLosses:
+        """Return the loss of each source, summed over its pairs."""
+        losses = SourceLosses(*np.zeros((2, len(self._dev.names))))
+        for batch, indices in self._dev.pairs():
+            sharded = self._prepare(params, non_trainable, batch)
+            loss, tokens = self._devices.to_host(self._row_losses(params, sharded))
+            real = indices >= 0
+            np.add.at(losses.loss, indices[real], loss[real])
+            np.add.at(losses.tokens, indices[real], tokens[real])
+        return losses
 
     def _decode_all(self, params: PyTree, non_trainable: NonTrainable) -> list[str]:
         """Return the output for each source."""
@@ -219,12 +268,27 @@ def _make_loss_sums(
                 return loss_sums(model, params, batch)
 
         return model_sums
-    score = make_score(models, ensemble_mean=ensemble_mean, kernels=kernels)
+    row_losses = _make_row_losses(models, ensemble_mean, kernels)
 
     @jax.jit
     def ensemble_sums(params: PyTree, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        source, source_len = models[0].encoder_inputs(batch)
-        scores = score(params, source, source_len, batch["target_ids"], batch["target_len"])
-        return -jnp.sum(scores.log_probs), jnp.sum(jnp.maximum(batch["target_len"] - 1, 0))
+        loss, tokens = row_losses(params, batch)
+        return jnp.sum(loss), jnp.sum(tokens)
 
     return ensemble_sums
+
+
+def _make_row_losses(
+    models: Models, ensemble_mean: str, kernels: str
+) -> Callable[[PyTree, Batch], tuple[jax.Array, jax.Array]]:
+    """Return a compiled function: the loss and the number of target tokens of each row, [B]."""
+    score = make_score(models, ensemble_mean=ensemble_mean, kernels=kernels)
+    first = models if isinstance(models, nn.Module) else models[0]
+
+    @jax.jit
+    def row_losses(params: PyTree, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        source, source_len = first.encoder_inputs(batch)
+        scores = score(params, source, source_len, batch["target_ids"], batch["target_len"])
+        return -scores.log_probs, jnp.maximum(batch["target_len"] - 1, 0)
+
+    return row_losses

@@ -31,7 +31,7 @@ BUILT_IN = {
 }
 """The classes of each slot that can be exported."""
 
-_MODEL_KEYS = ("vocab_source", "source", "subwords", "embedding", *BUILT_IN)
+_MODEL_KEYS = ("vocab_source", "source", "subwords", "augmentation", "embedding", *BUILT_IN)
 _GROUPS = {
     "source": ("max_seq_len", "reverse", "lowercase", "normalization", "grapheme_clusters"),
     "embedding": ("dim", "share", "init_scale"),

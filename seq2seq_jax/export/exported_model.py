@@ -16,6 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.data.languages import TaggedTokenizer
 from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.export import seq2seq_numpy as runtime
@@ -152,6 +153,9 @@ def _describe_text(
     Raises:
       UserError: The tokenizer cannot be exported.
     """
+    if isinstance(tokenizer, TaggedTokenizer):
+        what = "has languages, and a multilingual model cannot be exported; use a model of one"
+        raise UserError("input_pipeline_train.params", f"{what} language")
     words, bpe = tokenizer, None
     if isinstance(tokenizer, BPETokenizer):
         words, codes = tokenizer.words, tokenizer.codes

@@ -1,16 +1,19 @@
 """Texts as the model reads them, with warnings about what it cannot read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from seq2seq_jax.data.coverage import MAX_OOV_RATE, oov_warning
+from seq2seq_jax.data.languages import TaggedTokenizer, check_tag, tag_sources
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import SEQUENCE_END
+from seq2seq_jax.inference.text_lists import to_optional_texts
 from seq2seq_jax.storage.workdir import Vocabularies
+from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +71,32 @@ class TextEncoder:
             [[*tokens, SEQUENCE_END][:max_len] for tokens in split],
             np.flatnonzero([bool(tokens) for tokens in split]),
         )
+
+    def with_tags(
+        self, texts: Sequence[str], languages: str | Iterable[str | None] | None
+    ) -> list[str]:
+        """Return the sources of a multilingual model with the tags of their languages.
+
+        Args:
+          texts: The sources.
+          languages: The language of all of them, or of each; None: they have tags.
+
+        Raises:
+          TypeError: An item of a list of languages is no text.
+          ValueError: There are not as many languages as texts.
+          UserError: The model does not know the language of a text, or is not multilingual.
+        """
+        if not isinstance(self._tokenizers.source, TaggedTokenizer):
+            if languages is not None:
+                what = "are given, but this model was trained without languages; leave them out"
+                raise UserError("languages", what)
+            return list(texts)
+        if not isinstance(languages, str | None):
+            languages = to_optional_texts("languages", languages)
+        tagged = tag_sources(texts, languages)
+        for number, text in enumerate(tagged, start=1):
+            check_tag(text, self._vocabularies.source, f"source text {number}")
+        return tagged
 
     def targets(self, texts: Sequence[str]) -> Ragged:
         """Encode targets completely, with SEQUENCE_START and SEQUENCE_END.

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.batches import Batch
+from seq2seq_jax.data.normalization import normalizes
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.readers.text_lines import check_readable, read_lines
 from seq2seq_jax.data.sampler import padded_length
-from seq2seq_jax.data.tokenizers import Tokenizer
+from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import SEQUENCE_START, SPECIAL_TOKENS, UNK, Vocabulary
 from seq2seq_jax.inference.allowed_outputs import check_prefix_is_allowed
 from seq2seq_jax.schema.rules import MAX_LENGTH
@@ -104,12 +105,30 @@ def encode_constraints(
         if trie is not None:
             what = "cannot be combined with inference.allowed_outputs; leave one of them out"
             raise UserError("allowed_tokens", what)
+        if isinstance(tokenizer, DelimiterTokenizer) and normalizes(tokenizer.normalization):
+            allowed_tokens = [
+                None if tokens is None else _normalize_tokens(tokens, vocabulary, tokenizer)
+                for tokens in allowed_tokens
+            ]
         for index, allowed in enumerate(allowed_tokens):
             check_allowed_tokens(allowed or (), vocabulary, f"allowed_tokens[{index}]")
         allowed_ids = [
             None if tokens is None else vocabulary.encode(tokens) for tokens in allowed_tokens
         ]
     return ExampleConstraints(vocabulary.size, seeds, prefix_ids, allowed_ids)
+
+
+def _normalize_tokens(
+    tokens: Collection[str], vocabulary: Vocabulary, tokenizer: DelimiterTokenizer
+) -> list[str]:
+    """Replace tokens that the vocabulary has in another normalization form only: é in NFD."""
+    normalized: list[str] = []
+    for token in tokens:
+        known = vocabulary.encode([token]) != [vocabulary.unk_id] or token == UNK
+        parts = [] if known else tokenizer.split(token)
+        is_known = parts and vocabulary.unk_id not in vocabulary.encode(parts)
+        normalized += parts if is_known else [token]
+    return normalized
 
 
 def check_prefix(

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
-from seq2seq_jax.data.tokenizers import DelimiterTokenizer, Tokenizer
+from seq2seq_jax.data.tokenizers import Tokenizer, has_unique_tokens
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
 from seq2seq_jax.inference.compiled_functions import CompiledFunctions
@@ -140,6 +140,7 @@ class Predictor:
         self,
         texts: Iterable[str],
         *,
+        languages: str | Iterable[str | None] | None = None,
         prefixes: Iterable[str | None] | None = None,
         allowed_tokens: Iterable[Collection[str] | None] | None = None,
         return_attention: bool = False,
@@ -150,6 +151,8 @@ class Predictor:
         Args:
           texts: The sources, as people write them, in any ordered collection: a list, a generator,
             a NumPy array, a pandas Series.
+          languages: For a multilingual model, the language of all texts, or of each; None: each
+            text begins with the tag of its language, as in "<dut> aanbod".
           prefixes: How each output has to begin; None or "": anyhow.
           allowed_tokens: The tokens that each output may use; None: all.
           return_attention: Return attention weights; needs a model that `has_attention`.
@@ -161,9 +164,10 @@ class Predictor:
         Raises:
           TypeError: An argument is a text instead of a list, or an item of it is no text.
           ValueError: The lists have different lengths, or what is requested does not exist.
-          UserError: A prefix or an allowed token is not in the vocabulary.
+          UserError: A prefix or an allowed token is not in the vocabulary, or the model does not
+            know the language of a text.
         """
-        texts = to_texts("texts", texts)
+        texts = self._encoder.with_tags(to_texts("texts", texts), languages)
         beginnings = to_optional_texts("prefixes", prefixes)
         allowed = to_token_lists("allowed_tokens", allowed_tokens)
         _check_lengths(texts, prefixes=beginnings, allowed_tokens=allowed)
@@ -203,13 +207,19 @@ class Predictor:
         return list(map(self._merge_texts, self._lexicon.merge(known, predictions)))
 
     def score(
-        self, sources: Iterable[str], targets: Iterable[str], *, return_attention: bool = False
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str],
+        *,
+        languages: str | Iterable[str | None] | None = None,
+        return_attention: bool = False,
     ) -> list[TargetScore]:
         """Compute the log-probability of each target given its source.
 
         Args:
           sources: The sources, as for `predict`.
           targets: A target for each; it is scored completely, however long it is.
+          languages: As for `predict`.
           return_attention: Return attention weights; needs a model that `has_attention`.
 
         Returns:
@@ -218,8 +228,10 @@ class Predictor:
         Raises:
           TypeError: An argument is a text instead of a list, or an item of it is no text.
           ValueError: The lists have different lengths, or the model has no attention.
+          UserError: The model does not know the language of a source.
         """
-        sources, targets = to_texts("sources", sources), to_texts("targets", targets)
+        sources = self._encoder.with_tags(to_texts("sources", sources), languages)
+        targets = to_texts("targets", targets)
         _check_lengths(sources, targets=targets)
         encoded, source_tokens, _ = self._encoder.sources(sources)
         encoded_targets = self._encoder.targets(targets)
@@ -359,11 +371,11 @@ def needed_hypotheses(inference: InferenceConfig, target: Tokenizer) -> SearchCo
       target: The target tokenizer.
 
     Returns:
-      The options. With subwords, whose segmentation of a text is not unique, n_best is beam_width.
+      The options. If several segmentations have one text, as with subwords, n_best is beam_width.
     """
     search = make_search_config(inference)
     is_beam = not inference.sampling.enable and inference.n_best > 1
-    if is_beam and not isinstance(target, DelimiterTokenizer):
+    if is_beam and not has_unique_tokens(target):
         search = dataclasses.replace(search, n_best=search.beam_width)
     return search
 

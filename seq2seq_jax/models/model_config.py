@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from seq2seq_jax.data.augmentation import AugmentationConfig
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.schema.parameters import Choice, ClassOf
@@ -44,6 +45,7 @@ class TextSourceConfig:
     source: SourceConfig = SourceConfig()
     vocab_source: str = ""
     subwords: SubwordConfig = SubwordConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
 
 

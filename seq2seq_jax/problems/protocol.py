@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
     from seq2seq_jax.config.overrides import Overrides
+    from seq2seq_jax.data.grouping import Grouping
     from seq2seq_jax.data.tokenizers import Tokenizers
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
@@ -61,21 +62,24 @@ class DevData(NamedTuple):
     """A dev set in batches.
 
     Attributes:
-      pairs: Returns an iterator over all examples, for teacher forcing.
+      pairs: Returns an iterator over all examples, for teacher forcing: batches, each with [B]
+        int32, the index of each row's source, or -1 for padding rows.
       sources: Returns an iterator over the distinct sources, for decoding: batches, each with [B]
         int32, the index of each row's source, or -1 for padding rows.
       names: A text for each source: the source itself, or the file of an image.
       references: The target texts of each source.
       description: The size of the set, for the log: "100 pairs of 90 sources".
       report: Lines for the log: the size, and what was dropped, truncated or out of vocabulary.
+      groupings: Groupings of the sources; each group is also evaluated separately.
     """
 
-    pairs: Callable[[], Iterator[Batch]]
+    pairs: Callable[[], Iterator[tuple[Batch, np.ndarray]]]
     sources: Callable[[], Iterator[tuple[Batch, np.ndarray]]]
     names: list[str]
     references: list[list[str]]
     description: str
     report: str
+    groupings: Sequence[Grouping] = ()
 
 
 class TrainingData(NamedTuple):

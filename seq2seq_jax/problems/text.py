@@ -58,7 +58,7 @@ class TextProblem:
         """Accept every model."""
 
     def add_infer_arguments(self, parser: argparse._ActionsContainer) -> list[argparse.Action]:
-        """Add `--tasks`."""
+        """Add `--tasks` and `--language`."""
         tasks = parser.add_argument(
             "--tasks",
             metavar="NAMES",
@@ -66,7 +66,7 @@ class TextProblem:
             " the path of a custom class. --config.tasks.NAME.params.KEY=VALUE sets their"
             " parameters.",
         )
-        return [tasks]
+        return [tasks, add_language_argument(parser)]
 
     def infer(self, arguments: argparse.Namespace, overrides: Overrides, workdir: Workdir) -> None:
         """Decode each line of the input, and write what the tasks make of it."""
@@ -109,6 +109,7 @@ class TextProblem:
                 prefixes, allowed_tokens = constraints.read(len(texts))
                 predictions = predictor.predict(
                     texts,
+                    languages=arguments.language,
                     prefixes=prefixes,
                     allowed_tokens=allowed_tokens,
                     return_attention=return_attention,
@@ -125,3 +126,20 @@ class TextProblem:
         finally:
             for task in tasks.values():
                 task.end()
+
+
+def add_language_argument(parser: argparse._ActionsContainer) -> argparse.Action:
+    """Add `--language` to a command that reads sources of a text model.
+
+    Args:
+      parser: The command's parser.
+
+    Returns:
+      The argument.
+    """
+    return parser.add_argument(
+        "--language",
+        metavar="NAME",
+        help="The language of all sources, for a multilingual model. Without it, each source begins"
+        " with the tag of its language, as in '<dut> aanbod'.",
+    )

@@ -5,18 +5,33 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config.languages import is_multilingual
+from seq2seq_jax.data.augmentation import AugmentationConfig, AugmentedPairs
 from seq2seq_jax.data.batches import TrainBatches, dev_batches, source_batches
 from seq2seq_jax.data.buckets import BatchRows, make_buckets
 from seq2seq_jax.data.corpus import Corpus, count_ids, make_corpus
 from seq2seq_jax.data.coverage import normal_form_warning, oov_warning
 from seq2seq_jax.data.dev_set import DevSet, make_dev_set
+from seq2seq_jax.data.languages import (
+    TaggedTokenizer,
+    check_tag,
+    check_vocabulary_has_tags,
+    group_by_language,
+)
 from seq2seq_jax.data.readers.input_pipeline import Example
-from seq2seq_jax.data.report import format_counts, format_data_report, report_line
+from seq2seq_jax.data.report import (
+    format_counts,
+    format_data_report,
+    format_languages,
+    report_line,
+)
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import Tokenizers
+from seq2seq_jax.data.unicode_forms import file_forms, form_warnings, format_forms
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
@@ -33,7 +48,12 @@ from seq2seq_jax.problems.setup import (
     read_vocabulary,
     require_tokens,
 )
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
+from seq2seq_jax.storage.workdir import (
+    Vocabularies,
+    Workdir,
+    normalized_sides,
+    word_tokenizers,
+)
 from seq2seq_jax.utils.cache_dir import cache_dir
 from seq2seq_jax.utils.errors import quantity
 
@@ -66,6 +86,11 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         ),
     )
     pipeline = config.input_pipeline_train.params
+    languages, tags = None, list[str]()
+    if is_multilingual(config):
+        languages, tags = text.source.rows.first_ids(), list(text.source.tokens())
+        found = sorted(tags[number] for number in np.unique(languages))
+        check_vocabulary_has_tags(vocabularies.source, found)
     batches = TrainBatches(
         corpus,
         buckets,
@@ -73,6 +98,8 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         shuffle=pipeline.shuffle,
         num_epochs=pipeline.num_epochs,
         shard=devices.shard,
+        groups=languages,
+        temperature=pipeline.get("language_temperature", 1.0),
     )
     report = [
         report_line(
@@ -82,7 +109,22 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         ),
         format_data_report(corpus, buckets),
     ]
-    dev = None
+    augmentation = config.get("augmentation", {})
+    if any(augmentation.get(name) for name in ("hallucinated_pairs", "copied_targets")):
+        text_of_counts = (
+            f"{augmentation.hallucinated_pairs:,} pairs with hallucinated stems and"
+            f" {augmentation.copied_targets:,} copied targets among them"
+        )
+        report.append(report_line("Augmentation", text_of_counts))
+    if languages is not None:
+        report.append(format_languages(tags, languages, pipeline.language_temperature))
+    forms = file_forms(make_pipeline(config, "input_pipeline_train"), "training set")
+    dev, dev_forms = None, []
+    if config.eval_every_n_steps:
+        dev_forms = file_forms(make_pipeline(config, "input_pipeline_dev"), "dev set")
+    report += [report_line("Unicode forms", line) for line in format_forms([*forms, *dev_forms])]
+    for warning in form_warnings(forms, dev_forms, normalized_sides(config)):
+        _log.warning("%s", warning)
     if config.eval_every_n_steps:
         dev = make_dev_data(config, load_dev_set(config, tokenizers, vocabularies), devices)
         report.append(dev.report)
@@ -111,15 +153,20 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
     Raises:
       UserError: A file cannot be used.
     """
-    text = tokenize_pipeline(config, "input_pipeline_dev", tokenizers)
-    corpus = _corpus(config, text, vocabularies, "input_pipeline_dev")
-    pairs = make_pipeline(config, "input_pipeline_dev")
+    key = "input_pipeline_dev"
+    text = tokenize_pipeline(config, key, tokenizers)
+    corpus = _corpus(config, text, vocabularies, key)
+    pairs = make_pipeline(config, key)
     _warn_of_oov("dev set", corpus, pairs, tokenizers, vocabularies)
     for name, side, vocabulary in zip(vocabularies._fields, text[:2], vocabularies, strict=True):
         where = f"the {name}s of the dev set"
         if warning := normal_form_warning(where, side.tokens(), vocabulary):
             _log.warning("%s", warning)
-    return make_dev_set(corpus, pairs, tokenizers)
+    dev_set = make_dev_set(corpus, pairs, tokenizers)
+    if isinstance(tokenizers.source, TaggedTokenizer):
+        for source in dev_set.sources:
+            check_tag(source, vocabularies.source, f"{key}.params")
+    return dev_set
 
 
 def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
@@ -131,18 +178,25 @@ def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevD
     )
     sources = quantity(len(dev_set), "distinct source")
     description = f"{quantity(len(corpus), 'pair')} with {sources}"
+    groupings = [group_by_language(dev_set.sources)] if is_multilingual(config) else []
     return DevData(
-        pairs=lambda: (batch for batch, _ in dev_batches(corpus, buckets)),
+        pairs=lambda: (
+            (batch, np.where(rows < 0, -1, dev_set.source_of[rows]))
+            for batch, rows in dev_batches(corpus, buckets)
+        ),
         sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
         names=dev_set.sources,
         references=dev_set.references,
         description=description,
         report=f"{report_line('Dev set', description)}\n{format_counts(corpus.counts)}",
+        groupings=groupings,
     )
 
 
 def tokenize_pipeline(config: ConfigDict, key: str, tokenizers: Tokenizers) -> TokenizedText:
     """Read and tokenize the pairs of an input pipeline, or find them in the user's cache.
+
+    The training data include the artificial pairs of `augmentation`.
 
     Args:
       config: A resolved configuration.
@@ -153,7 +207,13 @@ def tokenize_pipeline(config: ConfigDict, key: str, tokenizers: Tokenizers) -> T
       UserError: A file cannot be used.
     """
     pairs = make_pipeline(config, key)
-    return tokenize_pairs(pairs, tokenizers, _content_digest(pairs), cache_dir("prepared"))
+    digest = _content_digest(pairs)
+    augmentation = AugmentationConfig(**config.get("augmentation", {}))
+    if key == "input_pipeline_train" and augmentation.adds_pairs:
+        words = word_tokenizers(config)
+        pairs = AugmentedPairs(pairs, augmentation, words.source, words.target, digest)
+        digest = pairs.content_digest()
+    return tokenize_pairs(pairs, tokenizers, digest, cache_dir("prepared"))
 
 
 def _make_tokenizers(config: ConfigDict) -> Tokenizers:

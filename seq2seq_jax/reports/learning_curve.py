@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seq_jax.data.grouping import MACRO
 from seq2seq_jax.reports.figures import new_figure, save_figure
 from seq2seq_jax.reports.html_page import finite_or_none, write_page
 from seq2seq_jax.storage.metrics_log import CHANGES, metrics_file, read_metrics
@@ -186,7 +187,7 @@ def terminal_curves(workdir: str | Path) -> str:
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NATS = ["train/loss", "dev/log_perplexity"]
-_NOT_PERCENT = {"dev/log_perplexity", "dev/perplexity", "dev/loss"}
+_NOT_PERCENT = ("/log_perplexity", "/perplexity", "/loss")
 
 
 def _read_runs(workdirs: Sequence[str | Path]) -> dict[str, Curves]:
@@ -216,9 +217,18 @@ def _panels(runs: dict[str, Curves]) -> list[tuple[str, list[str]]]:
     """Return the title and the metrics of each panel that is not empty."""
     names = dict.fromkeys(name for curves in runs.values() for name in curves)
     nats = [name for name in _NATS if name in names]
-    percent = [name for name in names if name.startswith("dev/") and name not in _NOT_PERCENT]
+    percent = filter(_is_percentage, names)
     panels = [("nats per token", nats), *((f"{name}, %", [name]) for name in percent)]
     return [panel for panel in panels if panel[1]]
+
+
+def _is_percentage(name: str) -> bool:
+    """Return whether a name is that of a percentage on the dev set, or of its macro average.
+
+    The results of single groups, as in `dev/language/de/bleu`, would need too many panels.
+    """
+    single = name.count("/") > 2 and f"/{MACRO}/" not in name
+    return name.startswith("dev/") and not name.endswith(_NOT_PERCENT) and not single
 
 
 def _curves(entries: list[dict[str, Any]]) -> Curves:

@@ -102,6 +102,10 @@ def _join_items(value: object) -> object:
     return ",".join(item for item in (str(item).strip() for item in value) if item)
 
 
+LANGUAGE_PLACEHOLDER = "{language}"
+"""Stands for a language in the names of files of a multilingual corpus."""
+
+
 def split_names(names: str) -> list[str]:
     r"""Split names at the commas between them; a comma after a backslash belongs to its name.
 

@@ -13,6 +13,7 @@ train.lock                           locked by the process that trains here (see
 """
 
 import logging
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +31,9 @@ from seq2seq_jax.config import (
     resolve,
     trusted_names,
 )
+from seq2seq_jax.config.languages import is_multilingual
 from seq2seq_jax.config.metric_results import best_metric_is_lower
+from seq2seq_jax.data.normalization import normalizes
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
     WordTokenizers,
@@ -126,7 +129,8 @@ class Workdir:
         """
         files = [self.path / name for name in _VERIFIED_FILES]
         digests = {path.name: sha256_of(path) for path in files if path.exists()}
-        return {"config": config.to_dict(), "files": digests}
+        unicode = {"unicode": unicodedata.unidata_version} if _needs_unicode(config) else {}
+        return {"config": config.to_dict(), "files": digests} | unicode
 
     def verify(self, step: int | None = None) -> None:
         """Verify that the files of the run are those with which a checkpoint was saved.
@@ -226,6 +230,7 @@ class Workdir:
         """
         if not (self.config_file.exists() and self._has_checkpoint()):
             return None
+        self._warn_of_unicode(config)
         subwords = SubwordConfig(**config.get("subwords", {}))
         return read_tokenizers(self.path, word_tokenizers(config), subwords)
 
@@ -255,6 +260,16 @@ class Workdir:
     def _has_checkpoint(self) -> bool:
         return Checkpoints(self.checkpoints_dir).latest_step() is not None
 
+    def _warn_of_unicode(self, config: ConfigDict) -> None:
+        """Warn if the run normalized texts by another version of Unicode than this Python's."""
+        if not _needs_unicode(config):
+            return
+        old = Checkpoints(self.checkpoints_dir).entry().get("run", {}).get("unicode")
+        if old and old != unicodedata.unidata_version:
+            what = "%s was trained with Unicode %s, and this Python has %s; characters that are new"
+            what += " in one of them may be split differently"
+            _log.warning(what, self.path, old, unicodedata.unidata_version)
+
     def _edited_config(self, error: DamagedFileError) -> ConfigDict:
         """Return a configuration that was edited, if the latest checkpoint fits it."""
         entry = Checkpoints(self.checkpoints_dir).entry()
@@ -274,6 +289,20 @@ class Workdir:
         return read_config(self.config_file, self.trust, verify=False)
 
 
+def _needs_unicode(config: ConfigDict) -> bool:
+    clusters = any(config.get(side, {}).get("grapheme_clusters") for side in _SIDES)
+    return bool(clusters or normalized_sides(config))
+
+
+def normalized_sides(config: ConfigDict) -> list[str]:
+    """Return the sides whose texts are normalized: "source", "target", both or none.
+
+    Args:
+      config: A resolved configuration.
+    """
+    return [side for side in _SIDES if normalizes(config.get(side, {}).get("normalization", ""))]
+
+
 def word_tokenizers(config: ConfigDict) -> WordTokenizers:
     """Return the tokenizers that split texts into words or characters.
 
@@ -284,10 +313,16 @@ def word_tokenizers(config: ConfigDict) -> WordTokenizers:
       The tokenizers of both sides. If the sources are images, that of the source is not used.
     """
     pipeline = config.input_pipeline_train.params
-    source = DelimiterTokenizer(
-        pipeline.get("source_delimiter", " "), config.get("source", {}).get("lowercase", False)
+    source, target = (
+        DelimiterTokenizer(
+            pipeline.get(f"{side}_delimiter", " "),
+            settings.get("lowercase", False),
+            settings.get("normalization", ""),
+            settings.get("grapheme_clusters", False),
+        )
+        for side, settings in ((side, config.get(side, {})) for side in _SIDES)
     )
-    return WordTokenizers(source, DelimiterTokenizer(pipeline.target_delimiter))
+    return WordTokenizers(source, target, is_multilingual(config))
 
 
 def check_same_configuration(

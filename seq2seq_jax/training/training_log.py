@@ -202,6 +202,8 @@ def log_evaluation(
 ) -> None:
     """Write the results on the dev set and samples to disk and to the log.
 
+    The results of groups, such as languages, are only written to disk.
+
     Args:
       writer: Writes the results to disk.
       step: Number of steps done.
@@ -213,7 +215,8 @@ def log_evaluation(
     if evaluation.samples:
         texts["samples"] = describe_samples(evaluation.samples)
         _log.info("%s", texts["samples"])
-    writer.write_scalars(step, {f"dev/{name}": value for name, value in numbers.items()})
+    scalars = numbers | evaluation.group_numbers
+    writer.write_scalars(step, {f"dev/{name}": value for name, value in scalars.items()})
     if texts:
         writer.write_texts(step, {f"dev/{name}": text for name, text in texts.items()})
     fields = [f"{name} {value:.4g}" for name, value in numbers.items()]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_jax.config import check_training, load_config, resolve
+from seq2seq_jax.sweeps.definition import load_sweep
 from seq2seq_jax.utils.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -83,3 +84,23 @@ def test_toy_recipes_are_the_small_translation_model_with_a_higher_rate(name):
     for part in ("encoder", "decoder", "attention", "bridge", "source", "target", "embedding"):
         assert toy[part] == small[part]
     assert (toy.optimizer.learning_rate, toy.batch_size, toy.train_steps) == (1e-3, 32, 1000)
+
+
+def test_the_recipe_of_languages_is_one_for_many_models_or_one_model():
+    several, one = (recipe("languages", argument=names) for names in ("dut,ice", "dut"))
+
+    assert several.input_pipeline_train.params.languages == "dut,ice"
+    assert several.best_metric == "language/macro/sequence_error_rate"
+    assert one.input_pipeline_train.params.files == "data/languages/dut_train.tsv"
+    assert one.input_pipeline_dev.params.files == "data/languages/dut_dev.tsv"
+    assert one.best_metric == "sequence_error_rate"
+    assert one.input_pipeline_train.params.language_temperature == 1
+
+
+def test_the_sweep_of_languages_trains_a_model_of_each():
+    file = load_sweep(f"{CONFIGS / 'languages.py'}:dut,ice")
+
+    factor = file.sweep.factors["language"]
+    assert list(factor) == ["dut", "ice"]
+    assert factor["ice"]["input_pipeline_dev.params.files"] == "data/languages/ice_dev.tsv"
+    assert resolve(file.base).input_pipeline_train.params.files.endswith("dut_train.tsv")

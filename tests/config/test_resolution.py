@@ -78,7 +78,8 @@ def test_a_value_in_place_of_a_group_is_reported():
     config = config_of()
     config.source = 3
 
-    assert error(config) == "source: must hold keys: max_seq_len, reverse, lowercase; got 3"
+    keys = "max_seq_len, reverse, lowercase, normalization, grapheme_clusters"
+    assert error(config) == f"source: must hold keys: {keys}; got 3"
 
 
 def test_a_class_name_that_is_no_text_is_reported():

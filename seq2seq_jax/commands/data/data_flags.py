@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TRAIN, _DEV = "input_pipeline_train", "input_pipeline_dev"
 _TABLE = "TSVInputPipeline"
 _DEV_FRACTION = 0.1
-_OTHER_COLUMNS = ("features",)
+_OTHER_COLUMNS = ("features", "language")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, train: bool = True) -> None:
@@ -31,7 +31,12 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, train: bool = True) -
         group.add_argument(
             "--train-file", metavar="FILES", help="Train on the pairs of this table."
         )
-    group.add_argument("--dev-file", metavar="FILES", help="Evaluate on the pairs of this table.")
+    group.add_argument(
+        "--dev-file",
+        metavar="FILES",
+        help="Evaluate on the pairs of this table. In both names, {language} stands for the"
+        " languages of several tables.",
+    )
     for side in ("source", "target"):
         group.add_argument(
             f"--{side}-column",
@@ -89,7 +94,10 @@ def data_overrides(
         problem_of(config).require_texts(config, flag)
     added: list[tuple[str, str]] = []
     split = not dev_file and not no_dev
-    columns = config[_TRAIN].params
+    columns = dict(config[_TRAIN].params)
+    for key, text in overrides:
+        if key in (f"{_TRAIN}.params.languages", f"{_DEV}.params.languages"):
+            columns["languages"] = text
     if train_file:
         added += _table_keys(arguments, columns, _TRAIN, train_file, "train" if split else "all")
     if train_file and split:
@@ -156,12 +164,13 @@ def _table_keys(
 
     `columns` holds the columns of the configuration; the flags take precedence.
     """
-    from seq2seq_jax.data.readers.input_pipeline import split_file_names
+    from seq2seq_jax.data.readers.language_files import language_files
     from seq2seq_jax.data.readers.table_sniffing import detect_columns
     from seq2seq_jax.utils.logging import say
 
     given = arguments.source_column or "", arguments.target_column or ""
-    names = split_file_names(files)
+    named = language_files(files, columns.get("languages", ""), f"{key}.params", "files")
+    names = [name for name, _ in named]
     others = {
         name: getattr(arguments, name) or columns.get(name, "")
         for name in (f"{other}_column" for other in _OTHER_COLUMNS)
@@ -185,6 +194,7 @@ def _table_keys(
         "header": str(first.header),
         "format": first.format,
         "part": part,
+        "languages": columns.get("languages", ""),
         **first.others,
     }
     return [(f"{key}.class", _TABLE), *((f"{key}.params.{k}", v) for k, v in params.items())]
@@ -210,12 +220,14 @@ def _describe_tokens(config: "ConfigDict") -> str:
     """Return how both sides are split into tokens, and a hint if that looks wrong."""
     from itertools import islice
 
+    from seq2seq_jax.data.languages import split_tag
     from seq2seq_jax.data.readers.input_pipeline import build_pipeline
     from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline
 
     params, subwords = config[_TRAIN].params, config.subwords
     pipeline = build_pipeline(TSVInputPipeline, params, f"{_TRAIN}.params")
-    sides = zip(*(pair[:2] for pair in islice(pipeline, 1000)), strict=True)
+    examples = islice(pipeline, 1000)
+    sides = zip(*((split_tag(source)[1], target) for source, target, *_ in examples), strict=True)
     parts, hints = [], []
     for side, texts in zip(("source", "target"), sides, strict=False):
         delimiter = params[f"{side}_delimiter"]

@@ -1,15 +1,19 @@
 """The command `stats`."""
 
 import argparse
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from seq2seq_jax.commands.run_arguments import add_trust, trust_of
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.utils.errors import UserError
 
 if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
     from seq2seq_jax.data.readers.input_pipeline import Example
+    from seq2seq_jax.data.unicode_forms import FileForm
     from seq2seq_jax.reports.corpus_statistics import Split
 
 HELP = "Show statistics of a corpus, and plot the lengths of its texts."
@@ -76,14 +80,19 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a file is wrong.
     """
+    from seq2seq_jax.data.unicode_forms import format_forms
     from seq2seq_jax.reports.corpus_statistics import corpus_statistics, describe_corpus
     from seq2seq_jax.utils.logging import say
 
-    where, pairs, *splits = _corpus(arguments, overrides)
-    statistics = corpus_statistics(pairs, *splits)
+    corpus = _corpus(arguments, overrides)
+    statistics = corpus_statistics(corpus.pairs, *corpus.splits)
     if not len(statistics):
-        raise UserError(where, "holds no pairs")
+        raise UserError(corpus.where, "holds no pairs")
     print(describe_corpus(statistics))
+    forms, warnings = corpus.find_forms()
+    print("\nUnicode normalization form", *format_forms(forms), sep="\n  ")
+    for warning in warnings:
+        say(f"warning: {warning}")
     if arguments.plot:
         from seq2seq_jax.reports.length_plot import plot_lengths
 
@@ -91,28 +100,35 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
         say(f"Plot in {plot_lengths(*lengths, arguments.plot)}")
 
 
-def _corpus(
-    arguments: argparse.Namespace, overrides: Overrides
-) -> tuple[str, Iterable["Example"], "Split", "Split"]:
-    """The name of the corpus, for errors, its pairs, and how both sides are split."""
-    from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+class _Corpus(NamedTuple):
+    """The name of a corpus, for errors, its pairs, how both sides are split, and their forms."""
 
-    delimiters = {side: " " for side in ("source", "target")}
-    lowercase = arguments.lowercase
+    where: str
+    pairs: Iterable["Example"]
+    splits: tuple["Split", "Split"]
+    find_forms: Callable[[], tuple[list["FileForm"], list[str]]]
+
+
+def _corpus(arguments: argparse.Namespace, overrides: Overrides) -> _Corpus:
+    from seq2seq_jax.data.languages import TaggedTokenizer
+    from seq2seq_jax.data.subwords import WordTokenizers
+    from seq2seq_jax.data.tokenizers import DelimiterTokenizer
+    from seq2seq_jax.data.unicode_forms import FormCounter, file_forms
+
+    words = WordTokenizers(DelimiterTokenizer(" "), DelimiterTokenizer(" "))
+    pairs: Iterable[Example]
     if arguments.config:
         from seq2seq_jax.config import load_config, resolve
         from seq2seq_jax.problems.protocol import problem_of
         from seq2seq_jax.problems.setup import make_pipeline
+        from seq2seq_jax.storage.workdir import word_tokenizers
 
         if arguments.source or arguments.target:
             raise UserError("--config", "names a corpus, and so do --source and --target; which?")
         config = resolve(load_config(arguments.config, trust_of(arguments, overrides)), overrides)
         where = f"input_pipeline_{arguments.part}"
         problem_of(config).require_texts(config, f"{where}.class")
-        pairs = make_pipeline(config, where)
-        for side in delimiters:
-            delimiters[side] = config[where].params[f"{side}_delimiter"]
-        lowercase |= config.source.lowercase
+        pairs, words = make_pipeline(config, where), word_tokenizers(config)
     elif overrides:
         raise UserError(
             f"--config.{overrides[0][0]}", "changes a configuration; name --config=FILE"
@@ -122,16 +138,42 @@ def _corpus(
     else:
         from seq2seq_jax.commands.data.text_files import STANDARD_INPUT
 
-        where, pairs = STANDARD_INPUT, _standard_input()
-    for side in delimiters:
-        given = getattr(arguments, f"{side}_delimiter")
-        delimiters[side] = delimiters[side] if given is None else given
-    return (
-        where,
-        pairs,
-        DelimiterTokenizer(delimiters["source"], lowercase).split,
-        DelimiterTokenizer(delimiters["target"]).split,
+        where, pairs = STANDARD_INPUT, FormCounter(_standard_input(), STANDARD_INPUT)
+    source, target = (
+        words_of_side
+        if (given := getattr(arguments, f"{side}_delimiter")) is None
+        else replace(words_of_side, delimiter=given)
+        for side, words_of_side in (("source", words.source), ("target", words.target))
     )
+    source = replace(source, lowercase=source.lowercase or arguments.lowercase)
+
+    def find_forms() -> "tuple[list[FileForm], list[str]]":
+        if arguments.config:
+            return _forms_of_parts(config, arguments.part)
+        if isinstance(pairs, FormCounter):
+            return pairs.forms, []
+        return file_forms(pairs, where), []
+
+    split = TaggedTokenizer(source).split if words.tagged else source.split
+    return _Corpus(where, pairs, (split, target.split), find_forms)
+
+
+def _forms_of_parts(config: "ConfigDict", part: str) -> tuple[list["FileForm"], list[str]]:
+    """Return the forms of a part of a configuration, and warnings if both parts differ."""
+    from seq2seq_jax.data.unicode_forms import file_forms, form_warnings
+    from seq2seq_jax.problems.setup import make_pipeline
+    from seq2seq_jax.storage.workdir import normalized_sides
+
+    forms = {}
+    for each in ("train", "dev"):
+        try:
+            forms[each] = file_forms(make_pipeline(config, f"input_pipeline_{each}"), f"{each} set")
+        except UserError:
+            if each == part:
+                raise
+    if len(forms) == 1:  # A configuration may lack the other part.
+        return forms[part], []
+    return forms[part], form_warnings(forms["train"], forms["dev"], normalized_sides(config))
 
 
 def _files(arguments: argparse.Namespace) -> Iterable["Example"]:

@@ -27,7 +27,7 @@ from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 from seq2seq_jax.schema.keys import Table
 from seq2seq_jax.schema.parameters import collect_parameters
-from seq2seq_jax.schema.rules import NON_EMPTY, at_least, split_names
+from seq2seq_jax.schema.rules import NON_EMPTY, at_least, between, split_names
 from seq2seq_jax.utils.errors import UserError
 
 Pipeline = TypeVar("Pipeline")
@@ -95,10 +95,13 @@ class TextInputPipelineConfig(InputPipelineConfig):
     Attributes:
       source_delimiter: Separates source tokens; empty: they are characters.
       features_delimiter: Separates features.
+      language_temperature: How evenly an epoch draws from languages: a language with a share p of
+        the pairs has a share proportional to p ** (1 / temperature). 1: every pair occurs once.
     """
 
     source_delimiter: str = " "
     features_delimiter: Annotated[str, NON_EMPTY] = ";"
+    language_temperature: Annotated[float, between(1, 1000)] = 1.0
 
 
 def pipeline_parameters(pipeline: Callable[..., object]) -> Table:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Annotated, Any, NamedTuple
 
+from seq2seq_jax.data.languages import tag_source
 from seq2seq_jax.data.readers.cmudict import cmudict, dictionary_file
-from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, split_file_names
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair
+from seq2seq_jax.data.readers.language_files import language_files
 from seq2seq_jax.data.readers.text_lines import check_readable, file_digest, read_lines
 from seq2seq_jax.data.readers.toy import toy_copy, toy_reverse
 from seq2seq_jax.schema.rules import FILES, one_of
@@ -48,6 +50,7 @@ class ParallelTextInputPipeline:
         builtin: Annotated[str, one_of("", *BUILTIN_CORPORA)] = "",
         split: Annotated[str, one_of(*SPLITS)] = "train",
         features_files: Annotated[str, FILES] = "",
+        languages: str = "",
         *,
         key: str,
     ) -> None:
@@ -59,16 +62,27 @@ class ParallelTextInputPipeline:
           builtin: Built-in corpus, used if no files are given.
           split: Split of the built-in corpus.
           features_files: Features of each pair, aligned by line; empty: none.
+          languages: Languages of the files, or those that {language} in a file name stands for;
+            empty: {language} stands for all that exist.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
           UserError: Files are missing, or their numbers differ.
         """
         self._builtin, self._split = builtin, split
-        self._source_files = split_file_names(source_files)
-        self._target_files = split_file_names(target_files)
-        self._features_files = split_file_names(features_files)
-        _check_files(self._source_files, self._target_files, builtin, key, self._features_files)
+        files = {
+            "source_files": source_files,
+            "target_files": target_files,
+            "features_files": features_files,
+        }
+        sources, targets, features = named = [
+            language_files(names, languages, key, name) for name, names in files.items()
+        ]
+        _check_files(sources, targets, features, builtin, key)
+        self._source_files, self._target_files, self._features_files = (
+            [file for file, _ in each] for each in named
+        )
+        self._languages = [language for _, language in named[0]]
         for file in self._source_files + self._target_files + self._features_files:
             check_readable(file)
 
@@ -84,11 +98,11 @@ class ParallelTextInputPipeline:
           UserError: There is nothing to read, or the delimiters are not those of the built-in
             corpus.
         """
-        sources = split_file_names(params["source_files"])
-        targets, features = (
-            split_file_names(params[name]) for name in ("target_files", "features_files")
-        )
-        _check_files(sources, targets, params["builtin"], key, features)
+        sources, targets, features = [
+            language_files(params[name], params["languages"], key, name)
+            for name in ("source_files", "target_files", "features_files")
+        ]
+        _check_files(sources, targets, features, params["builtin"], key)
         if sources:
             return
         corpus = BUILTIN_CORPORA[params["builtin"]]
@@ -105,15 +119,23 @@ class ParallelTextInputPipeline:
           UserError: A line is not UTF-8, or the files that belong together have different numbers
             of lines.
         """
+        for _, pairs in self.pairs_of_files():
+            yield from pairs
+
+    def pairs_of_files(self) -> Iterator[tuple[tuple[str, str], Iterator[Example]]]:
+        """Yield the names of each file of sources and its file of targets, and their pairs."""
         if not self._source_files:
-            yield from map(TextPair._make, BUILTIN_CORPORA[self._builtin].pairs(self._split))
+            pairs = BUILTIN_CORPORA[self._builtin].pairs(self._split)
+            yield (self._builtin, self._builtin), map(TextPair._make, pairs)
         sides = [self._source_files, self._target_files]
-        if self._features_files:
-            for files in zip(*sides, self._features_files, strict=True):
-                yield from map(TextExample._make, _aligned_lines(files))
-        else:
-            for files in zip(*sides, strict=True):
-                yield from map(TextPair._make, _aligned_lines(files))
+        sides += [self._features_files] if self._features_files else []
+        for files, language in zip(zip(*sides, strict=True), self._languages, strict=True):
+            yield (files[0], files[1]), self._pairs(files, language)
+
+    def _pairs(self, files: Sequence[str], language: str) -> Iterator[Example]:
+        make = TextExample._make if self._features_files else TextPair._make
+        for source, *others in _aligned_lines(files):
+            yield make([tag_source(source, language), *others])
 
     def content_digest(self) -> str:
         """Return hexadecimal digits that identify the bytes of the files."""
@@ -122,6 +144,7 @@ class ParallelTextInputPipeline:
             parts = [file_digest(file) for file in files]
             if self._features_files:
                 parts += ["features", *map(file_digest, self._features_files)]
+            parts += filter(None, self._languages)
         else:
             parts = [self._builtin, self._split]
             if self._builtin == "cmudict":
@@ -148,8 +171,13 @@ def _aligned_lines(files: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _check_files(
-    sources: list[str], targets: list[str], builtin: str, key: str, features: list[str]
+    sources: list[tuple[str, str]],
+    targets: list[tuple[str, str]],
+    features: list[tuple[str, str]],
+    builtin: str,
+    key: str,
 ) -> None:
+    """Check that the files of all sides, each with its language, belong together."""
     if len(sources) != len(targets):
         name, files = ("target_files", targets) if sources else ("source_files", sources)
         other, others = ("source_files", sources) if sources else ("target_files", targets)
@@ -158,6 +186,12 @@ def _check_files(
     if features and len(features) != len(sources):
         what = f"must be as many as source_files, which are {len(sources)}; got {len(features)}"
         raise UserError(f"{key}.features_files", what)
+    for name, others in (("target_files", targets), ("features_files", features)):
+        for (file, language), (other, of_other) in zip(sources, others, strict=False):
+            if language != of_other:
+                what = f"must have the languages of source_files in the same order; {other} is of"
+                what += f" {of_other or 'none'}, {file} of {language or 'none'}"
+                raise UserError(f"{key}.{name}", what)
     if not sources and not builtin:
         corpora = ", ".join(BUILTIN_CORPORA)
         what = f"is empty; use source_files and target_files, or builtin, one of: {corpora}"

@@ -8,7 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair, split_file_names
+from seq2seq_jax.data.languages import check_language, split_tag, tag_source
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample, TextPair
+from seq2seq_jax.data.readers.language_files import language_files
 from seq2seq_jax.data.readers.text_lines import (
     MAX_LINE_BYTES,
     check_readable,
@@ -44,6 +46,8 @@ class TSVInputPipeline:
         part: Annotated[str, one_of(*PARTS)] = "all",
         dev_fraction: Annotated[float, FRACTION] = 0.1,
         features_column: Annotated[str, OTHER_COLUMN] = "",
+        language_column: Annotated[str, OTHER_COLUMN] = "",
+        languages: str = "",
         *,
         key: str,
     ) -> None:
@@ -58,6 +62,9 @@ class TSVInputPipeline:
           part: Rows to read; train and dev are the two parts of a file that is split.
           dev_fraction: Fraction of the sources in the part dev; a hash of the source decides.
           features_column: Column of the features of each pair, name or number; empty: none.
+          language_column: Column of the language of each pair, name or number; empty: none.
+          languages: Languages of the files, or those that {language} in a file name stands for;
+            empty: {language} stands for all that exist.
           key: The dotted key of these parameters, for error messages.
 
         Raises:
@@ -65,16 +72,17 @@ class TSVInputPipeline:
             format.
         """
         columns = {"source_column": source_column, "target_column": target_column}
-        others = {"features_column": features_column}
+        others = {"features_column": features_column, "language_column": language_column}
         others = {name: column for name, column in others.items() if column}
         self._settings = (format, header, *columns.values(), part, dev_fraction, *others.items())
         columns |= others
-        self._fields = [name.removesuffix("_column") for name in columns]
+        fields = [name for name in columns if name != "language_column"]
+        self._fields = [name.removesuffix("_column") for name in fields]
         self._part, self._dev_fraction = part, dev_fraction
-        names = split_file_names(files)
-        _check_named(names, key)
+        named_files = language_files(files, languages, key, "files")
+        _check_named([name for name, _ in named_files], key)
         self._tables = []
-        for name in names:
+        for name, language in named_files:
             check_readable(name)
             file_format = format or _format_by_name(name, key)
             if header:
@@ -82,11 +90,13 @@ class TSVInputPipeline:
                 indices = _by_name(columns, row, name, key)
             else:
                 indices = _by_number(columns, key)
-            if len(set(indices[2:]) - set(indices[:2])) < len(others):
-                what = f"{features_column!r} is the column of the sources or targets of {name}"
-                raise UserError(f"{key}.features_column", f"{what}; use another column")
+            for i, (parameter, column) in enumerate(others.items(), start=2):
+                if indices[i] in indices[:i]:
+                    what = f"{column!r} is the column of the sources or targets of {name}"
+                    raise UserError(f"{key}.{parameter}", f"{what}; use another column")
+            of_language = indices.pop() if language_column else None
             width = len(row) if header else None
-            self._tables.append(_Table(name, file_format, indices, width))
+            self._tables.append(_Table(name, file_format, indices, width, language, of_language))
 
     @staticmethod
     def check_parameters(params: Mapping[str, Any], key: str) -> None:
@@ -97,9 +107,13 @@ class TSVInputPipeline:
           key: The dotted key of these parameters, for error messages.
 
         Raises:
-          UserError: There are none.
+          UserError: There are none, or their languages are given in two ways.
         """
-        _check_named(split_file_names(params["files"]), key)
+        files = language_files(params["files"], params["languages"], key, "files")
+        _check_named([name for name, _ in files], key)
+        if params["language_column"] and any(language for _, language in files):
+            what = f"is {params['language_column']}, but the files have languages as well"
+            raise UserError(f"{key}.language_column", f"{what}; use one of the two")
 
     def __iter__(self) -> Iterator[Example]:
         """Return an iterator over the pairs, which have features if there is a column of them.
@@ -107,19 +121,29 @@ class TSVInputPipeline:
         Raises:
           UserError: A row has too few columns or more than the header, or is not CSV or not UTF-8.
         """
-        pairs = (self._example(row) for table in self._tables for row in _rows(table))
+        return (pair for table in self._tables for pair in self._pairs(table))
+
+    def pairs_of_files(self) -> Iterator[tuple[tuple[str, str], Iterator[Example]]]:
+        """Yield the names of the files with sources and targets, which are equal, and the pairs."""
+        for table in self._tables:
+            yield (table.name, table.name), self._pairs(table)
+
+    def content_digest(self) -> str:
+        """Return hexadecimal digits that identify the bytes of the files and the columns."""
+        parts: tuple[object, ...]
+        parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
+        parts += tuple(table.language for table in self._tables if table.language)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _pairs(self, table: "_Table") -> Iterator[Example]:
+        pairs = map(self._example, _rows(table))
         if self._part == "all":
             return pairs
         return (
             pair
             for pair in pairs
-            if is_held_out(pair.source, self._dev_fraction) == (self._part == "dev")
+            if is_held_out(split_tag(pair.source)[1], self._dev_fraction) == (self._part == "dev")
         )
-
-    def content_digest(self) -> str:
-        """Return hexadecimal digits that identify the bytes of the files and the columns."""
-        parts = (self._settings, *((t.file_format, file_digest(t.name)) for t in self._tables))
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _example(self, row: Sequence[str]) -> Example:
         if len(self._fields) == 2:
@@ -154,26 +178,34 @@ def _check_named(names: Sequence[str], key: str) -> None:
 
 
 class _Table(NamedTuple):
-    """A file, the indices of the columns to read, and the width of its header (None: no header)."""
+    """A file, the columns to read, the width of its header (None: no header), and its language.
+
+    The language is empty if there is none, or if `language_column` has that of each row.
+    """
 
     name: str
     file_format: str
     columns: Sequence[int]
     width: int | None
+    language: str
+    language_column: int | None
 
 
 def _rows(table: _Table) -> Iterator[list[str]]:
-    name, file_format, indices, width = table
+    name, file_format, indices, width, language, language_column = table
     rows = table_rows(name, file_format)
     if width is not None:
         next(rows, None)
-    least = width or max(indices) + 1
+    least = width or max(*indices, language_column or 0) + 1
     for number, row in rows:
         if len(row) < least or (width and len(row) > width):
             columns = f"{len(row)} column{'' if len(row) == 1 else 's'}"
             needed = f"the header has {width}" if width else f"column {least} is needed"
             raise UserError(f"{name}:{number}", f"has {columns}, but {needed}")
-        yield [row[index] for index in indices]
+        if language_column is not None:
+            language = check_language(row[language_column], f"{name}:{number}")
+        source, *others = (row[index] for index in indices)
+        yield [tag_source(source, language), *others]
 
 
 def table_rows(name: str, file_format: str) -> Iterator[tuple[int, list[str]]]:

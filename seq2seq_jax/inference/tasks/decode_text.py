@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
+from seq2seq_jax.data.languages import TaggedTokenizer
 from seq2seq_jax.data.readers.text_lines import read_lines
 from seq2seq_jax.data.tokenizers import (
     POSTPROCESSING,
@@ -53,19 +54,22 @@ class DecodeText(InferenceTask):
         self.needs_attention = unk_replace
         self._mapping = read_mapping(unk_mapping) if unk_mapping else {}
         self._postprocess = find_postprocessing(postproc_fn, f"{key}.postproc_fn")
+        self._delimiter = delimiter
         self._tokenizer: Tokenizer = DelimiterTokenizer(delimiter)
-        self._merges = True
+        self._merges, self._is_tagged = True, False
 
     def begin(self, predictor: Predictor) -> None:
-        """Take over the tokenizer of a model whose tokens are subwords.
+        """Take over the tokenizer of the model; of words, with the delimiter of this task.
 
         Args:
           predictor: Has the tokenizer.
         """
         self._merges = not predictor.inference.sampling.enable
         tokenizer = predictor.tokenizers.target
-        if not isinstance(tokenizer, DelimiterTokenizer):
-            self._tokenizer = tokenizer
+        if isinstance(tokenizer, DelimiterTokenizer):
+            tokenizer = dataclasses.replace(tokenizer, delimiter=self._delimiter)
+        self._tokenizer = tokenizer
+        self._is_tagged = isinstance(predictor.tokenizers.source, TaggedTokenizer)
 
     def run(self, number: int, prediction: Prediction) -> Prediction:
         """Join the tokens of all hypotheses.
@@ -87,7 +91,9 @@ class DecodeText(InferenceTask):
         if hypothesis.attention is not None and self.needs_attention:
             has_end = source_tokens[-1] == SEQUENCE_END  # A truncated source has none.
             candidates = source_tokens[:-1] if has_end else source_tokens
-            tokens = replace_unknown(tokens, candidates, hypothesis.attention, self._mapping)
+            first = int(self._is_tagged)  # The tag of a language replaces nothing.
+            weights = hypothesis.attention[:, first:]
+            tokens = replace_unknown(tokens, candidates[first:], weights, self._mapping)
         text = self._postprocess(self._tokenizer.join(tokens))
         return dataclasses.replace(hypothesis, tokens=tokens, text=text)
 

@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq_jax.config import resolve
 from seq2seq_jax.data.bpe import BPECodes
-from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer
+from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer, Tokenizers
 from seq2seq_jax.inference.predictions import BeamTrace, Hypothesis, Prediction
 from seq2seq_jax.inference.tasks.beam_trees import BeamTrees
 from seq2seq_jax.inference.tasks.decode_text import DecodeText, read_mapping
@@ -46,7 +46,7 @@ def predictor(tokenizer=DelimiterTokenizer(" "), search=None, **more):  # noqa: 
     return SimpleNamespace(
         config=config,
         inference=make_inference_config(config.inference),
-        tokenizers=SimpleNamespace(target=tokenizer),
+        tokenizers=Tokenizers(DelimiterTokenizer(" "), tokenizer),
         vocabularies=SimpleNamespace(target=VOCABULARY),
         **more,
     )
