@@ -35,7 +35,7 @@ install: $(VENV)/.installed  ## create .venv with everything that running and te
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing everything for development into $(VENV): 1.4 GB on disk, about 3 minutes'
-	@$(PIP_INSTALL) '.[g2p,images,tfds,search,test,dev]' | $(PROGRESS)
+	@$(PIP_INSTALL) '.[g2p,images,tfds,search,serve,test,dev]' | $(PROGRESS)
 	@touch $(VENV)/.installed-smoke $(VENV)/.installed-run $@
 
 # What `make run` needs.

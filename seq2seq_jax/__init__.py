@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.reports.attention_plot import plot_attention
     from seq2seq_jax.reports.beam_tree import beam_tree, write_beam_tree
     from seq2seq_jax.reports.learning_curve import plot_learning_curve
+    from seq2seq_jax.serving.client import Client
     from seq2seq_jax.storage.metrics_log import read_metrics
     from seq2seq_jax.sweeps import Range, Sweep
     from seq2seq_jax.training.train import train
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.utils.logging import set_up_logging
 
 _MODULES = {
+    "Client": "serving.client",
     "Predictor": "inference.predictor",
     "Range": "sweeps",
     "Sweep": "sweeps",
@@ -57,6 +59,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Client",
     "Predictor",
     "Range",
     "Sweep",

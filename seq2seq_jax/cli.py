@@ -28,6 +28,7 @@ COMMANDS = {
     "eval": "seq2seq_jax.commands.evaluate",
     "infer": "seq2seq_jax.commands.infer",
     "score": "seq2seq_jax.commands.score",
+    "serve": "seq2seq_jax.commands.serve",
     "inspect": "seq2seq_jax.commands.inspect_run",
     "sweep": "seq2seq_jax.commands.sweep",
     "report": "seq2seq_jax.commands.report",

@@ -212,15 +212,17 @@ def _refused() -> dict[str, str]:
     return {command.removeprefix("$ "): message for command, message in pairs}
 
 
+def _workdir(flags):
+    """Returns the workdir of a command line; the first one of `serve`, without its name."""
+    workdir = getattr(flags, "workdir", None)
+    return workdir[0].rpartition("=")[2] if isinstance(workdir, list) else workdir
+
+
 def _check_ours(arguments, runs):
     whole = "..." not in arguments
     flags, overrides = _parse([word for word in arguments if word != "..."])
     given = getattr(flags, "config", None)
-    base = (
-        _config_file(given)
-        if given
-        else runs.get(getattr(flags, "workdir", None), runs["runs/g2p"])
-    )
+    base = _config_file(given) if given else runs.get(_workdir(flags), runs["runs/g2p"])
     if getattr(flags, "tasks", None):
         overrides = [*overrides, ("tasks", flags.tasks)]
     config = resolve(base, overrides)

@@ -59,20 +59,7 @@ class ImagePredictor:
         self._params = self._devices.replicate(loaded.params)
         self._non_trainable = self._devices.replicate(dict(loaded.non_trainable))
         self._model, self._precompute = loaded.model, make_precompute(loaded.model)
-        inference = make_inference_config(config.inference)
-        search = make_search_config(inference)
-        trie = load_allowed_outputs(inference, self.tokenizer, self.vocabulary)
-        self._trie = self._devices.replicate(trie)
-        self._samples = inference.sampling.enable
-        self._decode = {
-            attention: make_decode(
-                loaded.model,
-                self.vocabulary,
-                dataclasses.replace(search, return_attention=attention),
-                kernels=config.kernels,
-            )
-            for attention in (False, True)
-        }
+        self._set_search(config)
 
     @classmethod
     def from_workdir(
@@ -98,6 +85,20 @@ class ImagePredictor:
         config = resolve(override_search(resolve(opened.config()), options), overrides)
         with slow_work(f"Loading the model of {workdir}"):
             return cls(load_model(opened, config), config)
+
+    def with_search_options(self, **options: object) -> "ImagePredictor":
+        """Return a predictor that shares the parameters in memory but searches differently.
+
+        Args:
+          **options: As for `from_workdir`; those that select parameters have no effect.
+
+        Raises:
+          UserError: An option is wrong.
+        """
+        other = object.__new__(ImagePredictor)
+        other.__dict__.update(self.__dict__)
+        other._set_search(resolve(override_search(self.config, options)))
+        return other
 
     def predict(
         self, images: Iterable[CaptionedImage], *, attention: bool = False
@@ -163,6 +164,23 @@ class ImagePredictor:
           weights: The attention weights over the spatial positions.
         """
         return weights.reshape(len(weights), *self._map_size(weights.shape[1]))
+
+    def _set_search(self, config: ConfigDict) -> None:
+        self.config = config
+        inference = make_inference_config(config.inference)
+        search = make_search_config(inference)
+        trie = load_allowed_outputs(inference, self.tokenizer, self.vocabulary)
+        self._trie = self._devices.replicate(trie)
+        self._samples = inference.sampling.enable
+        self._decode = {
+            attention: make_decode(
+                self._model,
+                self.vocabulary,
+                dataclasses.replace(search, return_attention=attention),
+                kernels=config.kernels,
+            )
+            for attention in (False, True)
+        }
 
     def _map_size(self, positions: int) -> tuple[int, int]:
         """Return the h and w with h w = positions whose proportions are closest to the image's."""

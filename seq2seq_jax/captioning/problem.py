@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.config.overrides import Overrides
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
+    from seq2seq_jax.inference.served_model import ServedModel
     from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
     from seq2seq_jax.storage.workdir import Workdir
 
@@ -88,3 +89,14 @@ class ImageProblem:
         from seq2seq_jax.captioning.infer import describe_images
 
         describe_images(arguments, overrides, workdir)
+
+    def served_model(self, overrides: Overrides, workdir: Workdir) -> ServedModel:
+        """Load an image model."""
+        from seq2seq_jax.captioning.predictor import ImagePredictor
+        from seq2seq_jax.captioning.served_images import ServedImages
+        from seq2seq_jax.config import resolve
+        from seq2seq_jax.inference.loading import load_model
+
+        config = resolve(workdir.config(), overrides)
+        loaded = load_model(workdir, config)
+        return ServedImages(loaded, ImagePredictor(loaded, config))

@@ -10,8 +10,15 @@ from seq2seq_jax.utils.logging import slow_work
 _T = TypeVar("_T")
 
 
+MAX_FUNCTIONS = 64
+"""The number of functions that are kept; each holds a program for every shape."""
+
+
 class CompiledFunctions:
-    """Makes each function once, whichever thread comes first, and announces slow compilations."""
+    """Makes each function once, whichever thread comes first, and announces slow compilations.
+
+    The functions that were used least recently are dropped when there are too many.
+    """
 
     def __init__(self) -> None:
         """Start without functions."""
@@ -29,7 +36,10 @@ class CompiledFunctions:
         with self._lock:
             if key not in self._functions:
                 self._functions[key] = make()
-            function: _T = self._functions[key]
+            function: _T = self._functions.pop(key)
+            self._functions[key] = function  # The dictionary is ordered by the last use.
+            if len(self._functions) > MAX_FUNCTIONS:
+                del self._functions[next(iter(self._functions))]
             return function
 
     def announce(self, what: str, rows: int, width: int) -> AbstractContextManager[None]:

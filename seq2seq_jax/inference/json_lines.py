@@ -26,13 +26,23 @@ def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
       >>> prediction_line(Prediction("", [], []))
       '{"source": "", "text": "", "tokens": [], "n_best": []}'
     """
+    return _line(prediction_values(prediction, attention=attention))
+
+
+def prediction_values(prediction: Prediction, *, attention: bool = False) -> dict[str, object]:
+    """Return the object of `prediction_line`.
+
+    Args:
+      prediction: The prediction.
+      attention: Add the key `attention`.
+    """
     given: dict[str, object] = {"source": prediction.source}
     if prediction.origin is not None:
         given["origin"] = prediction.origin
     if not prediction.n_best:
-        return _line({**given, "text": "", "tokens": [], "n_best": []})
+        return {**given, "text": "", "tokens": [], "n_best": []}
     n_best = [_hypothesis(one, attention) for one in prediction.n_best]
-    return _line({**given, **n_best[0], "n_best": n_best})
+    return {**given, **n_best[0], "n_best": n_best}
 
 
 def score_line(score: TargetScore) -> str:
@@ -47,6 +57,15 @@ def score_line(score: TargetScore) -> str:
     Returns:
       The line, without a line feed.
     """
+    return _line(score_values(score))
+
+
+def score_values(score: TargetScore) -> dict[str, object]:
+    """Return the object of `score_line`.
+
+    Args:
+      score: The score.
+    """
     values = {
         "source": score.source,
         "target": score.target,
@@ -54,7 +73,7 @@ def score_line(score: TargetScore) -> str:
         "tokens": score.tokens,
         "token_log_probs": [_round(value) for value in score.token_log_probs.tolist()],
     }
-    return _line(values | _attention(score.attention))
+    return values | _attention(score.attention)
 
 
 def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, object]:

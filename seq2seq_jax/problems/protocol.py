@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.data.tokenizers import Tokenizers
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
+    from seq2seq_jax.inference.served_model import ServedModel
     from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
     from seq2seq_jax.models.build import Params
     from seq2seq_jax.problems.initial_run import InitialRun
@@ -203,6 +204,17 @@ class Problem(Protocol):
 
         Raises:
           UserError: An input cannot be used, or arguments contradict each other.
+        """
+
+    def served_model(self, overrides: Overrides, workdir: Workdir) -> ServedModel:
+        """Load a trained model for a service.
+
+        Args:
+          overrides: Pairs of a dotted key and a text.
+          workdir: The workdir of the model.
+
+        Raises:
+          UserError: There is no trained model, or an override is wrong.
         """
 
 

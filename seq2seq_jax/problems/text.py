@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seq2seq_jax.config.overrides import Overrides
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
+    from seq2seq_jax.inference.served_model import ServedModel
     from seq2seq_jax.problems.protocol import DevData, Precompute, TrainingData
     from seq2seq_jax.storage.workdir import Workdir
 
@@ -126,6 +127,17 @@ class TextProblem:
         finally:
             for task in tasks.values():
                 task.end()
+
+    def served_model(self, overrides: Overrides, workdir: Workdir) -> ServedModel:
+        """Load a text model, or an ensemble."""
+        from seq2seq_jax.config import resolve
+        from seq2seq_jax.inference.loading import load_ensemble
+        from seq2seq_jax.inference.predictor import Predictor
+        from seq2seq_jax.inference.served_model import ServedTexts
+
+        config = resolve(workdir.config(), overrides)
+        models = load_ensemble(workdir, config)
+        return ServedTexts(models, Predictor(models, config))
 
 
 def add_language_argument(parser: argparse._ActionsContainer) -> argparse.Action:

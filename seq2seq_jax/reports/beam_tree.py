@@ -64,15 +64,34 @@ def write_beam_tree(
     Returns:
       The path of the file.
     """
+    values = tree_values(tokens, backpointers, log_probs, scores, beam_indices, chosen)
+    return write_page(path, "beam_tree", title, {"source": source, **values})
+
+
+def tree_values(
+    tokens: Sequence[Sequence[str]],
+    backpointers: np.ndarray,
+    log_probs: np.ndarray,
+    scores: np.ndarray,
+    beam_indices: Sequence[int],
+    chosen: int = 0,
+) -> dict[str, object]:
+    """Return a beam search as the script `beam_tree.js` reads it, for JSON.
+
+    Args:
+      tokens: As in `beam_tree`.
+      backpointers: As in `beam_tree`.
+      log_probs: As in `beam_tree`.
+      scores: As in `beam_tree`.
+      beam_indices: As in `beam_tree`.
+      chosen: The index of the result that was returned, 0 for the best.
+
+    Returns:
+      The keys `chosen`, counted from 1, `width`, and `nodes`: the fields of each `Node`.
+    """
     nodes = beam_tree(tokens, backpointers, log_probs, scores, beam_indices)
     rows = [[finite_or_none(x) if isinstance(x, float) else x for x in node] for node in nodes]
-    data = {
-        "source": source,
-        "chosen": chosen + 1,
-        "width": np.shape(backpointers)[1],
-        "nodes": rows,
-    }
-    return write_page(path, "beam_tree", title, data)
+    return {"chosen": chosen + 1, "width": np.shape(backpointers)[1], "nodes": rows}
 
 
 def beam_tree(

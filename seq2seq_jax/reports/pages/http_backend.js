@@ -33,10 +33,16 @@ class HttpBackend {
     }
     const content = await response.json().catch(() => ({}));
     if (response.ok) return content;
-    const error = new Error(content.error ?? `The server answered with status ${response.status}.`);
+    const error = new Error(forPeople(content.error ?? `The server answered with status ${response.status}.`));
     error.needsKey = response.status === 401;
     throw error;
   }
+}
+
+// The page has one input, and no flags.
+function forPeople(sentence) {
+  return sentence.replace(/^(text|image)s\[0\]: (has )?/, (_, kind, has) => `The ${kind}${has ? " has " : ": "}`)
+    .replace(", or truncate=true", "");
 }
 
 async function base64(blob) {
