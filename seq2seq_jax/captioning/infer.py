@@ -54,7 +54,8 @@ def describe_images(arguments: argparse.Namespace, overrides: Overrides, workdir
             if arguments.json:
                 print(prediction_line(one, attention=arguments.attention))
             else:
-                print(f"{one.source}\t{one.text}" if arguments.sources else one.text)
+                with_source = arguments.sources or arguments.tsv
+                print(f"{one.source}\t{one.text}" if with_source else one.text)
         sys.stdout.flush()
     gallery.write()
 

@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="FILE", help="Read this file instead of standard input.")
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each line.")
     parser.add_argument(
+        "--tsv",
+        action="store_true",
+        help="Write source, output and, if the model reads any, features, separated by tabs.",
+    )
+    parser.add_argument(
         "--attention", action="store_true", help="Include the attention weights in the JSON."
     )
     for problem in all_problems():
@@ -50,6 +55,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if arguments.attention and not arguments.json:
         what = "needs --json; or use --tasks=DumpAttention, which writes files"
         raise UserError("--attention", what)
+    if arguments.json and arguments.tsv:
+        raise UserError("--tsv", "cannot be combined with --json; use one of them")
     if arguments.sources and arguments.input:
         raise UserError("--input", "cannot be combined with sources on the command line")
     workdir = open_workdir(arguments, overrides)

@@ -39,6 +39,29 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_breakdowns(parser: argparse.ArgumentParser) -> None:
+    """Add `--by`.
+
+    Args:
+      parser: The command's parser.
+    """
+    parser.add_argument(
+        "--by",
+        metavar="NAMES",
+        help="Break the results down by these groupings, separated by commas: overlap (with the"
+        " training data), feature, length.",
+    )
+
+
+def breakdowns_of(arguments: argparse.Namespace) -> list[str]:
+    """Return the names of `--by`.
+
+    Args:
+      arguments: The command's arguments, of `add_breakdowns`.
+    """
+    return [name for name in (arguments.by or "").split(",") if name]
+
+
 def trust_of(arguments: argparse.Namespace, overrides: Overrides) -> "Trust":
     """Return which custom classes data files may name: all, or those that the user typed.
 

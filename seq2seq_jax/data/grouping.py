@@ -15,14 +15,16 @@ class Grouping(NamedTuple):
       groups: [M], the names of the groups of each source: none, one or several.
       macro_average: Whether the mean of the groups' results is a result as well, in which each
         group counts equally.
+      order: The names of groups in the order of their results; others follow.
     """
 
     name: str
     groups: Sequence[Collection[str]]
     macro_average: bool = False
+    order: Sequence[str] = ()
 
     def members(self) -> dict[str, list[int]]:
-        """Return the indices of the sources of each group, in the order of first appearance.
+        """Return the indices of the sources of each group, in `order` or that of first appearance.
 
         Example:
           >>> Grouping("feature", [("PL", "NOM"), ("SG", "NOM"), ()]).members()
@@ -32,4 +34,5 @@ class Grouping(NamedTuple):
         for index, names in enumerate(self.groups):
             for name in names:
                 members.setdefault(name, []).append(index)
-        return members
+        ordered = [name for name in self.order if name in members]
+        return {name: members[name] for name in dict.fromkeys([*ordered, *members])}

@@ -1,9 +1,10 @@
-"""Predictions and scores as lines of JSON."""
+"""Predictions and scores as lines of JSON, and predictions as rows of tables."""
 
 import json
 
 import numpy as np
 
+from seq2seq_jax.data.languages import split_tag
 from seq2seq_jax.inference.predictions import Hypothesis, Prediction, TargetScore
 
 
@@ -43,6 +44,25 @@ def prediction_values(prediction: Prediction, *, attention: bool = False) -> dic
         return {**given, "text": "", "tokens": [], "n_best": []}
     n_best = [_hypothesis(one, attention) for one in prediction.n_best]
     return {**given, **n_best[0], "n_best": n_best}
+
+
+def prediction_row(source: str, output: str, features: str | None = None) -> str:
+    """Format a prediction as source, tab, output and, with features, tab, features.
+
+    Args:
+      source: The source; the tag of its language is left out.
+      output: The best output.
+      features: The features; None: there is no third column.
+
+    Returns:
+      The row, without a line feed.
+
+    Example:
+      >>> prediction_row("walk", "walked", "V;PST").split(chr(9))
+      ['walk', 'walked', 'V;PST']
+    """
+    cells = [split_tag(source)[1], output, *([] if features is None else [features])]
+    return "\t".join(cells)
 
 
 def score_line(score: TargetScore) -> str:

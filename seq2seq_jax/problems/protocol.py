@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from seq2seq_jax.config.overrides import Overrides
     from seq2seq_jax.data.grouping import Grouping
+    from seq2seq_jax.data.readers.input_pipeline import TextExample
     from seq2seq_jax.data.tokenizers import Tokenizers
     from seq2seq_jax.devices.parallel import Devices
     from seq2seq_jax.inference.loading import LoadedModel
@@ -72,6 +73,10 @@ class DevData(NamedTuple):
       description: The size of the set, for the log: "100 pairs of 90 sources".
       report: Lines for the log: the size, and what was dropped, truncated or out of vocabulary.
       groupings: Groupings of the sources; each group is also evaluated separately.
+      make_grouping: Returns another grouping by its name, one of `BREAKDOWNS`; None: the problem
+        has none.
+      examples: Returns an iterator over all examples in the order of the data, each with the index
+        of its source, or -1 if it was dropped; None: the examples are no texts.
     """
 
     pairs: Callable[[], Iterator[tuple[Batch, np.ndarray]]]
@@ -81,6 +86,8 @@ class DevData(NamedTuple):
     description: str
     report: str
     groupings: Sequence[Grouping] = ()
+    make_grouping: Callable[[str], Grouping] | None = None
+    examples: Callable[[], Iterator[tuple[TextExample, int]]] | None = None
 
 
 class TrainingData(NamedTuple):

@@ -49,7 +49,7 @@ class TextProblem:
         from seq2seq_jax.problems.text_data import load_dev_set, make_dev_data
 
         dev_set = load_dev_set(config, models[0].tokenizers, models[0].vocabularies)
-        return make_dev_data(config, dev_set, devices)
+        return make_dev_data(config, dev_set, models[0].tokenizers, devices)
 
     def make_precompute(self, model: nn.Module) -> Precompute:
         """Return a function that returns its batch."""
@@ -73,7 +73,7 @@ class TextProblem:
         """Decode each line of the input, and write what the tasks make of it."""
         from seq2seq_jax.config import resolve
         from seq2seq_jax.inference.example_constraints import ConstraintFiles
-        from seq2seq_jax.inference.json_lines import prediction_line
+        from seq2seq_jax.inference.json_lines import prediction_line, prediction_row
         from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
@@ -119,6 +119,8 @@ class TextProblem:
                 for prediction in run_tasks(tasks.values(), count, predictions):
                     if arguments.json:
                         print(prediction_line(prediction, attention=arguments.attention))
+                    elif arguments.tsv:
+                        print(prediction_row(prediction.source, prediction.text))
                     else:
                         print(prediction.text)
                 sys.stdout.flush()

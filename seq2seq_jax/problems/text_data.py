@@ -35,6 +35,7 @@ from seq2seq_jax.data.unicode_forms import file_forms, form_warnings, format_for
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.dev_breakdowns import dev_examples, make_grouping
 from seq2seq_jax.problems.initial_run import (
     initial_tokenizers,
     initial_vocabularies,
@@ -126,7 +127,8 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
     for warning in form_warnings(forms, dev_forms, normalized_sides(config)):
         _log.warning("%s", warning)
     if config.eval_every_n_steps:
-        dev = make_dev_data(config, load_dev_set(config, tokenizers, vocabularies), devices)
+        dev_set = load_dev_set(config, tokenizers, vocabularies)
+        dev = make_dev_data(config, dev_set, tokenizers, devices)
         report.append(dev.report)
     return TrainingData(
         tokenizers,
@@ -169,7 +171,9 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
     return dev_set
 
 
-def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevData:
+def make_dev_data(
+    config: ConfigDict, dev_set: DevSet, tokenizers: Tokenizers, devices: Devices
+) -> DevData:
     """Divide a dev set into batches that are divisible by the devices."""
     batch_size = devices.round_up(max(config.batch_size, config.inference.batch_size))
     corpus = dev_set.corpus
@@ -190,6 +194,8 @@ def make_dev_data(config: ConfigDict, dev_set: DevSet, devices: Devices) -> DevD
         description=description,
         report=f"{report_line('Dev set', description)}\n{format_counts(corpus.counts)}",
         groupings=groupings,
+        make_grouping=lambda name: make_grouping(name, config, dev_set, tokenizers),
+        examples=lambda: dev_examples(config, dev_set, tokenizers),
     )
 
 

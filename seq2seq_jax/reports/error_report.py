@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from seq2seq_jax.data.breakdowns import length_buckets
 from seq2seq_jax.reports.html_page import finite_or_none, write_page
 
 Tokens = Sequence[str]
@@ -275,16 +276,14 @@ def _by_length(
     max_buckets: int,
 ) -> list[LengthBucket]:
     lengths = np.array([len(sentence.source) for sentence in sentences])
-    inner = np.quantile(lengths, np.arange(1, max_buckets) / max_buckets, method="inverted_cdf")
-    edges = np.unique([lengths.min() - 1, *inner, lengths.max()])
     buckets = []
-    for low, high in itertools.pairwise(edges.tolist()):
-        places = np.flatnonzero((lengths > low) & (lengths <= high)).tolist()
+    for low, high in length_buckets(lengths, max_buckets):
+        places = np.flatnonzero((lengths >= low) & (lengths <= high)).tolist()
         chosen = [sentences[i] for i in places]
         buckets.append(
             LengthBucket(
-                shortest=int(lengths[places].min()),
-                longest=int(lengths[places].max()),
+                shortest=low,
+                longest=high,
                 sentences=len(chosen),
                 length_ratio=_length_ratio(chosen),
                 metrics=measure([s.hypothesis for s in chosen], [references[i] for i in places]),

@@ -1,13 +1,16 @@
 """The outputs of several runs on their common dev set."""
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
+
+from ml_collections import ConfigDict
 
 from seq2seq_jax.config import Trust, resolve
 from seq2seq_jax.config.overrides import Overrides
 from seq2seq_jax.evaluation.run_evaluation import evaluate
-from seq2seq_jax.storage.workdir import Workdir
+from seq2seq_jax.storage.workdir import Workdir, word_tokenizers
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -17,7 +20,7 @@ class RunOutputs(NamedTuple):
     Attributes:
       outputs: Directory of a run -> its outputs.
       references: The references of each source.
-      by_character: Whether the targets of the first run are split into characters.
+      by_character: Whether the targets are split into characters.
     """
 
     outputs: dict[str, list[str]]
@@ -41,18 +44,20 @@ def decode_dev_sets(paths: Sequence[str], overrides: Overrides, trust: Trust = F
         raise UserError("--compare", f"needs two different runs or more; got {' '.join(paths)}")
     outputs: dict[str, list[str]] = {}
     items: list[tuple[str, list[str]]] = []
-    delimiters = []
+    references: list[list[str]] = []
+    delimiter = ""
     for path in paths:
         overriding = [*overrides, ("metrics", "ErrorRateMetricSpec")]
         config = resolve(Workdir(path, trust).config(), overriding)
-        delimiters.append(config.input_pipeline_dev.params.target_delimiter)
+        delimiter = config.input_pipeline_dev.params.target_delimiter
         found = evaluate(path, config, num_samples=None, trust_custom_code=trust).evaluation
         own = [(sample.source, sample.references) for sample in found.samples]
         items = items or own
         _check_equal(path, own, paths[0], items)
-        outputs[path] = [_spaced(sample.hypothesis, delimiters[-1]) for sample in found.samples]
-    references = [[_spaced(text, delimiters[0]) for text in texts] for _, texts in items]
-    return RunOutputs(outputs, references, by_character=delimiters[0] == "")
+        as_compared = _comparable(config)
+        outputs[path] = [as_compared(sample.hypothesis) for sample in found.samples]
+        references = references or [[as_compared(text) for text in texts] for _, texts in items]
+    return RunOutputs(outputs, references, by_character=not delimiter)
 
 
 def _check_equal(
@@ -75,6 +80,8 @@ def _check_equal(
     raise UserError(path, f"{what}; give both with --config.input_pipeline_dev.params.KEY=VALUE")
 
 
-def _spaced(text: str, delimiter: str) -> str:
-    """Return a text whose tokens are separated by spaces, unless its tokens are characters."""
-    return " ".join(text.split(delimiter)) if delimiter.strip() else text
+def _comparable(config: ConfigDict) -> Callable[[str], str]:
+    """Return a function that normalizes texts as the metrics do, with spaces between tokens."""
+    delimiter = config.input_pipeline_dev.params.target_delimiter
+    split = replace(word_tokenizers(config).target, delimiter=delimiter).split_to_compare
+    return lambda text: (" " if delimiter else "").join(split(text))

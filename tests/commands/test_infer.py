@@ -255,3 +255,10 @@ def test_the_user_can_import_a_successor_function(infer, plain, tmp_path, monkey
     )
     del sys.modules["my_search"]
     assert len(found) == len(plain) and found != plain
+
+
+def test_tsv_has_the_source_before_the_output(infer, plain):
+    rows = [line.split("\t") for line in infer("--tsv")]
+    assert rows == [[source, output] for source, output in zip(LINES, plain, strict=True)]
+    with pytest.raises(UserError, match="--tsv: cannot be combined with --json"):
+        infer("--tsv", "--json")
