@@ -56,13 +56,15 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     from seq2seq_jax.evaluation.dev_evaluation import describe_samples
     from seq2seq_jax.evaluation.grouped_results import grouped_table
     from seq2seq_jax.evaluation.perplexity import format_result
-    from seq2seq_jax.evaluation.prediction_files import write_predictions
+    from seq2seq_jax.evaluation.prediction_files import check_predictions, write_predictions
     from seq2seq_jax.evaluation.run_evaluation import NUM_SAMPLES, evaluate
     from seq2seq_jax.utils.logging import say
 
     workdir = open_workdir(arguments, overrides)
     config = workdir.config()
     config = resolve(config, data_overrides(arguments, config, overrides))
+    if arguments.predictions:
+        check_predictions(arguments.predictions, config)
     evaluated = evaluate(
         workdir.path,
         config,

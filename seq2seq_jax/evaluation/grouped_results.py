@@ -6,14 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq_jax.data.grouping import MACRO, Grouping
-from seq2seq_jax.evaluation.metrics import (
-    LogPerplexityMetricSpec,
-    References,
-    Sentences,
-    needs_text,
-    text_metrics,
-)
+from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.evaluation.perplexity import format_result
+from seq2seq_jax.evaluation.text_metric import References, Sentences
 
 
 class SourceLosses(NamedTuple):

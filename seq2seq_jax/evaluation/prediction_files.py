@@ -3,21 +3,44 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config.languages import is_multilingual
+from seq2seq_jax.config.metric_results import make_metrics
 from seq2seq_jax.data.languages import split_tag
+from seq2seq_jax.evaluation.metrics import needs_text
 from seq2seq_jax.inference.json_lines import prediction_row
-from seq2seq_jax.problems.protocol import DevData
+from seq2seq_jax.problems.protocol import DevData, problem_of
+from seq2seq_jax.schema.rules import LANGUAGE_PLACEHOLDER
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
 
-LANGUAGE = "{language}"
-"""Stands for the language in the name of a file of predictions."""
+
+def check_predictions(path: str, config: ConfigDict) -> None:
+    """Check that the predictions of a dev set can be written, before it is decoded.
+
+    Args:
+      path: The file.
+      config: A resolved configuration.
+
+    Raises:
+      UserError: The model does not read texts, no metric needs decoded text, or the model is
+        multilingual but the name has no place for languages.
+    """
+    problem_of(config).require_texts(config, "--predictions")
+    if not any(map(needs_text, make_metrics(config.metrics))):
+        what = "needs a metric of decoded text; use --config.metrics=ErrorRateMetricSpec"
+        raise UserError("--predictions", what)
+    if is_multilingual(config) and LANGUAGE_PLACEHOLDER not in path:
+        what = f"must contain {LANGUAGE_PLACEHOLDER}, because the model is multilingual; got {path}"
+        raise UserError("--predictions", what)
 
 
 def write_predictions(path: str, dev: DevData, outputs: Sequence[str]) -> list[Path]:
     """Write a row for each example of a dev set, in the order of the dev set.
 
     Args:
-      path: The file; with `LANGUAGE` in its name, each language has its own file.
+      path: The file; with `LANGUAGE_PLACEHOLDER` in its name, each language has its own file.
       dev: The dev set.
       outputs: The output for each source; an example without source or target has an empty one.
 
@@ -25,25 +48,17 @@ def write_predictions(path: str, dev: DevData, outputs: Sequence[str]) -> list[P
       The files.
 
     Raises:
-      UserError: The dev set has no texts or was not decoded, there are several languages but the
-        name has no place for them, or a file cannot be written.
+      UserError: A file cannot be written.
     """
-    if dev.examples is None:
-        raise UserError("--predictions", "is for text models; leave it out")
-    if not outputs:
-        what = "needs a metric of decoded text; use --config.metrics=ErrorRateMetricSpec"
-        raise UserError("--predictions", what)
+    assert dev.examples is not None
     rows: dict[str, list[str]] = {}
     for example, index in dev.examples():
         output = outputs[index] if index >= 0 else ""
         row = prediction_row(example.source, output, example.features or None)
         rows.setdefault(split_tag(example.source)[0], []).append(row)
-    if len(rows) > 1 and LANGUAGE not in path:
-        what = f"must contain {LANGUAGE}, because the dev set has {len(rows)} languages"
-        raise UserError("--predictions", f"{what}; got {path}")
     files = []
     for language, lines in rows.items():
-        file = Path(path.replace(LANGUAGE, language))
+        file = Path(path.replace(LANGUAGE_PLACEHOLDER, language))
         atomic_write(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
         files.append(file)
     return files
