@@ -17,8 +17,7 @@ from seq2seq_jax.utils.errors import UserError, quantity
 HELP = "Show what a trained model gets wrong on its dev set (`input_pipeline_dev`)."
 EXAMPLES = (
     "errors --workdir=runs/g2p",
-    "errors --workdir=runs/g2p --worst=50 --output=errors.html",
-    "errors --workdir=runs/inflection --by=overlap,feature",
+    "errors --workdir=runs/g2p --by=overlap,length --worst=50 --output=errors.html",
 )
 
 

@@ -14,11 +14,8 @@ from seq2seq_jax.config.overrides import Overrides
 
 HELP = "Evaluate a trained model on its dev set (`input_pipeline_dev`)."
 EXAMPLES = (
-    "eval --workdir=runs/g2p",
     "eval --workdir=runs/g2p --config.inference.beam_search.beam_width=5",
-    "eval --workdir=runs/languages --json",
-    "eval --workdir=runs/inflection --by=overlap,feature,length",
-    "eval --workdir=runs/inflection --predictions=predictions.tsv",
+    "eval --workdir=runs/g2p --by=overlap,length --predictions=predictions.tsv",
 )
 
 

@@ -10,7 +10,6 @@ from seq2seq_jax.utils.errors import UserError
 HELP = "Write tables and plots of sweeps, or compare runs or output files by paired bootstrap."
 EXAMPLES = (
     "report runs/cell --output=report",
-    "report --compare baseline.txt new.txt --reference=references.txt",
     "report --compare runs/baseline runs/new",
 )
 

@@ -36,7 +36,7 @@ def test_each_grouping_has_a_table(command, run_path):
     overlap, length, feature = ([line.split()[0] for line in table[1:]] for table in tables)
     assert overlap == ["both", "lemma", "features", "neither"]
     assert length == ["1", "2"]
-    assert feature == ["W", "X", "Y", "Z"]
+    assert feature == ["W", "Z", "X", "Y"]
     assert tables[0][0].split()[:2] == ["overlap", "sources"]
 
 
@@ -50,7 +50,7 @@ def test_the_groups_are_in_the_json(command, run_path):
 
 
 def test_an_unknown_grouping_is_an_error(command, run_path):
-    with pytest.raises(UserError, match=r"--by: unknown grouping 'lenght'.*did you mean.*length"):
+    with pytest.raises(UserError, match=r"--by: unknown grouping lenght, did you mean length\?"):
         results(command, run_path, "--by=lenght")
 
 
