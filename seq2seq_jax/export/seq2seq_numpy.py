@@ -205,21 +205,23 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def basic_rnn(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[State, Array]:
+# Each cell gets its projected input, z = x W + b, which is computed at once for a whole source.
+
+
+def basic_rnn(w: Weights, p: Mapping[str, Any], state: State, z: Array) -> tuple[State, Array]:
     """BasicRNNCell: h' = tanh(x W + h U + b)."""
     (h,) = state
-    h = ACTIVATIONS[p["activation"]](w.dense("input", x) + w.dense("recurrent", h))
+    h = ACTIVATIONS[p["activation"]](z + w.dense("recurrent", h))
     return [h], h
 
 
-def gru(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[State, Array]:
+def gru(w: Weights, p: Mapping[str, Any], state: State, z: Array) -> tuple[State, Array]:
     """GRUCell (arXiv:1406.1078); the reset gate r acts before the matrix product.
 
     r, u = sigmoid(x W + h U + b)
     h'   = u * h + (1 - u) * tanh(x W_c + (r * h) U_c + b_c)
     """
     (h,) = state
-    z = w.dense("input", x)
     width = h.shape[-1]
     r, u = np.split(sigmoid(z[..., : 2 * width] + w.dense("gates", h)), 2, axis=-1)
     c = ACTIVATIONS[p["activation"]](z[..., 2 * width :] + w.dense("candidate", r * h))
@@ -227,7 +229,7 @@ def gru(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[State
     return [h], h
 
 
-def lstm(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[State, Array]:
+def lstm(w: Weights, p: Mapping[str, Any], state: State, z: Array) -> tuple[State, Array]:
     """BasicLSTMCell, and LSTMCell with its extensions (arXiv:1402.1128).
 
     i, j, f, o = x W + h U + b
@@ -236,7 +238,7 @@ def lstm(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[Stat
     """
     c, h = state
     tanh = ACTIVATIONS[p["activation"]]
-    i, j, f, o = np.split(w.dense("input", x) + w.dense("recurrent", h), 4, axis=-1)
+    i, j, f, o = np.split(z + w.dense("recurrent", h), 4, axis=-1)
     peepholes = p.get("use_peepholes", False)
     if peepholes:
         i, f = i + w["peephole_i"] * c, f + w["peephole_f"] * c
@@ -254,7 +256,7 @@ def lstm(w: Weights, p: Mapping[str, Any], state: State, x: Array) -> tuple[Stat
 
 
 def layer_norm_lstm(
-    w: Weights, p: Mapping[str, Any], state: State, x: Array
+    w: Weights, p: Mapping[str, Any], state: State, z: Array
 ) -> tuple[State, Array]:
     """LayerNormBasicLSTMCell: an LSTM with normalized gates and cell state (arXiv:1607.06450)."""
 
@@ -268,8 +270,8 @@ def layer_norm_lstm(
 
     c, h = state
     tanh = ACTIVATIONS[p["activation"]]
-    z = np.split(w.dense("input", x) + w.dense("recurrent", h), 4, axis=-1)
-    i, j, f, o = (norm(name, gate) for name, gate in zip("ijfo", z, strict=True))
+    gates = np.split(z + w.dense("recurrent", h), 4, axis=-1)
+    i, j, f, o = (norm(name, gate) for name, gate in zip("ijfo", gates, strict=True))
     c = norm("c", c * sigmoid(f + np.float32(p["forget_bias"])) + sigmoid(i) * tanh(j))
     h = tanh(c) * sigmoid(o)
     return [c, h], h
@@ -378,8 +380,8 @@ def run_stack(
         results = []
         for name, direction in directions.items():
             weights, state, outputs = w.below(f"{name}_{i}"), zeros[i], []
-            for x_t in x[::direction]:
-                state, output = cell(weights, rnn["cell_params"], state, x_t)
+            for z in weights.dense("input", x)[::direction]:
+                state, output = cell(weights, rnn["cell_params"], state, z)
                 outputs.append(output)
             results.append(np.stack(outputs[::direction]))  # as the inputs are ordered
             final_state[name] += state
@@ -544,8 +546,9 @@ class Model:
         layers: list[State] = []
 
         def run_layer(i: int, x: Array) -> Array:
-            cell_weights = stack.below(f"cell_{i}")
-            new_state, output = cell(cell_weights, rnn["cell_params"], state.layers[i], x)
+            weights = stack.below(f"cell_{i}")
+            z = weights.dense("input", x)
+            new_state, output = cell(weights, rnn["cell_params"], state.layers[i], z)
             layers.append(new_state)
             return output
 

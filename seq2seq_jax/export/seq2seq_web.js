@@ -19,15 +19,15 @@ const Seq2Seq = (() => {
 
   // matmul.wat, compiled by `wat2wasm`: a product of matrices with SIMD.
   const WASM = atob(
-    "AGFzbQEAAAABCgFgBn9/f39/fwADAgEABQMBAAEHEwIGbWVtb3J5AgAGbWF0bXVsAAAK+QMB9gMDBn8EewN/IAVBAnQh" +
-    "BgJAA0AgA0UNASAEIQcgAiEIIAAgBmohCiAAIAZBcHFqIQsCQANAIAdFDQEgAf0JAgAhDCAAIQkgCCEQIAdBBEkEQAJA" +
-    "A0AgCSALTw0BIAkgCf0ABAAgDCAQ/QAEAP3mAf3kAf0LBAAgCUEQaiEJIBBBEGohEAwACwsCQANAIAkgCk8NASAJIAkq" +
-    "AgAgDP0fACAQKgIAlJI4AgAgCUEEaiEJIBBBBGohEAwACwsgB0EBayEHIAFBBGohASAIIAZqIQgFIAH9CQIEIQ0gAf0J" +
-    "AgghDiAB/QkCDCEPIBAgBmohEQJAA0AgCSALTw0BIBEgBmohEiAJIAn9AAQAIAwgEP0ABAD95gEgDSAR/QAEAP3mAf3k" +
-    "ASAOIBL9AAQA/eYBIA8gEiAGav0ABAD95gH95AH95AH95AH9CwQAIAlBEGohCSAQQRBqIRAgEUEQaiERDAALCwJAA0Ag" +
-    "CSAKTw0BIBEgBmohEiAJIAkqAgAgDP0fACAQKgIAlCAN/R8AIBEqAgCUkiAO/R8AIBIqAgCUIA/9HwAgEiAGaioCAJSS" +
-    "kpI4AgAgCUEEaiEJIBBBBGohECARQQRqIREMAAsLIAdBBGshByABQRBqIQEgCCAGQQJ0aiEICwwACwsgCiEAIANBAWsh" +
-    "AwwACwsL",
+    "AGFzbQEAAAABCgFgBn9/f39/fwADAgEABQMBAAEHEwIGbWVtb3J5AgAGbWF0bXVsAAAKpgQBowQDCH8EewR/IAVBAnQh" +
+    "BiAEQQJ0IQcgBCEIAkADQCAIRQ0BIAMhCSABIQogACELAkADQCAJRQ0BIAsgBmohDCALIAZBcHFqIQ0gAiESIAr9CQIA" +
+    "IQ4gCEEESQRAAkADQCALIA1PDQEgCyAL/QAEACAOIBL9AAQA/eYB/eQB/QsEACALQRBqIQsgEkEQaiESDAALCwJAA0Ag" +
+    "CyAMTw0BIAsgCyoCACAO/R8AIBIqAgCUkjgCACALQQRqIQsgEkEEaiESDAALCwUgCv0JAgQhDyAK/QkCCCEQIAr9CQIM" +
+    "IREgEiAGaiETIBMgBmohFCAUIAZqIRUCQANAIAsgDU8NASALIAv9AAQAIA4gEv0ABAD95gEgDyAT/QAEAP3mAf3kASAQ" +
+    "IBT9AAQA/eYBIBEgFf0ABAD95gH95AH95AH95AH9CwQAIAtBEGohCyASQRBqIRIgE0EQaiETIBRBEGohFCAVQRBqIRUM" +
+    "AAsLAkADQCALIAxPDQEgCyALKgIAIA79HwAgEioCAJQgD/0fACATKgIAlJIgEP0fACAUKgIAlCAR/R8AIBUqAgCUkpKS" +
+    "OAIAIAtBBGohCyASQQRqIRIgE0EEaiETIBRBBGohFCAVQQRqIRUMAAsLCyAKIAdqIQogCUEBayEJDAALCyAIQQRJBEAg" +
+    "CEEBayEIIAFBBGohASACIAZqIQIFIAhBBGshCCABQRBqIQEgAiAGQQJ0aiECCwwACwsL",
   );
 
   // ---------------------------------------------------------------------------------- weights
@@ -280,20 +280,19 @@ const Seq2Seq = (() => {
     return x;
   }
 
-  // Each cell maps its weights, the keys cell_params.*, its state (arrays [rows, D]), an input
-  // [rows, E] and the number of rows to its new state; the last array of a state is the output.
+  // Each cell maps its weights, the keys cell_params.*, its state (arrays [rows, D]), its projected
+  // input z = x W + b, and the number of rows to its new state. The last array of a state is the
+  // output.
 
   // h' = tanh(x W + h U + b)
-  function basicRnn(w, p, [h], x, rows) {
-    const z = add(w.dense("input", x, rows), w.dense("recurrent", h, rows));
-    return [z.map(ACTIVATIONS[p.activation])];
+  function basicRnn(w, p, [h], z, rows) {
+    return [add(w.dense("recurrent", h, rows), z).map(ACTIVATIONS[p.activation])];
   }
 
   // r, u = sigmoid(x W + h U + b),  h' = u h + (1 - u) tanh(x W_c + (r h) U_c + b_c)
-  function gru(w, p, [h], x, rows) {
+  function gru(w, p, [h], z, rows) {
     const D = p.num_units;
     const activation = ACTIVATIONS[p.activation];
-    const z = w.dense("input", x, rows);
     const gates = w.dense("gates", h, rows);
     const gated = new Float32Array(rows * D); // r h
     for (let k = 0; k < rows; k++) {
@@ -316,10 +315,10 @@ const Seq2Seq = (() => {
   // i, j, f, o = x W + h U + b
   // c' = c sigmoid(f + forget_bias) + sigmoid(i) tanh(j),  h' = tanh(c') sigmoid(o)
   // LSTMCell adds peepholes, a projection and clipping; the layer-norm LSTM normalizes the gates.
-  function lstm(w, p, [c, h], x, rows) {
+  function lstm(w, p, [c, h], input, rows) {
     const D = p.num_units;
     const tanh = ACTIVATIONS[p.activation];
-    const z = add(w.dense("input", x, rows), w.dense("recurrent", h, rows));
+    const z = add(w.dense("recurrent", h, rows), input);
     const newC = new Float32Array(rows * D);
     const newH = new Float32Array(rows * D);
     const peephole = (gate) => (p.use_peepholes ? w.get(`peephole_${gate}`).data : null);
@@ -330,8 +329,8 @@ const Seq2Seq = (() => {
       const [i, j, f, o] = gates;
       for (let d = 0; d < D; d++) {
         const old = c[k * D + d];
-        const input = sigmoid(i[d] + (pi ? pi[d] * old : 0)) * tanh(j[d]);
-        let cell = old * sigmoid(f[d] + p.forget_bias + (pf ? pf[d] * old : 0)) + input;
+        const added = sigmoid(i[d] + (pi ? pi[d] * old : 0)) * tanh(j[d]);
+        let cell = old * sigmoid(f[d] + p.forget_bias + (pf ? pf[d] * old : 0)) + added;
         if (p.cell_clip) cell = Math.max(-p.cell_clip, Math.min(p.cell_clip, cell));
         newC[k * D + d] = cell;
       }
@@ -436,14 +435,15 @@ const Seq2Seq = (() => {
     const cell = CELLS[rnn.cell_class], zeros = zeroState(rnn);
     const finalState = Object.fromEntries(Object.keys(directions).map((name) => [name, []]));
     const outputs = throughLayers(w, rnn, inputs, S, (i, x) => {
-      const E = x.length / S;
       const results = Object.entries(directions).map(([name, reverse]) => {
         const weights = w.below(`${name}_${i}`);
+        const z = weights.dense("input", x, S); // Of all positions at once.
+        const width = z.length / S;
         const outputs = new Array(S);
         let state = zeros[i];
         for (let t = 0; t < S; t++) {
           const at = reverse ? S - 1 - t : t;
-          state = cell(weights, rnn.cell_params, state, x.subarray(at * E, (at + 1) * E), 1);
+          state = cell(weights, rnn.cell_params, state, z.subarray(at * width, (at + 1) * width), 1);
           outputs[at] = state[state.length - 1];
         }
         finalState[name].push(...state);
@@ -603,7 +603,8 @@ const Seq2Seq = (() => {
       const layers = [];
       const x = concatenate([this.embed(this.targetTable, tokens), state.context], K);
       let output = throughLayers(stack, rnn, x, K, (i, x) => {
-        layers.push(cell(stack.below(`cell_${i}`), rnn.cell_params, state.layers[i], x, K));
+        const weights = stack.below(`cell_${i}`);
+        layers.push(cell(weights, rnn.cell_params, state.layers[i], weights.dense("input", x, K), K));
         return layers[i][layers[i].length - 1];
       });
       let attention = new Float32Array(0), context = state.context;
