@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.data.languages import TaggedTokenizer
+from seq2seq_jax.data.normalization import normalizes
 from seq2seq_jax.data.tokenizers import BPETokenizer, DelimiterTokenizer, Tokenizer
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.export import seq2seq_numpy as runtime
@@ -167,16 +168,14 @@ def _describe_text(
             f"the {side} is split by {name}, which cannot be exported; use a model with"
             " subwords.kind=bpe, words or characters",
         )
-    properties = dataclasses.asdict(words)
-    if properties.get("grapheme_clusters") and not words.delimiter:
+    if words.grapheme_clusters and not words.delimiter:
         what = "grapheme clusters cannot be exported; use a model without this key"
         raise UserError(f"{side}.grapheme_clusters", what)
-    form = properties.get("normalization", "")
     return {
         "max_seq_len": max_seq_len,
         "delimiter": words.delimiter,
         "lowercase": words.lowercase,
-        "normalization": form if form.startswith("NF") else None,
+        "normalization": words.normalization if normalizes(words.normalization) else None,
         "bpe": bpe,
         "tokens": list(vocabulary.tokens),
     }
