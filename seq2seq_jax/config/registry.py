@@ -62,7 +62,7 @@ SLOTS: dict[str, Slot] = {
         base=_MODULE,
         members=("initial_state", "output_size"),
     ),
-    "optimizer": Slot(("seq2seq_jax.training.optimizers",), r"[A-Z]\w+", ("learning_rate",)),
+    "optimizer": Slot(("seq2seq_jax.training.update_rules",), r"[A-Z]\w+", ("learning_rate",)),
     "pipeline": Slot(
         (
             "seq2seq_jax.data.readers.parallel_text",

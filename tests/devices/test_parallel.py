@@ -9,8 +9,9 @@ from seq2seq_jax.data.batches import Shard
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.losses import loss_sums
 from seq2seq_jax.problems.setup import check_batch_size
-from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
+from seq2seq_jax.training.update_rules import SGD
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import model_params, pair_batch, tiny_model
 

@@ -12,7 +12,8 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.importers.tf_variables import import_model
 from seq2seq_jax.models.losses import cross_entropy
 from seq2seq_jax.models.seq2seq import reverse_sequences
-from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
+from seq2seq_jax.training.update_rules import SGD
 from tests.golden_cases.golden_file import GoldenFile
 from tests.golden_cases.networks import Network, configured, network, quick_jit
 from tests.golden_cases.tensorflow_updates import TensorFlowOptimizer, clipped

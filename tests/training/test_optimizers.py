@@ -11,8 +11,9 @@ import pytest
 
 from seq2seq_jax.config import default_config, resolve
 from seq2seq_jax.training.gradient_transforms import clip_embeddings
-from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.schedules import make_schedule
+from seq2seq_jax.training.update_rules import SGD
 from seq2seq_jax.utils.errors import UserError
 
 GRADS = {

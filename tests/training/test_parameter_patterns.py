@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2seq_jax.training.optimizers import AdamW, OptimizerConfig, make_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.parameter_patterns import check_optimizer_patterns
+from seq2seq_jax.training.update_rules import AdamW
 from seq2seq_jax.utils.errors import UserError
 
 PARAMS = {"encoder": {"kernel": jnp.ones(3)}, "decoder": {"kernel": jnp.ones(3)}}

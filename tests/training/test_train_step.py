@@ -5,8 +5,9 @@ import pytest
 
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.models.build import init_params
-from seq2seq_jax.training.optimizers import SGD, OptimizerConfig, make_optimizer
+from seq2seq_jax.training.optimizers import OptimizerConfig, make_optimizer
 from seq2seq_jax.training.train_step import create_train_state, make_train_step
+from seq2seq_jax.training.update_rules import SGD
 from tests.tiny_models import VOCABULARY, pair_batch, tiny_model
 
 ONE_DEVICE = Devices()
