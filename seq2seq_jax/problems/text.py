@@ -135,7 +135,7 @@ class TextProblem:
         from seq2seq_jax.config import resolve
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
-        from seq2seq_jax.inference.served_model import ServedTexts
+        from seq2seq_jax.inference.served_texts import ServedTexts
 
         config = resolve(workdir.config(), overrides)
         models = load_ensemble(workdir, config)

@@ -15,9 +15,10 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from seq2seq_jax.inference.served_model import ServedModel
-from seq2seq_jax.serving.app import Served, create_app
+from seq2seq_jax.serving.app import create_app
 from seq2seq_jax.serving.batcher import Batcher
 from seq2seq_jax.serving.metrics import Metrics
+from seq2seq_jax.serving.service import Served
 from seq2seq_jax.serving.settings import ServiceSettings
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.file_errors import reason

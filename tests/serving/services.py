@@ -94,7 +94,12 @@ class UpperCase:
         time.sleep(self.delay)
         if "broken" in inputs:
             raise RuntimeError("broken, and this text is secret")
-        return [{"source": text, "text": text.upper(), "n_best": []} for text in inputs]
+        return [self._answer(text) for text in inputs]
+
+    def _answer(self, text):
+        best = {"text": text.upper(), "tokens": [*text.upper()], "log_prob": -0.5, "score": -0.5}
+        best["finished"] = True
+        return {"source": text, "source_tokens": [*text], **best, "n_best": [best]}
 
     def score(self, pairs, attention):
         return [{"log_prob": -float(len(target))} for _, target in pairs]

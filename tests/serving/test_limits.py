@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from seq2seq_jax.serving.client import Client, ServiceError
+from tests.chromium import chromium, needs_chromium
 from tests.serving.services import UpperCase, service_of
 
 
@@ -265,3 +266,20 @@ def test_a_key_is_needed_for_everything_but_the_page():
             assert allowed.predict([]) == []
             with pytest.raises(TypeError, match="list of texts"):
                 allowed.predict("a")
+
+
+@needs_chromium
+def test_the_page_asks_for_the_key():
+    key = "correct-horse-battery"
+    with running(api_key=key) as (_, url, _), chromium() as browser:
+        browser.open(url)
+        browser.wait("document.activeElement.id === 'key'")
+        assert "needs its API key" in browser.evaluate(
+            "document.querySelector('[role=alert]').textContent"
+        )
+        browser.type(key)
+        browser.press("Enter")
+        browser.wait("document.title === 'tested'")
+        browser.evaluate("document.querySelector('#text').focus()")
+        browser.type("abc")
+        assert browser.wait("document.querySelector('#answer').textContent") == "ABC"
