@@ -269,9 +269,9 @@ def test_a_key_is_needed_for_everything_but_the_page():
 
 
 @needs_chromium
-def test_the_page_asks_for_the_key():
+def test_the_page_asks_for_the_key_and_sends_only_options_that_are_allowed():
     key = "correct-horse-battery"
-    with running(api_key=key) as (_, url, _), chromium() as browser:
+    with running(api_key=key, options="") as (_, url, _), chromium() as browser:
         browser.open(url)
         browser.wait("document.activeElement.id === 'key'")
         assert "needs its API key" in browser.evaluate(

@@ -1,6 +1,7 @@
 // The backend of the page that asks the service from which the page came.
 class HttpBackend {
   #key = "";
+  #allowed = []; // The search options that the service accepts.
 
   setKey(key) {
     this.#key = key;
@@ -8,14 +9,16 @@ class HttpBackend {
 
   async describe(name) {
     const info = await this.#fetch(`v1/model${name === undefined ? "" : `?name=${encodeURIComponent(name)}`}`);
+    this.#allowed = info.limits.options;
     return { ...info, note: "What you type is sent to the server of this page, and nowhere else." };
   }
 
   async predict(inputs, options, signal) {
-    const { model, beam_width, n_best, attention, beam } = options;
+    const { model, attention, beam } = options;
+    const search = this.#allowed.filter((name) => name in options).map((name) => [name, options[name]]);
     const images = inputs[0] instanceof Blob;
     const body = {
-      model, attention, beam, options: { beam_width, n_best },
+      model, attention, beam, options: Object.fromEntries(search),
       [images ? "images" : "texts"]: images ? await Promise.all(inputs.map(base64)) : inputs,
     };
     const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal };
