@@ -36,7 +36,8 @@ from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.problems.text_data import tokenize_pipeline
 from seq2seq_jax.storage.arrays import digest
 from seq2seq_jax.storage.metrics_log import MetricWriter, read_metrics
-from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
+from seq2seq_jax.storage.resuming import check_same_configuration
+from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.utils.errors import UserError
 
 OUTCOMES = ("noticed", "rebuilt", "same", "silent", "traceback")

@@ -21,6 +21,7 @@ from seq2seq_jax.config.resuming import (
     changed_values,
     check_changes,
     diff_configs,
+    flatten_config,
     is_changeable,
 )
 from seq2seq_jax.config.tf_seq2seq import read_tf_config
@@ -39,6 +40,7 @@ __all__ = [
     "default_config",
     "diff_configs",
     "explain",
+    "flatten_config",
     "import_dotted",
     "is_changeable",
     "load_config",

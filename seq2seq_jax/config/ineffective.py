@@ -70,6 +70,10 @@ _SWITCHES: tuple[tuple[str, tuple[_Switch, ...]], ...] = (
                 " transfer.min_shared_tokens",
                 "initialize_from",
             ),
+            _Switch(
+                "tracking.project tracking.name tracking.group tracking.uri tracking.offline",
+                "tracking.backend",
+            ),
         ),
     ),
     ("augmentation.", (_Switch("seed", "hallucinated_pairs copied_targets"),)),

@@ -100,6 +100,7 @@ SLOTS: dict[str, Slot] = {
 GROUPS = {
     "transfer": "seq2seq_jax.config.transfer_config.TransferConfig",
     "optimizer": "seq2seq_jax.training.optimizers.OptimizerConfig",
+    "tracking": "seq2seq_jax.config.tracking_config.TrackingConfig",
     "target": "seq2seq_jax.data.corpus.TargetConfig",
     "inference": "seq2seq_jax.search.search_config.InferenceConfig",
 }

@@ -18,6 +18,7 @@ RESUMABLE: dict[str, str] = {
     "best_metric": "chooses among checkpoints",
     "inference": "used in evaluation and at inference only",
     "tasks": "used at inference only",
+    "tracking": "observes training without changing it",
     "hooks": "observe training without changing it",
     "early_stopping_patience": "where training ends is not part of a step",
     "parallel": "the same step, distributed in another way",
@@ -87,10 +88,7 @@ def diff_configs(
       >>> diff_configs(old, new)
       ['seed']
     """
-    before, after = (
-        _flat(dict(config.to_dict() if isinstance(config, ConfigDict) else config))
-        for config in (old, new)
-    )
+    before, after = flatten_config(old), flatten_config(new)
     missing = object()
     free_keys = [*free]
     data = ("input_pipeline_train.params.source_files", "input_pipeline_train.params.builtin")
@@ -169,10 +167,7 @@ def changed_values(
       new: The configuration with which it is resumed.
       keys: The dotted keys.
     """
-    before, after = (
-        _flat(dict(config.to_dict() if isinstance(config, ConfigDict) else config))
-        for config in (old, new)
-    )
+    before, after = flatten_config(old), flatten_config(new)
     return {key: [before.get(key), after.get(key)] for key in keys}
 
 
@@ -180,8 +175,17 @@ def _is_below(key: str, group: str) -> bool:
     return key == group or key.startswith(f"{group}.")
 
 
+def flatten_config(config: Mapping[str, Any] | ConfigDict) -> dict[str, object]:
+    """Return the leaves of a configuration by their dotted keys.
+
+    Args:
+      config: A configuration, or its values in a file. An empty group is a leaf: an empty list of
+        classes.
+    """
+    return _flat(dict(config.to_dict() if isinstance(config, ConfigDict) else config))
+
+
 def _flat(group: dict[str, object], where: str = "") -> dict[str, object]:
-    """Return the leaves by dotted key. An empty group is a leaf: an empty list of classes."""
     flat: dict[str, object] = {}
     for name, value in group.items():
         key = f"{where}{name}"

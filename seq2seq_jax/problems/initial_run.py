@@ -155,8 +155,9 @@ def initial_vocabularies(
             chosen.append(old)
         elif mode == "extend":
             known = {*old.tokens, *SPECIAL_TOKENS}
-            added = [token for token in new.tokens if token not in known]
-            chosen.append(Vocabulary([*old.tokens, *added]))
+            added = [t for t in new.tokens if t not in known and not t.startswith("<unused-")]
+            extended = Vocabulary([*old.tokens, *added])
+            chosen.append(extended.padded(config.vocab_size_multiple))
         else:
             _check_shared(config, side, old, new)
             chosen.append(new)

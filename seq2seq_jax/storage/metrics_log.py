@@ -13,6 +13,7 @@ from tensorboardX import summary
 from tensorboardX.proto import event_pb2
 
 from seq2seq_jax.data.readers.tfrecord import tfrecord
+from seq2seq_jax.storage.trackers import Tracker
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.file_errors import explain_write_errors
@@ -26,6 +27,8 @@ CHANGES = "run/changes"
 
 class MetricWriter:
     """Appends to `WORKDIR/metrics.jsonl` and to TensorBoard events in the workdir.
+
+    Trackers in the list `trackers` receive the same numbers and texts.
 
     Each call writes one line `{"step": 100, "train/loss": 3.2}`, which is on disk when the call
     returns. The methods are named as in `clu.metric_writers`.
@@ -42,6 +45,7 @@ class MetricWriter:
         Raises:
           UserError: The files cannot be written.
         """
+        self.trackers: list[Tracker] = []
         self._path = metrics_file(workdir)
         with explain_write_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +72,8 @@ class MetricWriter:
         self._append(step, values)
         summaries = [summary.scalar(name, value) for name, value in values.items()]
         self._write_events(step, [event_pb2.Event(summary=one) for one in summaries])
+        for tracker in self.trackers:
+            tracker.log_scalars(step, values)
 
     def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
         """Write texts, such as samples.
@@ -84,6 +90,8 @@ class MetricWriter:
         indented = {name: "    " + text.replace("\n", "\n    ") for name, text in texts.items()}
         summaries = [summary.text(name, text) for name, text in indented.items()]
         self._write_events(step, [event_pb2.Event(summary=one) for one in summaries])
+        for tracker in self.trackers:
+            tracker.log_texts(step, texts)
 
     def _append(self, step: int, values: Mapping[str, object]) -> None:
         line = json.dumps({"step": int(step), **values}, ensure_ascii=False)

@@ -14,7 +14,6 @@ train.lock                           locked by the process that trains here (see
 
 import logging
 import unicodedata
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +23,8 @@ from ml_collections import ConfigDict
 
 from seq2seq_jax.config import (
     Trust,
-    changed_values,
-    check_changes,
     diff_configs,
     read_config,
-    resolve,
-    trusted_names,
 )
 from seq2seq_jax.config.languages import is_multilingual
 from seq2seq_jax.config.metric_results import best_metric_is_lower
@@ -45,6 +40,7 @@ from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.storage.arrays import into_template, named_arrays
 from seq2seq_jax.storage.checkpoints import Checkpoints
 from seq2seq_jax.storage.history import changed_since
+from seq2seq_jax.storage.packed_workdir import unpack_workdir
 from seq2seq_jax.utils.archives import read_npz
 from seq2seq_jax.utils.atomic_io import atomic_replace
 from seq2seq_jax.utils.errors import UserError
@@ -79,17 +75,21 @@ class Workdir:
     """The paths in a workdir, and what is read from them and written to them."""
 
     def __init__(self, path: str | Path, trust: Trust = False) -> None:
-        """Name the paths; nothing is read or written.
+        """Name the paths; nothing is read or written, unless the workdir is packed.
 
         Args:
-          path: The directory, which may not exist yet.
+          path: The directory, which may not exist yet, or a packed workdir, which is unpacked into
+            the user's cache.
           trust: Which custom classes its configuration may name.
 
         Raises:
-          UserError: The path is not UTF-8, as the library that reads checkpoints needs it.
+          UserError: The path is not UTF-8, as the library that reads checkpoints needs it, or it is
+            a file that is no packed workdir.
         """
         self.path = Path(path)
         self.trust = trust
+        if self.path.is_file():
+            self.path = unpack_workdir(self.path)
         try:
             str(self.path.absolute()).encode()
         except UnicodeEncodeError as error:
@@ -176,12 +176,20 @@ class Workdir:
 
         Without a checkpoint, nothing verifies the files that a killed process left behind.
         """
-        source, target = self._vocabulary_files
-        if not (source.exists() and target.exists() and self._has_checkpoint()):
+        if not (all(file.exists() for file in self._vocabulary_files) and self._has_checkpoint()):
             return None
+        return self.read_vocabularies()
+
+    def read_vocabularies(self) -> Vocabularies:
+        """Read the vocabulary files.
+
+        Raises:
+          UserError: A file cannot be read.
+        """
+        source, target = self._vocabulary_files
+        has_source = not source.exists() or source.stat().st_size
         return Vocabularies(
-            Vocabulary.read(source) if source.stat().st_size else EMPTY_VOCABULARY,
-            Vocabulary.read(target),
+            Vocabulary.read(source) if has_source else EMPTY_VOCABULARY, Vocabulary.read(target)
         )
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
@@ -303,6 +311,14 @@ def normalized_sides(config: ConfigDict) -> list[str]:
     return [side for side in _SIDES if normalizes(config.get(side, {}).get("normalization", ""))]
 
 
+def stored_files() -> tuple[str, ...]:
+    """Return the names of the files that belong to a model besides its configuration.
+
+    Each run has some of them.
+    """
+    return tuple(_VERIFIED_FILES)
+
+
 def word_tokenizers(config: ConfigDict) -> WordTokenizers:
     """Return the tokenizers that split texts into words or characters.
 
@@ -323,30 +339,3 @@ def word_tokenizers(config: ConfigDict) -> WordTokenizers:
         for side, settings in ((side, config.get(side, {})) for side in _SIDES)
     )
     return WordTokenizers(source, target, is_multilingual(config))
-
-
-def check_same_configuration(
-    workdir: Workdir, config: ConfigDict, allow_changes: Collection[str] = ()
-) -> dict[str, list[object]]:
-    """Check that a run is resumed with the configuration that it was started with.
-
-    Keys that did not exist when the run was started count as having their defaults.
-
-    Args:
-      workdir: The run's directory, which may not exist yet.
-      config: A resolved configuration.
-      allow_changes: Keys that may change, with all keys below them.
-
-    Returns:
-      The allowed changes: dotted key -> old and new value.
-
-    Raises:
-      UserError: Keys that matter to training differ from the workdir's configuration.
-    """
-    stored, different = config, list[str]()
-    if workdir.config_file.exists():
-        trust = workdir.trust is True or trusted_names(config)
-        stored = resolve(Workdir(workdir.path, trust).config())
-        different = diff_configs(stored, config)
-    check_changes(different, allow_changes, str(workdir.config_file), str(workdir.path))
-    return changed_values(stored, config, different)

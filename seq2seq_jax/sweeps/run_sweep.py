@@ -12,7 +12,8 @@ import jax
 import seq2seq_jax
 from seq2seq_jax.config.classes import built_in_classes
 from seq2seq_jax.problems.setup import make_pipeline
-from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
+from seq2seq_jax.storage.resuming import check_same_configuration
+from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.sweeps.definition import Range, SweepFile, level_index
 from seq2seq_jax.sweeps.local_runner import Outcomes, run_locally
 from seq2seq_jax.sweeps.results import FAILED, FILE_NAME, Result, append_results

@@ -203,7 +203,10 @@ def _train(job: Job, folder: Path) -> bool:
         start, cpu_start = time.monotonic(), time.process_time()
         finished = False
         try:
-            finished = train(resolve(restore(job.config)), folder)
+            config = resolve(restore(job.config))
+            if config.tracking.backend and not config.tracking.group:
+                config.tracking.group = folder.resolve().parent.name  # the name of the sweep
+            finished = train(config, folder)
         finally:
             record = {
                 "digest": job.digest,

@@ -13,6 +13,7 @@ from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.trainer import Trainer
+from seq2seq_jax.utils.errors import UserError
 from seq2seq_jax.utils.file_lock import file_lock
 
 
@@ -37,6 +38,9 @@ def train(config: ConfigDict, workdir: str | Path, *, allow_changes: Collection[
         is no longer finite, memory runs out, or a file cannot be written.
     """
     check_training(config)
+    if Path(workdir).is_file():
+        what = "is a file; use a new directory, and initialize_from to start from a packed workdir"
+        raise UserError(str(workdir), what)
     run = Workdir(workdir, trusted_names(config))
     is_main = Devices().is_main
     with explain_out_of_memory(), ExitStack() as locks, prepare_together() as barrier:

@@ -16,8 +16,10 @@ from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.schema.rules import LARGEST_INT
 from seq2seq_jax.storage.arrays import into_template
 from seq2seq_jax.storage.metrics_log import CHANGES, MetricWriter
-from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
+from seq2seq_jax.storage.resuming import check_same_configuration
+from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.hooks.hook import Hook, TrainingRun, end_hooks, make_hooks
+from seq2seq_jax.training.hooks.track_run import tracking_hooks
 from seq2seq_jax.training.initialization import (
     Transfer,
     apply_transfer,
@@ -70,7 +72,7 @@ class Trainer:
         # What can be wrong is checked first: nothing is compiled or written before.
         self._changes = check_same_configuration(workdir, config, allow_changes)
         workdir.verify()
-        hooks = make_hooks(config)
+        hooks = [*make_hooks(config), *tracking_hooks(config)]
         with slow_work("Reading the data"):
             self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
         vocabularies, non_trainable = data.vocabularies, dict(data.non_trainable)

@@ -9,7 +9,8 @@ import pytest
 import seq2seq_jax as s2s
 from seq2seq_jax.cli import main
 from seq2seq_jax.config import load_config, resolve, write_config
-from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
+from seq2seq_jax.storage.resuming import check_same_configuration
+from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.sweeps.definition import load_sweep
 from seq2seq_jax.sweeps.trial_process import Job, make_job
 from seq2seq_jax.sweeps.trials import grid_trainings

@@ -5,7 +5,8 @@ from seq2seq_jax.config import default_config, resolve, write_config
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.protocol import problem_of
 from seq2seq_jax.storage.metrics_log import read_metrics
-from seq2seq_jax.storage.workdir import Workdir, check_same_configuration
+from seq2seq_jax.storage.resuming import check_same_configuration
+from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.train import train
 from seq2seq_jax.utils.errors import UserError
 from tests.tiny_models import tiny_config
