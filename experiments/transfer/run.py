@@ -4,7 +4,7 @@ python -m experiments.transfer.run --data=DIR --output=runs/transfer
 
 DIR holds the files of the shared task SIGMORPHON 2021 on grapheme-to-phoneme conversion
 (`high/eng_us_train.tsv.gz`, `low/ita_train.tsv.gz`, ...). Trainings that are finished are not
-repeated, and one that was interrupted resumes. The last lines are the tables of
+repeated, and one that was interrupted starts again. The last lines are the tables of
 docs/fine_tuning.md.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import gzip
 import json
 import math
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -84,8 +85,10 @@ def run(config: ConfigDict, workdir: Path) -> dict[str, float]:
     """Train unless that is done, and return the error rates on dev and the CPU seconds."""
     file = workdir / "result.json"
     if not file.exists():
+        shutil.rmtree(workdir, ignore_errors=True)  # All CPU seconds are counted in one process.
         started = time.process_time()
-        assert train(config, workdir)
+        if not train(config, workdir):
+            raise SystemExit("interrupted; run the same command again")
         seconds = time.process_time() - started
         key = "dev/sequence_error_rate"
         (error,) = [line[key] for line in read_metrics(workdir) if key in line][-1:]

@@ -13,8 +13,10 @@ from seq2seq_jax.captioning.weights.inception_weights import (
     inception_variables,
     read_inception_weights,
 )
+from seq2seq_jax.config import trusted_names
 from seq2seq_jax.config.classes import resolve_class
 from seq2seq_jax.models.build import COLLECTIONS
+from seq2seq_jax.storage.run_reference import parse_run_reference
 from seq2seq_jax.storage.workdir import Workdir
 
 _PRETRAINED_SETTINGS = ("scaling", "pools_count_padding", "batch_norm_scale")
@@ -25,7 +27,7 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
 
     They are the input scaling, unless the configuration gives it; how average pools divide; and
     whether batch normalization has a scale. A run that is resumed keeps those that it began with,
-    and does not need the file.
+    and does not need the file; nor does one that starts from a run with the same file.
 
     Args:
       config: A resolved configuration of an image model.
@@ -42,10 +44,15 @@ def with_pretrained_settings(config: ConfigDict, workdir: Workdir) -> ConfigDict
         return config
     params = config.encoder.params.to_dict()
     settings: dict[str, object] = {}
-    if workdir.config_file.exists():
-        before = workdir.config().encoder.params.to_dict()
-        if before.get("weights") == params["weights"]:
-            settings = {name: before[name] for name in _PRETRAINED_SETTINGS}
+    runs = [workdir]
+    if config.initialize_from:
+        initial = parse_run_reference(config.initialize_from).path
+        runs.append(Workdir(initial, workdir.trust is True or trusted_names(config)))
+    for run in runs:
+        if run.config_file.exists() and not settings:
+            before = run.config().encoder.params.to_dict()
+            if before.get("weights") == params["weights"]:
+                settings = {name: before[name] for name in _PRETRAINED_SETTINGS}
     if not settings:
         settings = read_inception_weights(params["weights"]).settings
     if params["scaling"]:

@@ -81,7 +81,10 @@ def prepare_image_training(config: ConfigDict, workdir: Workdir, devices: Device
     corpus = _corpus(config, checked, tokenizers, vocabularies)
     _warn_of_oov("training set", corpus, tokenizers, vocabularies)
     encoder = _build_image_encoder(config)
-    variables = encoder_variables(config, encoder, workdir)
+    # The captions were learned with these weights that are not trained.
+    same_encoder = initial is not None and initial.config.encoder == config.encoder
+    owner = initial.workdir if initial is not None and same_encoder else workdir
+    variables = encoder_variables(config, encoder, owner)
     variants = config.images.variants
     images = _load_images(config, "input_pipeline_train", checked, encoder, variables, variants)
 

@@ -68,6 +68,7 @@ SLOTS: dict[str, Slot] = {
             "seq2seq_jax.data.readers.parallel_text",
             "seq2seq_jax.data.readers.tabular_text",
             "seq2seq_jax.data.readers.tfds_pipeline",
+            "seq2seq_jax.data.readers.huggingface_pipeline",
             "seq2seq_jax.data.readers.tfrecord_pipeline",
             "seq2seq_jax.captioning.data.image_captions",
         ),
@@ -98,6 +99,7 @@ SLOTS: dict[str, Slot] = {
 }
 
 GROUPS = {
+    "corpora": "seq2seq_jax.config.corpora_config.CorporaConfig",
     "transfer": "seq2seq_jax.config.transfer_config.TransferConfig",
     "optimizer": "seq2seq_jax.training.optimizers.OptimizerConfig",
     "tracking": "seq2seq_jax.config.tracking_config.TrackingConfig",

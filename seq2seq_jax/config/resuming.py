@@ -45,6 +45,7 @@ CHANGEABLE: dict[str, str] = {
     "buckets": "other batches, from the next epoch on",
     "input_pipeline_train": "other or added data, from the next epoch on; texts are split and"
     " numbered as before",
+    "corpora": "other weights of the corpora, from the next epoch on",
     "seed": "another order of the data and other dropout masks",
     "label_smoothing": "another loss",
     "ema_decay": "another decay; the average can be neither started nor ended",

@@ -1,4 +1,4 @@
-"""The keys `tracking.*`: where a run is recorded besides its workdir."""
+"""The keys `tracking.*`: where a run is recorded in addition to its workdir."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,7 +8,7 @@ from seq2seq_jax.schema.rules import one_of
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Where a run is recorded besides `metrics.jsonl` and the events of TensorBoard.
+    """Where a run is recorded in addition to `metrics.jsonl` and TensorBoard.
 
     Attributes:
       backend: wandb or mlflow, which need the extra of that name; empty: none.

@@ -195,7 +195,8 @@ def _check_input(config: Mapping[str, Any]) -> None:
     if config["eval_every_n_steps"] == 0:
         return
     params, builtin = dev["params"], dev["class"] in built_in_classes()["pipeline"]
-    inputs = [name for name in ("files", "source_files", "captions", "name") if name in params]
+    names = ("files", "source_files", "captions", "name", "path")
+    inputs = [name for name in names if name in params]
     corpus = params.get("builtin") and not train["params"].get("source_files")
     if builtin and inputs and not corpus and not any(params[name] for name in inputs):
         raise UserError(

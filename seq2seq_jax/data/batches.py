@@ -12,16 +12,16 @@ processes train together, each makes its shard of the rows of every batch.
 
 import dataclasses
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
 from seq2seq_jax.data.corpus import Corpus
+from seq2seq_jax.data.mixture import Mixture, format_contributions
+from seq2seq_jax.data.prefetch import prefetch
 from seq2seq_jax.data.ragged import Rows
 from seq2seq_jax.data.sampler import (
     BatchExamples,
@@ -37,7 +37,6 @@ from seq2seq_jax.utils.errors import UserError
 Batch = dict[str, np.ndarray]
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +83,7 @@ class EpochBatches(Generic[Item]):
         sample: Callable[[int], Sequence[Item]],
         make: Callable[[Item], Batch],
         *,
-        batches_per_epoch: int,
+        batches_per_epoch: int | Callable[[int], int],
         settings: object,
         num_epochs: int = 0,
         num_threads: int | None = None,
@@ -95,7 +94,8 @@ class EpochBatches(Generic[Item]):
           sample: Returns what `make` needs for each batch of an epoch, which is numbered from 0. It
             depends on nothing else.
           make: Makes a batch.
-          batches_per_epoch: The length of what `sample` returns for every epoch.
+          batches_per_epoch: The length of what `sample` returns for an epoch; a function if it
+            depends on the epoch.
           settings: All that decides the batches; its `repr` becomes the fingerprint.
           num_epochs: Stop after this many epochs; 0: never.
           num_threads: Make batches ahead in this many threads, as in `prefetch`; None: make each
@@ -103,6 +103,7 @@ class EpochBatches(Generic[Item]):
         """
         self._sample, self._make, self._num_threads = sample, make, num_threads
         self._num_epochs, self._batches_per_epoch = num_epochs, batches_per_epoch
+        self._epoch_length: tuple[int, int] | None = None  # (epoch, its number of batches)
         self._fingerprint = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
         self._epoch = self._position = 0
         self._start(0, 0)
@@ -114,8 +115,12 @@ class EpochBatches(Generic[Item]):
 
     @property
     def batches_per_epoch(self) -> int:
-        """The number of batches, which is the same in every epoch."""
-        return self._batches_per_epoch
+        """The number of batches of the epoch of the next batch."""
+        if not callable(self._batches_per_epoch):
+            return self._batches_per_epoch
+        if self._epoch_length is None or self._epoch_length[0] != self._epoch:
+            self._epoch_length = self._epoch, self._batches_per_epoch(self._epoch)
+        return self._epoch_length[1]
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -123,7 +128,7 @@ class EpochBatches(Generic[Item]):
     def __next__(self) -> Batch:
         batch = next(self._batches)
         self._position += 1
-        if self._position == self._batches_per_epoch:
+        if self._position == self.batches_per_epoch:
             self._epoch, self._position = self._epoch + 1, 0
         return batch
 
@@ -189,6 +194,7 @@ class TrainBatches(EpochBatches[BatchExamples]):
         shard: Shard = WHOLE_BATCH,
         groups: np.ndarray | None = None,
         temperature: float = 1.0,
+        mixture: Mixture | None = None,
     ) -> None:
         """Start before the first batch.
 
@@ -202,13 +208,25 @@ class TrainBatches(EpochBatches[BatchExamples]):
           shard: The rows of each batch that this process makes.
           groups: [N], the group of each example, such as its language; used by the temperature.
           temperature: Above 1, epochs draw more evenly from the groups (see `temperature`).
+          mixture: The corpora that the pairs come from, and their weights; None: each pair once.
+
+        Raises:
+          UserError: There are both a temperature and a mixture.
         """
         assigned = _assign(corpus, buckets)
         settings: tuple[object, ...] = (corpus.digest, buckets, seed, shuffle)
-        sampler, drawn = None, assigned
+        self._mixture, draw = mixture, None
+        num_batches: int | Callable[[int], int] = count_batches(assigned, buckets.rows)
         if groups is not None and temperature != 1:
+            if mixture:
+                what = "cannot be combined with language_temperature; use only one of them"
+                raise UserError("corpora.weights", what)
             sampler = TemperatureSampler(groups, assigned, temperature=temperature, seed=seed)
-            settings, drawn = (*settings, temperature), assigned[sampler.examples(0)]
+            settings, draw = (*settings, temperature), sampler.examples
+            num_batches = count_batches(assigned[draw(0)], buckets.rows)
+        if mixture:
+            settings, draw = (*settings, mixture), partial(mixture.examples, seed=seed)
+            num_batches = partial(_count_batches, assigned, buckets, draw)
         super().__init__(
             lambda epoch: sample_epoch(
                 assigned,
@@ -216,13 +234,25 @@ class TrainBatches(EpochBatches[BatchExamples]):
                 seed=seed,
                 epoch=epoch,
                 shuffle=shuffle,
-                examples=sampler.examples(epoch) if sampler else None,
+                examples=draw(epoch) if draw else None,
             ),
             lambda examples: _pair_batch(corpus, buckets, examples, shard),
-            batches_per_epoch=count_batches(drawn, buckets.rows),
+            batches_per_epoch=num_batches,
             settings=settings,
             num_epochs=num_epochs,
         )
+
+    def describe_contributions(self) -> str:
+        """Return how many examples of each corpus were used so far; "" without a mixture.
+
+        Epochs before the plan of the run was changed count with the present weights.
+        """
+        if self._mixture is None:
+            return ""
+        counts = [self._mixture.counts(epoch) for epoch in range(self._epoch)]
+        begun = self._sample(self._epoch)[: self._position]
+        counts.append(self._mixture.count_by_corpus([batch.examples for batch in begun]))
+        return format_contributions(self._mixture.names, np.sum(counts, axis=0).tolist())
 
 
 def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.ndarray]]:
@@ -262,49 +292,14 @@ def source_batches(
         yield {"source_ids": ids, "source_len": lengths}, pad_indices(examples, batch_size)
 
 
-def prefetch(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    num_threads: int = 0,
-    buffer_size: int | None = None,
-) -> Iterator[Result]:
-    """Apply a function to items in threads, ahead of the consumer, and keep their order.
-
-    The threads start with the first result that is requested, and stop when the iterator is closed
-    or garbage-collected. An exception is raised where its result would have been.
-
-    Args:
-      function: Called in a thread for each item.
-      items: May be endless; only the thread of the caller reads them.
-      num_threads: 0: as many as there are processors.
-      buffer_size: Largest number of results that wait or are in progress; None: one more than
-        there are threads.
-
-    Yields:
-      The results in the order of the items.
-
-    Example:
-      >>> list(prefetch(str.upper, ["a", "b", "c"], num_threads=2))
-      ['A', 'B', 'C']
-    """
-    num_threads = num_threads or os.cpu_count() or 1
-    buffer_size = num_threads + 1 if buffer_size is None else buffer_size
-    pool = ThreadPoolExecutor(num_threads)
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > buffer_size:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
 def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
     return buckets.assign(corpus.source.lengths, corpus.target.lengths)
+
+
+def _count_batches(
+    assigned: np.ndarray, buckets: Buckets, draw: Callable[[int], np.ndarray], epoch: int
+) -> int:
+    return count_batches(assigned[draw(epoch)], buckets.rows)
 
 
 def _pair_batch(corpus: Corpus, buckets: Buckets, rows: BatchExamples, shard: Shard) -> Batch:

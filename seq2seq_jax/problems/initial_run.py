@@ -26,6 +26,7 @@ class InitialRun:
     """A checkpoint of the run that `initialize_from` names.
 
     Attributes:
+      path: The path of the run, as the user gave it: a workdir or a packed one.
       workdir: The workdir of the run.
       config: Its resolved configuration.
       step: The step of the checkpoint.
@@ -35,6 +36,7 @@ class InitialRun:
       tokenizers: The tokenizers of the run.
     """
 
+    path: str
     workdir: Workdir
     config: ConfigDict
     step: int
@@ -46,7 +48,7 @@ class InitialRun:
     @property
     def name(self) -> str:
         """The directory of the checkpoint."""
-        return f"{self.workdir.checkpoints_dir}/{self.step}"
+        return f"{self.path}/checkpoints/{self.step}"
 
 
 def open_initial_run(config: ConfigDict, workdir: Workdir) -> InitialRun | None:
@@ -80,7 +82,8 @@ def open_initial_run(config: ConfigDict, workdir: Workdir) -> InitialRun | None:
     if vocabularies is None or tokenizers is None:
         missing = "vocabularies" if vocabularies is None else "subwords"
         raise UserError(str(run.path), f"its {missing} are missing; restore a copy of them")
-    return InitialRun(run, old, step, arrays, data, vocabularies, tokenizers)
+    path = reference.path
+    return InitialRun(path, run, old, step, arrays, data, vocabularies, tokenizers)
 
 
 def initial_tokenizers(
@@ -106,7 +109,7 @@ def initial_tokenizers(
         if config.get("subwords") and config.subwords.kind != initial.config.subwords.kind:
             what = f'is "{config.subwords.kind}", but "{initial.config.subwords.kind}" in'
             remedy = "use the same, or transfer.subwords=replace"
-            raise UserError("subwords.kind", f"{what} {initial.workdir.path}; {remedy}")
+            raise UserError("subwords.kind", f"{what} {initial.path}; {remedy}")
         tokenizers = _kept_tokenizers(config, initial)
     if tokenizers is None:
         tokenizers = make()
@@ -117,7 +120,7 @@ def initial_tokenizers(
             names += ["source.lowercase"] if side == "source" else []
             what = (
                 f"is {config.transfer[f'{side}_vocabulary']}, but {side} texts are not split as in"
-                f" {initial.workdir.path}; use its values of {', '.join(names)}, or {key}=replace"
+                f" {initial.path}; use its values of {', '.join(names)}, or {key}=replace"
             )
             raise UserError(key, what)
     return tokenizers

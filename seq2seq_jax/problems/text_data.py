@@ -35,6 +35,7 @@ from seq2seq_jax.data.unicode_forms import file_forms, form_warnings, format_for
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
+from seq2seq_jax.problems.corpora import make_mixture
 from seq2seq_jax.problems.dev_breakdowns import dev_examples, make_grouping
 from seq2seq_jax.problems.initial_run import (
     initial_tokenizers,
@@ -92,6 +93,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         languages, tags = text.source.rows.first_ids(), list(text.source.tokens())
         found = sorted(tags[number] for number in np.unique(languages))
         check_vocabulary_has_tags(vocabularies.source, found)
+    mixture = make_mixture(config, len(text), lambda pipeline: _tokenized(pipeline, tokenizers))
     batches = TrainBatches(
         corpus,
         buckets,
@@ -101,6 +103,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         shard=devices.shard,
         groups=languages,
         temperature=pipeline.get("language_temperature", 1.0),
+        mixture=mixture,
     )
     report = [
         report_line(
@@ -109,6 +112,7 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
             " (special tokens included)",
         ),
         format_data_report(corpus, buckets),
+        *([mixture.report()] if mixture else []),
     ]
     augmentation = config.get("augmentation", {})
     if any(augmentation.get(name) for name in ("hallucinated_pairs", "copied_targets")):
@@ -213,13 +217,16 @@ def tokenize_pipeline(config: ConfigDict, key: str, tokenizers: Tokenizers) -> T
       UserError: A file cannot be used.
     """
     pairs = make_pipeline(config, key)
-    digest = _content_digest(pairs)
     augmentation = AugmentationConfig(**config.get("augmentation", {}))
     if key == "input_pipeline_train" and augmentation.adds_pairs:
         words = word_tokenizers(config)
+        digest = _content_digest(pairs)
         pairs = AugmentedPairs(pairs, augmentation, words.source, words.target, digest)
-        digest = pairs.content_digest()
-    return tokenize_pairs(pairs, tokenizers, digest, cache_dir("prepared"))
+    return _tokenized(pairs, tokenizers)
+
+
+def _tokenized(pairs: Iterable[Example], tokenizers: Tokenizers) -> TokenizedText:
+    return tokenize_pairs(pairs, tokenizers, _content_digest(pairs), cache_dir("prepared"))
 
 
 def _make_tokenizers(config: ConfigDict) -> Tokenizers:

@@ -151,6 +151,10 @@ def _is_ascending(value: str) -> bool:
     )
 
 
+_WEIGHTS = r"\d{1,3}(\.\d{1,6})?(,\d{1,3}(\.\d{1,6})?)*"
+_STAGES = rf"(0:)?{_WEIGHTS}(;\d{{1,6}}:{_WEIGHTS})*"
+
+
 def _is_multiplier(item: str) -> bool:
     pattern, _, factor = item.rpartition(":")
     return bool(pattern) and re.fullmatch(r"\d{1,4}(\.\d*)?([eE]-?\d{1,2})?", factor) is not None
@@ -173,6 +177,12 @@ FROZEN = Rule(
     lambda value: all(re.fullmatch(r"[^:]+(:[1-9]\d{0,8})?", item) for item in split_names(value)),
     _join_names,
     name="FROZEN",
+)
+CORPUS_WEIGHTS = Rule(
+    "weights with commas between them, from epochs on after semicolons, as in 1,3;5:0,1",
+    lambda value: not value or re.fullmatch(_STAGES, value) is not None,
+    lambda value: re.sub(r"\s", "", value) if isinstance(value, str) else _join_items(value),
+    name="CORPUS_WEIGHTS",
 )
 MULTIPLIERS = Rule(
     "PATTERN:FACTOR with commas between them, as in encoder/*:0.1",

@@ -312,7 +312,7 @@ def normalized_sides(config: ConfigDict) -> list[str]:
 
 
 def stored_files() -> tuple[str, ...]:
-    """Return the names of the files that belong to a model besides its configuration.
+    """Return the names of the files that belong to a model, without its configuration.
 
     Each run has some of them.
     """

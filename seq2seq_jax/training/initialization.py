@@ -5,6 +5,7 @@ Rows of vocabularies are taken by token (see `training.vocabulary_rows`).
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -101,7 +102,7 @@ def check_steps(step: int, train_steps: int, workdir: Workdir, plan: Transfer | 
     """
     if step + bool(plan) > train_steps:
         least = f"above {step}" if plan else f"at least {step}"
-        where = plan.run.workdir.path if plan else workdir.path
+        where = plan.run.path if plan else workdir.path
         what = f"must be {least}, the steps that are done in {where}; got {train_steps}"
         raise UserError("train_steps", what)
 
@@ -206,7 +207,7 @@ def record_start(
       changes: The keys that change, with their old and new values.
     """
     if plan:
-        run = {"run": str(plan.run.workdir.path.resolve()), "run_step": plan.run.step}
+        run = {"run": str(Path(plan.run.path).resolve()), "run_step": plan.run.step}
         append_event(workdir.path, "initialized", step, {**run, "take": plan.take})
     if changes:
         append_event(workdir.path, "changed", step, {"changes": changes})

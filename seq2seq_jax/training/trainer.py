@@ -205,6 +205,11 @@ class Trainer:
                 # Save last, so that a checkpoint contains all of the above.
                 if finished or interrupted or evaluation_due or self._save_due(log_due):
                     self.save(results)
+        contributions = getattr(self.data.batches, "describe_contributions", str)()
+        if contributions:
+            _log.info("Examples used: %s", contributions)
+            if self.writer:
+                self.writer.write_texts(self.step, {"run/corpora": contributions})
         if not finished:
             _log.info("Stopped at step %d; run the same command to resume", self.step)
         return finished

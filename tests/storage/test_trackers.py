@@ -44,6 +44,7 @@ def short_config(**overrides):
         "eval_every_n_steps": 2,
         "log_every_n_steps": 1,
         "inference.max_decode_length": 4,
+        "metrics": "LogPerplexityMetricSpec,ErrorRateMetricSpec",  # The latter decodes samples.
         "tracking.project": "tests",
     }
     return tiny_config(**settings | overrides)

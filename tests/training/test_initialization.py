@@ -9,6 +9,7 @@ import pytest
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices import parallel
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.reports.learning_curve import write_learning_curves
 from seq2seq_jax.storage.arrays import digest, named_arrays
 from seq2seq_jax.storage.history import read_history
 from seq2seq_jax.storage.metrics_log import read_metrics
@@ -303,7 +304,7 @@ def test_a_new_run_that_was_killed_early_starts_again_and_later_needs_no_other_r
 
 
 def test_the_plan_changes_only_with_permission_and_the_history_and_metrics_say_so(
-    tmp_path, corpora
+    tmp_path, corpora, data_of
 ):
     workdir = tmp_path / "run"
     assert train(config_of(corpora), workdir)
@@ -324,6 +325,8 @@ def test_the_plan_changes_only_with_permission_and_the_history_and_metrics_say_s
     assert "batch_size: 4 -> 2" in marked["run/changes"]
     rates = [line["train/learning_rate"] for line in read_metrics(workdir) if "train/loss" in line]
     np.testing.assert_allclose(rates, [0.1, 0.1, 0.01, 0.01])
+    page = data_of(write_learning_curves([workdir], tmp_path / "curves.html"))
+    assert page["changes"] == [[2, marked["run/changes"]]]
     # A checkpoint from before the change is still that of this run.
     Predictor.from_workdir(workdir, [("inference.checkpoint", "2")]).predict(["a b"])
     assert train(changed, workdir)  # It resumes without permission, because nothing changes.

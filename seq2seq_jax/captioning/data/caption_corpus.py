@@ -9,7 +9,7 @@ import numpy as np
 
 from seq2seq_jax.captioning.data.captioned_image import CaptionedImage
 from seq2seq_jax.captioning.data.images import MAX_PIXELS, check_image, decode_image
-from seq2seq_jax.data.batches import prefetch
+from seq2seq_jax.data.prefetch import prefetch
 from seq2seq_jax.data.ragged import Ragged
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError

@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from seq2seq_jax.captioning.data.caption_corpus import CaptionCorpus
-from seq2seq_jax.data.batches import WHOLE_BATCH, Batch, EpochBatches, Shard, prefetch
+from seq2seq_jax.data.batches import WHOLE_BATCH, Batch, EpochBatches, Shard
 from seq2seq_jax.data.buckets import BatchRows, choose_buckets
+from seq2seq_jax.data.prefetch import prefetch
 from seq2seq_jax.data.sampler import count_batches, pad_indices, sample_epoch, sequential_batches
 
 _DECODER_STEPS_PER_IMAGE = 64  # The cost of an image, as a number of decoder steps.

@@ -99,6 +99,11 @@ function drawPanel(panel) {
     grid.append(drawn("line", { x1: panel.x(step), x2: panel.x(step), y1: TOP, y2: HEIGHT - BOTTOM }));
     words.append(drawn("text", { x: panel.x(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle", class: "muted" }, brief(step)));
   }
+  // Steps at which keys changed; hovering over the line names them.
+  for (const [step, what] of data.changes.filter(([step]) => step >= range[0] && step <= range[1])) {
+    const x = panel.x(step);
+    words.append(drawn("line", { x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM, stroke: "currentColor", "stroke-dasharray": "2 3" }, drawn("title", {}, what)));
+  }
   const lines = drawn("g", { fill: "none", "clip-path": "url(#frame)" });
   for (const curve of curves) {
     const dash = panel.names.length > 1 && !curve.isNoisy ? "7 4" : curve.run.dash;

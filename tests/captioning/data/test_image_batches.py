@@ -17,7 +17,8 @@ from seq2seq_jax.captioning.data.image_batches import (
     image_batches,
 )
 from seq2seq_jax.captioning.data.image_variants import ImageVariants
-from seq2seq_jax.data.batches import Shard, prefetch
+from seq2seq_jax.data.batches import Shard
+from seq2seq_jax.data.prefetch import prefetch
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.utils.errors import UserError
 from tests.captioning.data.encoded_images import grey, truncated
