@@ -30,6 +30,8 @@ from seq2seq_jax.utils.cache_dir import enable_compilation_cache
 
 LANGUAGES = ("ita", "rum", "wel_sw")
 SEEDS = (0, 1, 2)
+ADDED = "wel_sw"
+SIDES = ("source", "target")
 LOW_STEPS = 400
 GENERAL = {"train_steps": 1500, "batch_size": 64}
 TUNED = {
@@ -121,31 +123,29 @@ def general_to_low(data: Path, output: Path) -> Iterator[str]:
 
 
 def extended(data: Path, output: Path) -> Iterator[str]:
-    """Add tokens to the English model: the words of another language whose tokens are new."""
+    """Tune the English model with the words of another language added, and without."""
     general = output / "general"
     english = [data / "high" / f"eng_us_{part}.tsv.gz" for part in ("train", "dev")]
+    files = [english[0], data / "low" / f"{ADDED}_train.tsv.gz"]
     mixed = output / "mixed.tsv"
-    words = [gzip.decompress((data / "low" / "ita_train.tsv.gz").read_bytes())]
-    mixed.write_bytes(gzip.decompress(english[0].read_bytes()) + b"".join(words))
-    config = g2p_config(
-        mixed,
-        english[1],
+    mixed.write_bytes(b"".join(gzip.decompress(file.read_bytes()) for file in files))
+    settings = {
         **{**GENERAL, "train_steps": 500},
-        initialize_from=general,
+        "initialize_from": general,
         **{**TUNED, "optimizer.learning_rate": 3e-4},
-    )
-    before, after = run(config, general), run(config, output / "extended")
+    }
+    before = run(g2p_config(*english, **GENERAL), general)
+    alone = run(g2p_config(*english, **settings), output / "continued")
+    after = run(g2p_config(mixed, english[1], **settings), output / "extended")
     sizes = [
-        [len((run_dir / f"vocab.{side}.txt").read_text().splitlines()) for side in SIDES]
-        for run_dir in (general, output / "extended")
+        sum(len((folder / f"vocab.{side}.txt").read_text().splitlines()) for side in SIDES)
+        for folder in (general, output / "extended")
     ]
-    p = before["wer"] / 100
-    yield f"vocabularies (source, target): {sizes[0]} -> {sizes[1]}"
-    yield f"English: {before['wer']:.2f} -> {after['wer']:.2f} %, {after['cpu_seconds']} s"
-    yield f"standard error of the first: {100 * math.sqrt(p * (1 - p) / 4168):.2f}"
-
-
-SIDES = ("source", "target")
+    p = alone["wer"] / 100
+    yield f"tokens of both vocabularies: {sizes[0]} -> {sizes[1]}"
+    yield f"English: {before['wer']:.2f} %, tuned on English {alone['wer']:.2f} %"
+    yield f"tuned on English and {ADDED}, with its tokens: {after['wer']:.2f} %"
+    yield f"standard error: {100 * math.sqrt(p * (1 - p) / 4168):.2f}"
 
 
 def multilingual_to_one(data: Path, output: Path) -> Iterator[str]:

@@ -282,8 +282,18 @@ class Trainer:
         self.state = apply_transfer(plan, self.state)
         if plan.take != "params":
             self.step = plan.run.step
-        if plan.take == "all":
+        if plan.take != "all":
+            return
+        try:
             self._restore_progress(plan.run.data)
+        except UserError as error:
+            what = (
+                "the training data, their buckets, the batch size or the seed differ from those of"
+            )
+            remedy = "use the same, or transfer.take=optimizer"
+            raise UserError(
+                "transfer.take", f"is all, but {what} {plan.run.name}; {remedy}"
+            ) from error
 
     def _restore_progress(self, saved: Mapping[str, Any]) -> None:
         """Continue in the data, and continue sums and counters, as a checkpoint has them."""

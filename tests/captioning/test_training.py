@@ -239,3 +239,22 @@ def test_data_of_images_are_prepared(directory, capsys, tmp_path):
     )
     assert main(["prepare", f"--config={tmp_path / 'tiny.py'}", f"--workdir={tmp_path}"]) == 0
     assert "16 with 16 captions" in capsys.readouterr().out
+
+
+def test_a_run_that_starts_from_another_has_its_weights_that_are_not_trained(
+    run, directory, tmp_path
+):
+    start = {"initialize_from": run, "optimizer__learning_rate": 1e-9, "seed": 5}
+    train(config_of(directory, train_steps=1, eval_every_n_steps=1, **start), tmp_path / "new")
+    (line,) = (line for line in read_metrics(tmp_path / "new") if "dev/sequence_accuracy" in line)
+    assert line["dev/sequence_accuracy"] == 100
+    assert (tmp_path / "new" / "encoder.npz").read_bytes() == (run / "encoder.npz").read_bytes()
+
+
+def test_an_image_run_that_takes_everything_continues_bit_for_bit(directory, tmp_path):
+    whole = final_state(directory, tmp_path / "whole", 2, 4, **TRAINED)
+    start = {"initialize_from": f"{tmp_path}/whole:2", "transfer__take": "all"}
+    new = final_state(directory, tmp_path / "new", 4, **TRAINED, **start)
+    assert whole.keys() == new.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, new[name], err_msg=name)

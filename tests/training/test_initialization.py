@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from seq2seq_jax.cli import main
+from seq2seq_jax.config import resolve
 from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.devices import parallel
 from seq2seq_jax.inference.predictor import Predictor
@@ -13,6 +15,7 @@ from seq2seq_jax.reports.learning_curve import write_learning_curves
 from seq2seq_jax.storage.arrays import digest, named_arrays
 from seq2seq_jax.storage.history import read_history
 from seq2seq_jax.storage.metrics_log import read_metrics
+from seq2seq_jax.storage.packed_workdir import pack_workdir
 from seq2seq_jax.storage.workdir import Workdir
 from seq2seq_jax.training.train import train
 from seq2seq_jax.training.trainer import Trainer
@@ -298,6 +301,51 @@ def test_a_new_run_that_was_killed_early_starts_again_and_later_needs_no_other_r
     config.train_steps = 3
     assert train(config, tmp_path / "new")
     assert [event["event"] for event in read_history(tmp_path / "new")] == ["initialized"]
+
+
+def test_a_packed_run_is_a_run_to_start_from(tmp_path, general, corpora):
+    run = Workdir(general)
+    pack_workdir(run, resolve(run.config()), tmp_path / "general.zip", with_optimizer=True)
+
+    new = start(
+        tmp_path,
+        f"{tmp_path}/general.zip:latest",
+        corpora,
+        train_steps=3,
+        transfer__take="all",
+    )
+
+    old = state_of(general)
+    for name, array in named_arrays(new.state.saved).items():
+        np.testing.assert_array_equal(array, old[name], err_msg=name)
+    (event,) = read_history(tmp_path / "new")
+    assert event["run"] == str(tmp_path / "general.zip")
+
+
+def test_other_data_cannot_continue_at_the_same_position(tmp_path, general, corpora):
+    overrides = {"train_steps": 3, "transfer__take": "all"}
+    with pytest.raises(UserError, match=r"transfer\.take: is all, but .*; use .* take=optimizer"):
+        start(tmp_path, general, corpora, "special", **overrides)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_command_takes_the_configuration_of_the_run_and_changes_the_plan(
+    tmp_path, general, capsys
+):
+    command = ["train", f"--workdir={tmp_path}/new"]
+    start = [f"--config.initialize_from={general}", "--config.train_steps=1"]
+    assert main([*command, *start]) == 0
+    config = Workdir(tmp_path / "new").config()
+    assert config.embedding.dim == 3
+    assert config.initialize_from == str(general)
+    assert config.transfer.take == "params"
+
+    change = ["--config.optimizer.learning_rate=0.2", "--config.train_steps=2"]
+    assert main([*command, *change]) == 2
+    assert "--allow-changes=optimizer.learning_rate" in capsys.readouterr().err
+    assert main([*command, *change, "--allow-changes=optimizer.learning_rate"]) == 0
+    events = [event["event"] for event in read_history(tmp_path / "new")]
+    assert events == ["initialized", "changed"]
 
 
 # Changes of the plan -----------------------------------------------------------------------------
