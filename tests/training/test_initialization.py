@@ -324,7 +324,7 @@ def test_a_packed_run_is_a_run_to_start_from(tmp_path, general, corpora):
 
 def test_other_data_cannot_continue_at_the_same_position(tmp_path, general, corpora):
     overrides = {"train_steps": 3, "transfer__take": "all"}
-    with pytest.raises(UserError, match=r"transfer\.take: is all, but .*; use .* take=optimizer"):
+    with pytest.raises(UserError, match=r"transfer\.take: is all, but .*; use .*take=optimizer"):
         start(tmp_path, general, corpora, "special", **overrides)
     assert not (tmp_path / "new").exists()
 
