@@ -69,6 +69,18 @@ def load_allowed_outputs(
     return trie
 
 
+def allowed_outputs_key(inference: InferenceConfig) -> tuple[object, ...]:
+    """Return what the outputs that `load_allowed_outputs` returns depend on.
+
+    Args:
+      inference: The keys.
+    """
+    return (
+        *("allowed outputs", inference.allowed_outputs, inference.max_decode_length),
+        *(inference.min_decode_length, inference.no_repeat_ngram_size),
+    )
+
+
 def check_prefix_is_allowed(
     tokens: Sequence[str], trie: OutputTrie | None, vocabulary: Vocabulary, where: str
 ) -> None:

@@ -14,7 +14,7 @@ from seq2seq_jax.config import Trust, resolve, trusted_names
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.tokenizers import Tokenizer, has_unique_tokens
 from seq2seq_jax.devices.parallel import Devices
-from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
+from seq2seq_jax.inference.allowed_outputs import allowed_outputs_key, load_allowed_outputs
 from seq2seq_jax.inference.compiled_functions import CompiledFunctions
 from seq2seq_jax.inference.encoded_texts import TextEncoder
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
@@ -31,6 +31,7 @@ from seq2seq_jax.inference.search_overrides import override_search
 from seq2seq_jax.inference.text_lists import to_optional_texts, to_texts, to_token_lists
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import Decode, make_decode
+from seq2seq_jax.search.output_trie import OutputTrie
 from seq2seq_jax.search.search_config import (
     InferenceConfig,
     SearchConfig,
@@ -294,14 +295,24 @@ class Predictor:
 
     def _set_config(self, config: ConfigDict) -> None:
         self.config = config
-        self._lexicon = Lexicon(config.inference.lexicon, self.tokenizers)
+        lexicon = config.inference.lexicon
+        self._lexicon = self._compiled.get(
+            ("lexicon", lexicon), lambda: Lexicon(lexicon, self.tokenizers)
+        )
         self.inference = make_inference_config(config.inference)
         self._search_config = needed_hypotheses(self.inference, self.tokenizers.target)
         self.batch_size = self._devices.round_up(self.inference.batch_size)
-        self.allowed_outputs = load_allowed_outputs(
+        # The file is read again only if another option decides which outputs can be found.
+        self.allowed_outputs, self._trie = self._compiled.get(
+            allowed_outputs_key(self.inference), self._load_allowed_outputs
+        )
+
+    def _load_allowed_outputs(self) -> tuple[OutputTrie | None, OutputTrie | None]:
+        """Return the allowed outputs on the host and on the devices."""
+        trie = load_allowed_outputs(
             self.inference, self.tokenizers.target, self.vocabularies.target
         )
-        self._trie = self._devices.replicate(self.allowed_outputs)
+        return trie, self._devices.replicate(trie)
 
     def _merge_texts(self, prediction: Prediction) -> Prediction:
         """Leave the n best hypotheses with different texts; samples stay as they were drawn."""

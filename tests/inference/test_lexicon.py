@@ -121,6 +121,18 @@ def test_a_wide_beam_ranks_the_allowed_outputs_as_score_does(predictor, outputs)
         assert math.isclose(one.log_prob, score.log_prob, rel_tol=1e-4)
 
 
+def test_other_search_options_do_not_read_the_files_again(predictor, lexicon, tmp_path):
+    path = tmp_path / "list"
+    path.write_text("a b\n")
+    some = predictor.with_search_options(allowed_outputs=str(path), lexicon=lexicon)
+    path.unlink()
+    wider = some.with_search_options(beam_width=2, n_best=2)
+    assert wider.allowed_outputs is some.allowed_outputs
+    assert texts(wider.predict(["a"])) == ["a b"]
+    with pytest.raises(UserError, match="list"):
+        some.with_search_options(max_decode_length=5)
+
+
 def test_a_prefix_that_no_allowed_output_has_is_an_error(predictor, outputs):
     some = predictor.with_search_options(allowed_outputs=outputs)
     assert some.predict(["a"], prefixes=["a b c"])[0].text == "a b c"
