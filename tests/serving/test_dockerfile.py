@@ -1,5 +1,6 @@
 """The Dockerfile: its rules, and its commands in a fresh environment instead of a container."""
 
+import configparser
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import urllib.request
 from importlib.metadata import distribution
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.fresh_environment import ROOT, FreshEnvironment, requirements, skip_without_setuptools
 from tests.tiny_workdir import tiny_run
@@ -133,13 +135,14 @@ def test_its_commands_install_a_service_that_answers_on_a_read_only_file_system(
     command = [*json.loads(last("ENTRYPOINT")), *json.loads(local(last("CMD"))), "--port=0"]
     environment = {"TMPDIR": str(scratch), **variables}
     with _contained(command, environment, tmp_path, scratch) as process:
-        url = None
+        url, log = None, []
         for line in process.stderr:
+            log.append(line)
             found = re.search(r"Serving .* at (http://[\d.]+:\d+)", line)
             url = found[1] if found else url
             if '"Ready' in line:
                 break
-        assert url is not None
+        assert url is not None, log
         check = json.loads(last("HEALTHCHECK").split(" CMD ")[1])
         check[-1] = check[-1].replace("http://127.0.0.1:8000", url)
         assert subprocess.run(check, env=environment).returncode == 0
@@ -162,10 +165,15 @@ def _link_dependencies(venv):
     for pattern in ("setuptools*", "pkg_resources", "_distutils_hack"):  # Of Python 3.11, too old.
         for directory in environment.packages.glob(pattern):
             shutil.rmtree(directory)
-    packages = [*requirements("seq2seq-jax", frozenset({"serve"})), distribution("setuptools")]
-    for package in packages:
-        if package.name != "seq2seq-jax":
-            environment.link(package)
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options.extras_require"]["serve"].split()
+    names = ["seq2seq-jax", *(Requirement(line).name for line in lines)]
+    for name in names:
+        for package in requirements(name):
+            if package.name != "seq2seq-jax":
+                environment.link(package)
+    environment.link(distribution("setuptools"))
 
 
 def _contained(command, environment, directory, scratch):
