@@ -149,11 +149,15 @@ def check_vocabulary_has_tags(vocabulary: Vocabulary, tags: Iterable[str]) -> No
 
     Args:
       vocabulary: The source vocabulary.
-      tags: The tags.
+      tags: The first tokens of the sources.
 
     Raises:
-      UserError: A tag is missing.
+      UserError: A token is no tag, or not in the vocabulary.
     """
+    tags = list(tags)
+    if others := [token for token in tags if not is_tag(token)]:
+        what = f"yields sources without a language, such as one that begins with {others[0]!r};"
+        raise UserError("input_pipeline_train.class", f"{what} begin each with a tag like '<dut> '")
     missing = [tag for tag in tags if vocabulary.encode([tag]) == [vocabulary.unk_id]]
     if missing:
         what = f"has no tokens for the languages {', '.join(missing)}; add these lines to the file,"

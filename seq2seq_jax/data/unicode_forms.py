@@ -8,8 +8,8 @@ from typing import NamedTuple
 from seq2seq_jax.data.languages import split_tag
 from seq2seq_jax.data.readers.input_pipeline import Example
 
-MAX_TEXTS = 100_000
-"""The number of texts of each file that are looked at."""
+MAX_PAIRS = 100_000
+"""The number of pairs of each file that are looked at; of a pipeline without files, a tenth."""
 
 _SIDES = ("source", "target")
 
@@ -106,13 +106,15 @@ def file_forms(pipeline: Iterable[Example], name: str) -> list[FileForm]:
     Raises:
       UserError: A file cannot be read.
     """
-    files: Iterable[tuple[tuple[str, str], Iterator[Example]]] = [((name, name), iter(pipeline))]
+    files: Iterable[tuple[tuple[str, str], Iterator[Example]]]
     if hasattr(pipeline, "pairs_of_files"):
-        files = pipeline.pairs_of_files()
+        files, limit = pipeline.pairs_of_files(), MAX_PAIRS
+    else:
+        files, limit = [((name, name), iter(pipeline))], MAX_PAIRS // 10
     found = []
     for names, pairs in files:
         forms = TextForm(), TextForm()
-        for source, target, *_ in islice(pairs, MAX_TEXTS):
+        for source, target, *_ in islice(pairs, limit):
             forms[0].add(split_tag(source)[1])
             forms[1].add(target)
         found += [FileForm(*each) for each in zip(names, _SIDES, forms, strict=True)]
@@ -130,9 +132,9 @@ def format_forms(forms: Sequence[FileForm]) -> list[str]:
       >>> format_forms(forms)
       ['a.tsv: sources the same in NFC and NFD, targets the same in NFC and NFD']
     """
-    by_file: dict[str, list[str]] = {}
+    by_file: dict[str, dict[str, None]] = {}
     for file, side, form in forms:
-        by_file.setdefault(file, []).append(f"{side}s {form}")
+        by_file.setdefault(file, {})[f"{side}s {form}"] = None
     return [f"{file}: {', '.join(found)}" for file, found in by_file.items()]
 
 

@@ -119,7 +119,8 @@ def _reason_against(token: str, tokenizer: Tokenizer) -> str:
     form = words.normalization
     if normalizes(form) and normalize(token, form) != token:
         return f"is not in the Unicode normalization form {form} of this side"
-    unit = "grapheme cluster" if words.grapheme_clusters else "character"
     if not delimiter and len(replace(words, lowercase=False).split(token)) > 1:
-        return f"has several {unit}s, but each {unit} is a token (the delimiter is empty)"
+        if words.grapheme_clusters:
+            return "has several grapheme clusters, but each of them is a token"
+        return "has several characters, but each character is a token (the delimiter is empty)"
     return ""

@@ -24,14 +24,12 @@ from seq2seq_jax.data.languages import (
 from seq2seq_jax.data.readers.input_pipeline import Example
 from seq2seq_jax.data.report import (
     format_counts,
-    format_data_report,
     format_languages,
     report_line,
 )
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.data.unicode_forms import file_forms, form_warnings, format_forms
 from seq2seq_jax.data.vocabulary import vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
@@ -50,10 +48,10 @@ from seq2seq_jax.problems.setup import (
     read_vocabulary,
     require_tokens,
 )
+from seq2seq_jax.problems.text_report import describe_training_data
 from seq2seq_jax.storage.workdir import (
     Vocabularies,
     Workdir,
-    normalized_sides,
     word_tokenizers,
 )
 from seq2seq_jax.utils.cache_dir import cache_dir
@@ -105,31 +103,12 @@ def prepare_text_training(config: ConfigDict, workdir: Workdir, devices: Devices
         temperature=pipeline.get("language_temperature", 1.0),
         mixture=mixture,
     )
-    report = [
-        report_line(
-            "Vocabulary",
-            f"{vocabularies.source.size:,} source and {vocabularies.target.size:,} target tokens"
-            " (special tokens included)",
-        ),
-        format_data_report(corpus, buckets),
-        *([mixture.report()] if mixture else []),
-    ]
-    augmentation = config.get("augmentation", {})
-    if any(augmentation.get(name) for name in ("hallucinated_pairs", "copied_targets")):
-        text_of_counts = (
-            f"{augmentation.hallucinated_pairs:,} pairs with hallucinated stems and"
-            f" {augmentation.copied_targets:,} copied targets among them"
-        )
-        report.append(report_line("Augmentation", text_of_counts))
+    report = describe_training_data(config, vocabularies, corpus, buckets)
+    if mixture:
+        report.append(mixture.report())
     if languages is not None:
         report.append(format_languages(tags, languages, pipeline.language_temperature))
-    forms = file_forms(make_pipeline(config, "input_pipeline_train"), "training set")
-    dev, dev_forms = None, []
-    if config.eval_every_n_steps:
-        dev_forms = file_forms(make_pipeline(config, "input_pipeline_dev"), "dev set")
-    report += [report_line("Unicode forms", line) for line in format_forms([*forms, *dev_forms])]
-    for warning in form_warnings(forms, dev_forms, normalized_sides(config)):
-        _log.warning("%s", warning)
+    dev = None
     if config.eval_every_n_steps:
         dev_set = load_dev_set(config, tokenizers, vocabularies)
         dev = make_dev_data(config, dev_set, tokenizers, devices)

@@ -170,13 +170,15 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 def terminal_curves(workdir: str | Path) -> str:
     """Return one line per curve of a run: its name, sparkline, and first and last value.
 
+    The results of single groups, such as languages, are left out.
+
     Args:
       workdir: The workdir.
     """
     curves = {
         name: values
         for name, (_, values) in _curves(read_metrics(workdir)).items()
-        if not name.endswith(("_per_second", "cpu_seconds"))
+        if not name.endswith(("_per_second", "cpu_seconds")) and not _is_of_group(name)
     }
     width = max(map(len, curves), default=0)
     return "\n".join(
@@ -223,12 +225,13 @@ def _panels(runs: dict[str, Curves]) -> list[tuple[str, list[str]]]:
 
 
 def _is_percentage(name: str) -> bool:
-    """Return whether a name is that of a percentage on the dev set, or of its macro average.
+    """Return whether a name is that of a percentage on the dev set, or of its macro average."""
+    return name.startswith("dev/") and not name.endswith(_NOT_PERCENT) and not _is_of_group(name)
 
-    The results of single groups, as in `dev/language/de/bleu`, would need too many panels.
-    """
-    single = name.count("/") > 2 and f"/{MACRO}/" not in name
-    return name.startswith("dev/") and not name.endswith(_NOT_PERCENT) and not single
+
+def _is_of_group(name: str) -> bool:
+    """Return whether a result is that of a single group, as `dev/language/de/bleu` is."""
+    return name.count("/") > 2 and f"/{MACRO}/" not in name
 
 
 def _curves(entries: list[dict[str, Any]]) -> Curves:

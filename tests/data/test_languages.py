@@ -80,6 +80,8 @@ def test_sources_without_a_known_language_are_reported_with_the_known_ones():
 
 def test_a_vocabulary_without_a_tag_is_reported():
     check_vocabulary_has_tags(VOCABULARY, ["<dut>", "<ice>"])
+    with pytest.raises(UserError, match=r"yields sources without a language, such as one .* 'a'"):
+        check_vocabulary_has_tags(VOCABULARY, ["<dut>", "a"])
     with pytest.raises(UserError, match=r"vocab_source: has no tokens for the languages <tur>;"):
         check_vocabulary_has_tags(VOCABULARY, ["<dut>", "<tur>"])
 

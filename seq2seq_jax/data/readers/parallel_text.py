@@ -78,7 +78,7 @@ class ParallelTextInputPipeline:
         sources, targets, features = named = [
             language_files(names, languages, key, name) for name, names in files.items()
         ]
-        _check_files(sources, targets, features, builtin, key)
+        _check_files(sources, targets, features, builtin, languages, key)
         self._source_files, self._target_files, self._features_files = (
             [file for file, _ in each] for each in named
         )
@@ -102,7 +102,7 @@ class ParallelTextInputPipeline:
             language_files(params[name], params["languages"], key, name)
             for name in ("source_files", "target_files", "features_files")
         ]
-        _check_files(sources, targets, features, params["builtin"], key)
+        _check_files(sources, targets, features, params["builtin"], params["languages"], key)
         if sources:
             return
         corpus = BUILTIN_CORPORA[params["builtin"]]
@@ -175,6 +175,7 @@ def _check_files(
     targets: list[tuple[str, str]],
     features: list[tuple[str, str]],
     builtin: str,
+    languages: str,
     key: str,
 ) -> None:
     """Check that the files of all sides, each with its language, belong together."""
@@ -192,6 +193,9 @@ def _check_files(
                 what = f"must have the languages of source_files in the same order; {other} is of"
                 what += f" {of_other or 'none'}, {file} of {language or 'none'}"
                 raise UserError(f"{key}.{name}", what)
+    if not sources and languages:
+        what = f"is {languages}, but a built-in corpus has no languages; use source_files"
+        raise UserError(f"{key}.languages", what)
     if not sources and not builtin:
         corpora = ", ".join(BUILTIN_CORPORA)
         what = f"is empty; use source_files and target_files, or builtin, one of: {corpora}"
