@@ -81,6 +81,7 @@ class TaggedTokenizer:
     """Keeps the tag of the language as the first token; another tokenizer splits the rest.
 
     Example:
+      >>> from seq2seq_jax.data.tokenizers import DelimiterTokenizer
       >>> TaggedTokenizer(DelimiterTokenizer("")).split("<dut> zee")
       ['<dut>', 'z', 'e', 'e']
     """

@@ -64,7 +64,7 @@ def format_languages(tags: Sequence[str], groups: np.ndarray, temperature: float
       >>> print(format_languages(["<dut>", "<ice>"], np.array([0, 0, 0, 0, 1]), 2.0))
       Languages          2, drawn with temperature 2
         dut                   4 pairs, 80.0%; 66.7% of an epoch
-        ice                   1 pair, 20.0%; 33.3% of an epoch
+        ice                    1 pair, 20.0%; 33.3% of an epoch
     """
     numbers, sizes = np.unique(groups, return_counts=True)
     shares = sizes ** (1 / temperature)
