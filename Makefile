@@ -76,8 +76,13 @@ emoji: install  ## train a model that names the emoji of one vendor, and test it
 test: install  ## run the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-all: install  ## run all tests, including slow ones
+test-all: $(VENV)/.installed-all  ## run all tests, including slow ones, with all trackers
 	$(PY) -m pytest $(PYTEST_ARGS) -m 'slow or not slow'
+
+# Weights & Biases, MLflow and the datasets of HuggingFace: 200 MB, without which their tests skip.
+$(VENV)/.installed-all: $(VENV)/.installed
+	@$(PIP_INSTALL) '.[datasets,mlflow,wandb]' | $(PROGRESS)
+	@touch $@
 
 # The environment of a Python for this target has the extras g2p and test only.
 SMOKE := tests/test_first_step.py tests/test_wheel.py tests/config tests/ops tests/storage \
