@@ -242,7 +242,7 @@ def _config_file(path):
         return load_config(ROOT / path)
     if find_recipe(path.partition(":")[0]):
         return load_config(path)
-    if written := re.fullmatch(r"my_(translation|g2p|captions)\.py", path):  # by `init`
+    if written := re.fullmatch(r"my_(translation|g2p|inflection|captions)\.py", path):  # by `init`
         with tempfile.TemporaryDirectory() as directory:
             cli.main(["init", f"--task={written[1]}", f"--output={directory}/{path}"])
             return load_config(f"{directory}/{path}")

@@ -31,8 +31,8 @@ def tiny_config(model: str = "AttentionSeq2Seq", **overrides: Any) -> ConfigDict
 
 
 def tiny_model(model: str = "AttentionSeq2Seq", **overrides: Any) -> nn.Module:
-    """Return the model of `tiny_config`, with `VOCABULARY` on both sides."""
-    return build_model(tiny_config(model, **overrides), VOCABULARY.size, VOCABULARY.size)
+    """Return the model of `tiny_config`, with `VOCABULARY` on both sides and of features."""
+    return build_model(tiny_config(model, **overrides), *[VOCABULARY.size] * 3)
 
 
 def random_params(module: nn.Module, *args: Any, seed: int = 0, **kwargs: Any) -> Any:
@@ -50,7 +50,7 @@ def random_like(shapes: Any, seed: int = 0) -> Any:
 def model_params(model: nn.Module, seed: int = 0) -> Any:
     """Return `random_params` of a whole model."""
     ids = np.zeros((1, 2), np.int32)
-    return random_params(model, ids, np.array([2]), ids, seed=seed)
+    return random_params(model, *model.dummy_inputs(), ids, seed=seed)
 
 
 def pair_batch(lengths: list[tuple[int, int]], width: int | None = None, seed: int = 0) -> dict:
@@ -76,6 +76,15 @@ def pair_batch(lengths: list[tuple[int, int]], width: int | None = None, seed: i
     real = batch["target_len"] > 0
     batch["target_ids"][real, 0] = VOCABULARY.sequence_start_id
     return batch
+
+
+def with_features(batch: dict, lengths: list[int], width: int | None = None, seed: int = 0) -> dict:
+    """Return a batch with random features: as many as given for each row, padded to a width."""
+    random = np.random.default_rng(seed)
+    ids = np.zeros((len(lengths), width or max(lengths)), np.int32)
+    for row, length in zip(ids, lengths, strict=True):
+        row[:length] = random.integers(len(VOCABULARY.tokens), size=length)
+    return {**batch, "features_ids": ids, "features_len": np.array(lengths, np.int32)}
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def tiny_run(
     path.mkdir(parents=True)
     write_config(config, workdir.config_file)
     workdir.write_vocabularies(vocabularies)
-    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+    model = build_model(config, *vocabularies.sizes)
     for step, seed in seeds.items():
         state = {"params": tiny_run_params(model, seed)}
         if ema_params is not None:

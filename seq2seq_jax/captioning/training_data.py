@@ -176,7 +176,7 @@ def _dev_data(
 
 
 def _build_image_encoder(config: ConfigDict) -> ImageEncoder:
-    encoder = build_encoder(config)
+    encoder = build_encoder(config, remat=config.remat)
     if not isinstance(encoder, ImageEncoder):
         what = f"{config.encoder['class']} must be a subclass of ImageEncoder"
         raise UserError("encoder.class", what)

@@ -84,7 +84,9 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     which = ", ".join(member.description for member in members)
     say(format_counts(dev_set.corpus.counts))
     say(f"Decoding {quantity(len(dev_set), 'source')} of the dev set with {which}")
-    predictions = Predictor(members, config).predict(dev_set.sources)
+    predictor = Predictor(members, config)
+    features = dev_set.features if predictor.has_features else None
+    predictions = predictor.predict(dev_set.sources, features=features)
 
     metrics = [ErrorRateMetricSpec(), BleuMetricSpec()]
 
@@ -102,7 +104,10 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     outputs = [split_target(prediction.text) for prediction in predictions]
     references = [list(map(split_target, texts)) for texts in dev_set.references]
     report = error_report(
-        list(map(split_source, dev_set.sources)),
+        [
+            [*split_source(text), *(f"[{name}]" for name in prediction.feature_tokens)]
+            for text, prediction in zip(dev_set.sources, predictions, strict=True)
+        ],
         outputs,
         references,
         measure,

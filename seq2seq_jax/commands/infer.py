@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="A source text; for image models, an image or a directory of images. Without any, each"
-        " line of standard input is a source text or the path of an image.",
+        help="A source text (of a model that reads features: a source, a tab and features); for"
+        " image models, an image or a directory of images. Without any, each line of standard input"
+        " is a source text or the path of an image.",
     )
     parser.add_argument("--input", metavar="FILE", help="Read this file instead of standard input.")
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each line.")

@@ -153,7 +153,8 @@ def add_source_lines(parser: argparse.ArgumentParser, files: str) -> None:
         "lines",
         nargs="*",
         metavar="LINE",
-        help="A source. Without any, each line of standard input is one.",
+        help="A source; of a model that reads features, a source, a tab and features. Without any,"
+        " each line of standard input is one.",
     )
     parser.add_argument("--input", metavar="FILE", help="Read the sources from this file.")
     add_language_argument(parser)
@@ -193,25 +194,33 @@ def run_task_on_lines(
     Raises:
       UserError: The task needs attention, and the model has none.
     """
-    from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
+    from seq2seq_jax.inference.lines import (
+        BATCHES_PER_CHUNK,
+        chunked,
+        describe_source_line,
+        line_chunks,
+        source_chunks,
+    )
     from seq2seq_jax.inference.loading import load_ensemble
     from seq2seq_jax.inference.predictor import Predictor
     from seq2seq_jax.inference.tasks.inference_task import run_tasks
 
     limit = BATCHES_PER_CHUNK * config.inference.batch_size
     if arguments.lines:
-        chunks = chunked(arguments.lines, limit)
+        chunks, name = chunked(arguments.lines, limit), "command line"
     else:
-        chunks = line_chunks(arguments.input, limit)
+        chunks = line_chunks(arguments.input, limit, describe_source_line(config))
+        name = arguments.input or "<stdin>"
     predictor = Predictor(load_ensemble(workdir, config), config)
     if task.needs_attention and not predictor.has_attention:
         raise UserError("model", f"{config.model} has no attention")
     task.begin(predictor)
     count = 0
-    for texts in chunks:
+    for texts, features in source_chunks(chunks, name, limit, predictor.has_features):
         predictions = predictor.predict(
             texts,
             languages=arguments.language,
+            features=features,
             return_attention=task.needs_attention,
             return_beam_trace=task.needs_beam_trace,
         )

@@ -32,13 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="Lines of a source, a tab and a target. The default is standard input.",
+        help="Lines of a source, a tab and a target; of a model that reads features, also a tab and"
+        " features. The default is standard input.",
     )
     parser.add_argument(
         "--source", metavar="FILE", help="A file of sources; --target names the targets."
     )
     parser.add_argument(
         "--target", metavar="FILE", help="A file of targets; line i belongs to source i."
+    )
+    parser.add_argument(
+        "--features", metavar="FILE", help="A file of features; line i belongs to source i."
     )
     add_language_argument(parser)
     parser.add_argument("--json", action="store_true", help="Write a JSON object for each pair.")
@@ -60,6 +64,8 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     Raises:
       UserError: An argument, a configuration key or a line of the input is wrong.
     """
+    from seq2seq_jax.config.feature_rules import reads_features
+    from seq2seq_jax.data.readers.input_pipeline import to_example
     from seq2seq_jax.data.vocabulary import UNK
     from seq2seq_jax.inference.json_lines import score_line
     from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK
@@ -70,17 +76,20 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
     if arguments.attention and not arguments.json:
         raise UserError("--attention", "needs --json")
     workdir, config = open_text_run(arguments, overrides)
-    chunks = _pair_chunks(arguments, BATCHES_PER_CHUNK * config.inference.batch_size)
+    has_features = reads_features(config)
+    limit = BATCHES_PER_CHUNK * config.inference.batch_size
+    chunks = _pair_chunks(arguments, limit, has_features)
     predictor = Predictor(load_ensemble(workdir, config), config)
     if arguments.attention and not predictor.has_attention:
         raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
     totals = {"pairs": 0, "tokens": 0, "unknown": 0, "log_prob": 0.0}
     for pairs in chunks:
-        sources, targets = zip(*pairs, strict=True)
+        sources, targets, features = zip(*map(to_example, pairs), strict=True)
         scores = predictor.score(
             sources,
             targets,
             languages=arguments.language,
+            features=features if has_features else None,
             return_attention=arguments.attention,
         )
         for score in scores:
@@ -109,14 +118,22 @@ def _describe(totals: dict[str, float]) -> str:
     )
 
 
-def _pair_chunks(arguments: argparse.Namespace, limit: int) -> "Iterator[list[Example]]":
+def _pair_chunks(
+    arguments: argparse.Namespace, limit: int, has_features: bool
+) -> "Iterator[list[Example]]":
     from seq2seq_jax.inference.lines import pair_chunks, parallel_chunks
 
+    if arguments.features is not None and not has_features:
+        raise UserError("--features", "is given, but the model reads no features; leave it out")
     if arguments.source is None and arguments.target is None:
-        return pair_chunks(arguments.input, limit)
+        if arguments.features is not None:
+            raise UserError("--features", "needs --source and --target; or give all as columns")
+        return pair_chunks(arguments.input, limit, has_features)
     for flag, other in (("source", "target"), ("target", "source")):
         if getattr(arguments, flag) is None:
             raise UserError(f"--{other}", f"needs --{flag} as well")
     if arguments.input is not None:
         raise UserError("--input", "is given, but so are --source and --target; leave it out")
-    return parallel_chunks(arguments.source, arguments.target, limit)
+    if has_features and arguments.features is None:
+        raise UserError("--features", "is missing, and the model reads features; name their file")
+    return parallel_chunks(arguments.source, arguments.target, limit, arguments.features or "")

@@ -28,6 +28,10 @@ def _is_one(value: float) -> bool:
     return value == 1
 
 
+def _has_no_feature_encoder(combine: str) -> bool:
+    return combine in ("none", "source")
+
+
 def _is_greedy(beam_width: int) -> bool:
     return beam_width <= 1
 
@@ -43,6 +47,14 @@ _CELL = (
 _SWITCHES: tuple[tuple[str, tuple[_Switch, ...]], ...] = (
     ("encoder.params.rnn_cell.", _CELL),
     ("decoder.params.rnn_cell.", _CELL),
+    ("features.encoder.params.rnn_cell.", _CELL),
+    (
+        "features.",
+        (
+            _Switch("encoder.class", "combine", _has_no_feature_encoder),
+            _Switch("max_seq_len unk_probability", "combine", lambda combine: combine == "none"),
+        ),
+    ),
     ("encoder.params.position_embeddings.", (_Switch("combiner_fn num_positions", "enable"),)),
     (
         "optimizer.",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from seq2seq_jax.config.classes import built_in_classes, resolve_class
+from seq2seq_jax.config.feature_rules import check_features, choose_features
 from seq2seq_jax.config.languages import has_languages
 from seq2seq_jax.config.metric_results import metric_results
 from seq2seq_jax.schema.names import did_you_mean, format_choices
@@ -16,16 +17,18 @@ _DECAYS_WITHOUT_RATE = ("polynomial_decay", "cosine_decay")
 
 
 def check(config: dict[str, Any], written: set[str]) -> None:
-    """Check a filled configuration, and move the older spelling of the decode length.
+    """Check a filled configuration, and replace values that stand for others.
 
     Args:
       config: The nested values. `inference.max_decode_length` receives the value of
-        `decoder.params.max_decode_length`, if only that is set.
+        `decoder.params.max_decode_length`, if only that is set; `features.combine` is not `auto`
+        afterwards.
       written: The dotted keys that a file or a flag wrote; changed in the same way.
 
     Raises:
       UserError: At the first key that does not go with another.
     """
+    choose_features(config)
     _check_residuals(config)
     _check_positions(config)
     _check_learning_rate(config["optimizer"], written)
@@ -64,25 +67,41 @@ def _move_decode_length(config: dict[str, Any], written: set[str]) -> None:
 
 
 def _check_residuals(config: dict[str, Any]) -> None:
-    for part in ("encoder", "decoder"):
-        cell = config[part]["params"].get("rnn_cell", {})
+    for part, group in _networks(config).items():
+        cell = group["params"].get("rnn_cell", {})
         if isinstance(cell, dict) and cell.get("residual_dense"):
             key = f"{part}.params.rnn_cell.residual_dense"
             if not cell.get("residual_connections", True):
                 raise UserError(key, "is true, which needs residual_connections to be true as well")
 
 
+def _networks(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the encoders and the decoder by their dotted keys."""
+    networks = {part: config[part] for part in ("encoder", "decoder")}
+    features = config.get("features")
+    if features and "encoder" in features:
+        networks["features.encoder"] = features["encoder"]
+    return networks
+
+
 def _check_positions(config: dict[str, Any]) -> None:
-    positions = config["encoder"]["params"].get("position_embeddings", {})
-    if not isinstance(positions, dict) or not positions.get("enable") or not config.get("source"):
-        return
-    longest = config["source"]["max_seq_len"]
-    number = positions.get("num_positions", longest)
-    if number < longest:
-        raise UserError(
-            "encoder.params.position_embeddings.num_positions",
-            f"must be at least source.max_seq_len, which is {longest}; got {number}",
-        )
+    for part, group in _networks(config).items():
+        positions = group["params"].get("position_embeddings", {})
+        read = "features" if part == "features.encoder" else "source"
+        if not isinstance(positions, dict) or not positions.get("enable") or not config.get(read):
+            continue
+        longest = config[read]["max_seq_len"]
+        if read == "source" and config.get("features", {}).get("combine") == "source":
+            longest += config["features"]["max_seq_len"]
+        number = positions.get("num_positions", longest)
+        if number < longest:
+            lengths = f"{read}.max_seq_len"
+            if longest != config[read]["max_seq_len"]:
+                lengths += " + features.max_seq_len"
+            raise UserError(
+                f"{part}.params.position_embeddings.num_positions",
+                f"must be at least {lengths}, which is {longest}; got {number}",
+            )
 
 
 def _check_learning_rate(optimizer: dict[str, Any], written: Collection[str]) -> None:
@@ -192,6 +211,7 @@ def _check_input(config: Mapping[str, Any]) -> None:
     train, dev = config["input_pipeline_train"], config["input_pipeline_dev"]
     _check_pipeline(train, "input_pipeline_train")
     _check_temperature(train)
+    check_features(config, "input_pipeline_train")
     if config["eval_every_n_steps"] == 0:
         return
     params, builtin = dev["params"], dev["class"] in built_in_classes()["pipeline"]
@@ -206,6 +226,7 @@ def _check_input(config: Mapping[str, Any]) -> None:
         )
     _check_pipeline(dev, "input_pipeline_dev")
     _check_languages(train, dev)
+    check_features(config, "input_pipeline_dev")
     for name in ("source_delimiter", "target_delimiter", "features_delimiter"):
         if name in params and params[name] != train["params"].get(name, params[name]):
             what = "has no effect: the dev set is split as the training data are"

@@ -5,6 +5,10 @@ A batch is a dict of int32 arrays whose shapes are those of its bucket (S, T):
   source_ids [B, S]  tokens, END          source_len [B]  END included
   target_ids [B, T]  START, tokens, END   target_len [B]  both included
 
+and, if the corpus has features, whose width F is the same in all batches,
+
+  features_ids [B, F]  features           features_len [B]
+
 B is always the number of rows of the bucket: its last batch is padded with rows of length 0.
 Padding has id 0, which is also the id of a token; only the lengths tell them apart. If several
 processes train together, each makes its shard of the rows of every batch.
@@ -272,7 +276,10 @@ def dev_batches(corpus: Corpus, buckets: Buckets) -> Iterator[tuple[Batch, np.nd
 
 
 def source_batches(
-    sources: Rows, batch_size: int, rows: np.ndarray | None = None
+    sources: Rows,
+    batch_size: int,
+    rows: np.ndarray | None = None,
+    features: Rows | None = None,
 ) -> Iterator[tuple[Batch, np.ndarray]]:
     """Yield batches of sources to decode, sorted by length.
 
@@ -280,16 +287,19 @@ def source_batches(
       sources: Rows of ids.
       batch_size: The number of rows of a batch.
       rows: [M], the rows to decode; None: all.
+      features: The features of the sources; None: they have none.
 
     Yields:
-      A batch with `source_ids` and `source_len`, and [B] int32: the index into `rows` of each row,
-      -1 for rows of padding.
+      A batch with `source_ids` and `source_len`, and features if there are any; and [B] int32: the
+      index into `rows` of each row, -1 for rows of padding.
     """
     if rows is None:
         rows = np.arange(len(sources))
     for examples, width in length_sorted_batches(sources.lengths[rows], batch_size):
         ids, lengths = sources.padded(rows[examples], width, batch_size)
-        yield {"source_ids": ids, "source_len": lengths}, pad_indices(examples, batch_size)
+        batch = {"source_ids": ids, "source_len": lengths}
+        batch |= _feature_arrays(features, rows[examples], batch_size)
+        yield batch, pad_indices(examples, batch_size)
 
 
 def _assign(corpus: Corpus, buckets: Buckets) -> np.ndarray:
@@ -313,4 +323,14 @@ def _pair_batch(corpus: Corpus, buckets: Buckets, rows: BatchExamples, shard: Sh
         "source_len": source_len,
         "target_ids": target_ids,
         "target_len": target_len,
+        **_feature_arrays(corpus.features, examples, count),
     }
+
+
+def _feature_arrays(features: Rows | None, examples: np.ndarray, num_rows: int) -> Batch:
+    """Return the features of a batch, padded to the longest row of all."""
+    if features is None:
+        return {}
+    width = max(1, int(features.lengths.max()))
+    ids, lengths = features.padded(examples, width, num_rows)
+    return {"features_ids": ids, "features_len": lengths}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
+from seq2seq_jax.data.features import FeatureCounts
 from seq2seq_jax.data.normalization import FORMS
 from seq2seq_jax.data.ragged import Ragged, Rows
 from seq2seq_jax.data.tokenized_cache import TokenizedSide, TokenizedText
@@ -56,6 +57,23 @@ class TargetConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FeatureSummary:
+    """The features of a corpus.
+
+    Attributes:
+      mean: The mean number of symbols of a pair.
+      truncated: Pairs with more symbols than the model reads.
+      counts: What was odd about them.
+      unknown: How often each symbol occurs that is not in the vocabulary.
+    """
+
+    mean: float
+    truncated: int
+    counts: FeatureCounts
+    unknown: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
 class CorpusCounts:
     """The numbers of pairs that were read, dropped and truncated.
 
@@ -66,6 +84,7 @@ class CorpusCounts:
       target_truncated: Likewise, of targets.
       source_oov_rate: Fraction of the source tokens that are out of vocabulary, 0 to 1.
       target_oov_rate: Likewise, of target tokens.
+      features: What the corpus has of features; None: the model reads none.
     """
 
     read: int
@@ -74,6 +93,7 @@ class CorpusCounts:
     target_truncated: int
     source_oov_rate: float
     target_oov_rate: float
+    features: FeatureSummary | None = None
 
     @property
     def kept(self) -> int:
@@ -85,18 +105,20 @@ class CorpusCounts:
 class TokenRows:
     """N rows of ids: START (only in targets), the tokens, END; truncated to `max_len` ids.
 
+    Rows of features have neither START nor END.
+
     Attributes:
       tokens: N rows of token numbers.
       ids: [number of distinct tokens], int32: the id of each token number.
-      start_id: The id of START; None in sources.
-      end_id: The id of END.
+      start_id: The id of START; None in sources and features.
+      end_id: The id of END; None in features.
       max_len: The length to which rows are truncated.
     """
 
     tokens: Ragged
     ids: np.ndarray
     start_id: int | None
-    end_id: int
+    end_id: int | None
     max_len: int
 
     def __len__(self) -> int:
@@ -110,7 +132,7 @@ class TokenRows:
     @property
     def full_lengths(self) -> np.ndarray:
         """[N] int64, the length of each row before it is truncated."""
-        return self.tokens.lengths + 1 + self._num_start
+        return self.tokens.lengths + self._num_special
 
     def padded(
         self, rows: np.ndarray, width: int, num_rows: int | None = None
@@ -128,12 +150,12 @@ class TokenRows:
         count = len(rows) if num_rows is None else num_rows
         ids, lengths = np.zeros((count, width), np.int32), np.zeros(count, np.int32)
         starts, ends = self.tokens.offsets[rows], self.tokens.offsets[rows + 1]
-        lengths[: len(rows)] = np.minimum(ends - starts + 1 + self._num_start, self.max_len)
+        lengths[: len(rows)] = np.minimum(ends - starts + self._num_special, self.max_len)
         columns = np.arange(width)
         positions = starts[:, None] + columns - self._num_start
         is_token = (columns >= self._num_start) & (positions < ends[:, None])
         tokens = self.ids.take(self.tokens.ids.take(positions, mode="clip"))
-        tokens = np.where(is_token, tokens, self.end_id)
+        tokens = np.where(is_token, tokens, self.end_id or 0)
         if self.start_id is not None:
             tokens[:, 0] = self.start_id
         np.copyto(ids[: len(rows)], tokens, where=columns < lengths[: len(rows), None])
@@ -142,6 +164,10 @@ class TokenRows:
     @property
     def _num_start(self) -> int:
         return 0 if self.start_id is None else 1
+
+    @property
+    def _num_special(self) -> int:
+        return self._num_start + (0 if self.end_id is None else 1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,12 +179,14 @@ class Corpus:
       target: N rows of ids.
       counts: The numbers of pairs that were read, dropped and truncated.
       digest: Identifies the content, ids included.
+      features: N rows of ids; None: the model reads no features.
     """
 
     source: Rows
     target: Rows
     counts: CorpusCounts
     digest: str
+    features: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -168,9 +196,11 @@ def make_corpus(
     text: TokenizedText,
     source_vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
+    features_vocabulary: Vocabulary | None = None,
     *,
     source_max_len: int,
     target_max_len: int,
+    features_max_len: int = 0,
     key: str = "input_pipeline_train.params",
 ) -> Corpus:
     """Map tokenized text to ids. The text stays where it is; nothing is copied.
@@ -179,9 +209,11 @@ def make_corpus(
       text: The pairs.
       source_vocabulary: Vocabulary of the sources.
       target_vocabulary: Vocabulary of the targets.
+      features_vocabulary: Vocabulary of the features; None: the corpus has none.
       source_max_len: Length to which sources are truncated, END included. A truncated row has no
         END.
       target_max_len: Length to which targets are truncated, START and END included.
+      features_max_len: Number of features to which a pair is truncated.
       key: The dotted key of the data, for error messages.
 
     Returns:
@@ -207,6 +239,7 @@ def make_corpus(
         target_vocabulary.sequence_end_id,
         target_max_len,
     )
+    features, summary = _features(text, features_vocabulary, features_max_len)
     counts = CorpusCounts(
         read=text.read,
         dropped=text.dropped,
@@ -214,8 +247,10 @@ def make_corpus(
         target_truncated=int(np.count_nonzero(target.full_lengths > target_max_len)),
         source_oov_rate=_oov_rate(text.source, source.ids, source_vocabulary),
         target_oov_rate=_oov_rate(text.target, target.ids, target_vocabulary),
+        features=summary,
     )
-    return Corpus(source, target, counts, _digest(text.digest, source, target))
+    sides = (source, target) if features is None else (source, target, features)
+    return Corpus(source, target, counts, _digest(text.digest, *sides), features)
 
 
 def count_ids(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:
@@ -232,6 +267,23 @@ def count_ids(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:
     counts = np.bincount(ids, weights=side.counts, minlength=vocabulary.size)
     counts[vocabulary.sequence_end_id] += len(side.rows)
     return counts
+
+
+def _features(
+    text: TokenizedText, vocabulary: Vocabulary | None, max_len: int
+) -> tuple[TokenRows | None, FeatureSummary | None]:
+    """Return the features as rows of ids, and a summary."""
+    if vocabulary is None or text.features is None:
+        return None, None
+    ids = _ids_of_tokens(text.features, vocabulary)
+    rows = TokenRows(text.features.rows, ids, None, None, max_len)
+    counted = zip(text.features.tokens(), text.features.counts.tolist(), ids, strict=True)
+    return rows, FeatureSummary(
+        mean=float(np.mean(rows.full_lengths)),
+        truncated=int(np.count_nonzero(rows.full_lengths > max_len)),
+        counts=text.feature_counts,
+        unknown={token: count for token, count, i in counted if i == vocabulary.unk_id},
+    )
 
 
 def _ids_of_tokens(side: TokenizedSide, vocabulary: Vocabulary) -> np.ndarray:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from seq2seq_jax.data.corpus import Corpus
-from seq2seq_jax.data.readers.input_pipeline import Example
+from seq2seq_jax.data.features import FeaturesTokenizer
+from seq2seq_jax.data.readers.input_pipeline import Example, to_example
 from seq2seq_jax.data.tokenizers import Tokenizers
 
 
@@ -21,6 +22,7 @@ class DevSet:
       sources: M texts, in the order of their first appearance.
       references: The distinct targets of each source, as texts that are not truncated. A word with
         several pronunciations has several.
+      features: The features of each source, as text; empty: the pairs have none.
     """
 
     corpus: Corpus
@@ -28,13 +30,14 @@ class DevSet:
     rows: np.ndarray
     sources: list[str]
     references: list[list[str]]
+    features: list[str] = dataclasses.field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.sources)
 
 
 def make_dev_set(corpus: Corpus, pairs: Iterable[Example], tokenizers: Tokenizers) -> DevSet:
-    """Group the pairs by source. Sources are equal if their tokens are equal.
+    """Group the pairs by source. Sources are equal if their tokens and features are equal.
 
     Args:
       corpus: The corpus of these pairs.
@@ -44,24 +47,34 @@ def make_dev_set(corpus: Corpus, pairs: Iterable[Example], tokenizers: Tokenizer
     Returns:
       The development set.
     """
-    indices: dict[tuple[str, ...], int] = {}
+    parse = (tokenizers.features or FeaturesTokenizer()).split
+    indices: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
     rows: list[int] = []
     source_of: list[int] = []
     sources: list[str] = []
+    features: list[str] = []
     references: list[dict[tuple[str, ...], str]] = []
     row = 0
-    for source_text, target_text, *_ in pairs:
+    for source_text, target_text, feature_text, *_ in map(to_example, pairs):
         source = tuple(tokenizers.source.split(source_text))
         target = tuple(tokenizers.target.split(target_text))
         if not source or not target:
             continue
-        index = indices.setdefault(source, len(rows))
+        index = indices.setdefault((source, tuple(parse(feature_text))), len(rows))
         if index == len(rows):
             rows.append(row)
             sources.append(source_text)
+            features.append(feature_text)
             references.append({})
         references[index].setdefault(target, target_text)
         source_of.append(index)
         row += 1
     texts = [list(each.values()) for each in references]
-    return DevSet(corpus, np.array(source_of), np.array(rows), sources, texts)
+    return DevSet(
+        corpus,
+        np.array(source_of),
+        np.array(rows),
+        sources,
+        texts,
+        features if any(features) else [],
+    )

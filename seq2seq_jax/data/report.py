@@ -1,11 +1,11 @@
 """The data report: what the training data look like, printed before anything is compiled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from seq2seq_jax.data.buckets import Buckets
-from seq2seq_jax.data.corpus import Corpus, CorpusCounts
+from seq2seq_jax.data.corpus import Corpus, CorpusCounts, FeatureSummary
 from seq2seq_jax.utils.errors import quantity
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
@@ -79,13 +79,13 @@ def format_languages(tags: Sequence[str], groups: np.ndarray, temperature: float
 
 
 def format_counts(counts: CorpusCounts) -> str:
-    """Describe what was read: dropped and truncated pairs, and out-of-vocabulary tokens.
+    """Describe what was read: dropped and truncated pairs, features, and OOV tokens.
 
     Args:
       counts: The counts of the training or the dev corpus.
 
     Returns:
-      Three lines of text.
+      Three lines of text, and those about features if there are any.
     """
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items() if count)
     return "\n".join(
@@ -105,8 +105,25 @@ def format_counts(counts: CorpusCounts) -> str:
                 f"{counts.source_oov_rate:.2%} of source tokens, "
                 f"{counts.target_oov_rate:.2%} of target tokens",
             ),
+            *(_feature_lines(counts.features) if counts.features else ()),
         ]
     )
+
+
+def format_unknown(unknown: Mapping[str, int], most: int = 10) -> str:
+    """List symbols that are not in a vocabulary, the most frequent first.
+
+    Args:
+      unknown: How often each occurs.
+      most: The largest number of symbols to list.
+
+    Example:
+      >>> format_unknown({"DU": 1, "FUT": 3})
+      'FUT (3 times), DU'
+    """
+    ordered = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{name} ({count:,} times)" if count > 1 else name for name, count in ordered[:most]]
+    return ", ".join(listed) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
 
 
 def report_line(label: str, text: str) -> str:
@@ -124,6 +141,21 @@ def report_line(label: str, text: str) -> str:
       'Dev set            1,000 pairs'
     """
     return f"{label:<19}{text}"
+
+
+def _feature_lines(features: FeatureSummary) -> list[str]:
+    odd = {
+        "without any": features.counts.missing,
+        "with a repeated one": features.counts.repeated,
+        "with unbalanced brackets": features.counts.unbalanced,
+        "truncated": features.truncated,
+    }
+    parts = [f"{features.mean:.1f} per pair"]
+    parts += [f"{quantity(count, 'pair')} {what}" for what, count in odd.items() if count]
+    lines = [report_line("Features", "; ".join(parts))]
+    if features.unknown:
+        lines.append(report_line("  unknown", format_unknown(features.unknown)))
+    return lines
 
 
 def _quantile_name(quantile: int) -> str:

@@ -150,7 +150,7 @@ def read_tokenizers(
 
 _Model = BPECodes | bytes  # codes of BPE, or the content of a model file of SentencePiece
 
-_SIDES = Tokenizers._fields
+_SIDES = ("source", "target")
 _UNITS = {"bpe": "BPE merges", "sentencepiece": "SentencePiece pieces"}
 _SUFFIXES = {"bpe": "codes", "sentencepiece": "model"}
 

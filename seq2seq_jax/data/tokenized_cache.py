@@ -7,6 +7,7 @@ appearance, and the corpus becomes flat arrays on disk,
     source.ids, source.offsets, target.ids, target.offsets    see `ragged.Ragged`
     source.tokens, target.tokens                              distinct tokens, a JSON string a line
     source.counts, target.counts                              how often each occurs
+    features.*                                                likewise, if the pairs have features
     summary.json                                              what was read, and the CRC-32C of
                                                               each file; written last
 
@@ -24,14 +25,15 @@ import time
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq_jax.data.features import FeatureCounts
 from seq2seq_jax.data.ragged import Ragged
-from seq2seq_jax.data.readers.input_pipeline import Example
+from seq2seq_jax.data.readers.input_pipeline import Example, to_example
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.cache_dir import CACHE_REMEDY
@@ -75,6 +77,8 @@ class TokenizedText(NamedTuple):
       read: The number of pairs that were read.
       dropped: How many of them were left out, by reason.
       digest: Identifies the text and the way it was tokenized.
+      features: The features of the pairs; None: they have none, or the model does not read them.
+      feature_counts: What was odd about the features.
     """
 
     source: TokenizedSide
@@ -82,6 +86,8 @@ class TokenizedText(NamedTuple):
     read: int
     dropped: dict[str, int]
     digest: str
+    features: TokenizedSide | None = None
+    feature_counts: FeatureCounts = FeatureCounts()
 
     def __len__(self) -> int:
         return len(self.source.rows)
@@ -140,11 +146,14 @@ def _load(directory: Path) -> TokenizedText:
         summary["read"],
         summary["dropped"],
         digest,
+        _read_side(directory, "features") if "features" in summary else None,
+        FeatureCounts(*summary.get("features", ())),
     )
 
 
 def _digest(content_digest: str, tokenizers: Tokenizers) -> str:
-    parts = [_FORMAT, content_digest, *(tokenizer.digest() for tokenizer in tokenizers)]
+    used = (tokenizer for tokenizer in tokenizers if tokenizer is not None)
+    parts = [_FORMAT, content_digest, *(tokenizer.digest() for tokenizer in used)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -159,13 +168,16 @@ def _remove(directory: Path) -> None:
 def _write(pairs: Iterable[Example], tokenizers: Tokenizers, directory: Path, digest: str) -> None:
     started, read = time.monotonic(), 0
     dropped = {"empty source": 0, "empty target": 0}
-    split_source, split_target = (tokenizer.split for tokenizer in tokenizers)
-    with (
-        _SideWriter(directory, "source") as sources,
-        _SideWriter(directory, "target") as targets,
-        progress_count("Tokenizing pairs") as show,
-    ):
-        for source, target, *_ in pairs:
+    split_source, split_target = tokenizers.source.split, tokenizers.target.split
+    feature_counts = FeatureCounts()
+    with ExitStack() as stack:
+        sources, targets = (
+            stack.enter_context(_SideWriter(directory, side)) for side in ("source", "target")
+        )
+        if tokenizers.features:
+            features = stack.enter_context(_SideWriter(directory, "features"))
+        show = stack.enter_context(progress_count("Tokenizing pairs"))
+        for source, target, feature_text, *_ in map(to_example, pairs):
             read += 1
             if read % 10_000 == 0:
                 show(read)
@@ -177,12 +189,18 @@ def _write(pairs: Iterable[Example], tokenizers: Tokenizers, directory: Path, di
             else:
                 sources.append(source_tokens)
                 targets.append(target_tokens)
+                if tokenizers.features:
+                    bundle = tokenizers.features.parse(feature_text)
+                    features.append(list(bundle.symbols))
+                    feature_counts = feature_counts.add(bundle)
     seconds = time.monotonic() - started
     if seconds > 1:
         _log.info("Tokenized %s pairs in %.0f s", f"{read:,}", seconds)
     sums = {path.name: crc32c_of(path) for path in sorted(directory.iterdir())}
-    summary = seal({"read": read, "dropped": dropped, "digest": digest, "crc32c": sums})
-    (directory / "summary.json").write_text(json.dumps(summary))
+    summary = {"read": read, "dropped": dropped, "digest": digest, "crc32c": sums}
+    if tokenizers.features:
+        summary["features"] = feature_counts
+    (directory / "summary.json").write_text(json.dumps(seal(summary)))
 
 
 class _SideWriter:

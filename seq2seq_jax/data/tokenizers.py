@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from seq2seq_jax.data.bpe import CONTINUATION, BPECodes, join_pieces
+from seq2seq_jax.data.features import FeaturesTokenizer
 from seq2seq_jax.data.normalization import grapheme_clusters, normalize, normalizes, recompose
 from seq2seq_jax.data.sentencepiece_model import check_normalization, load_sentencepiece
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS
@@ -37,15 +38,17 @@ class Tokenizer(Protocol):
 
 
 class Tokenizers(NamedTuple):
-    """The tokenizers of both sides.
+    """The tokenizers of both sides, and of features.
 
     Attributes:
       source: Splits sources.
       target: Splits targets.
+      features: Splits features; None: the model reads none.
     """
 
     source: Tokenizer
     target: Tokenizer
+    features: FeaturesTokenizer | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,7 @@ from seq2seq_jax.evaluation.grouped_results import (
 )
 from seq2seq_jax.evaluation.metrics import LogPerplexityMetricSpec, needs_text, text_metrics
 from seq2seq_jax.inference.allowed_outputs import load_allowed_outputs
+from seq2seq_jax.inference.encoded_texts import seed_texts
 from seq2seq_jax.inference.lexicon import Lexicon
 from seq2seq_jax.inference.scoring import make_score
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
@@ -45,7 +46,7 @@ class Sample(NamedTuple):
     """A source of the dev set with the model's output.
 
     Attributes:
-      source: The source text, or the name of an image.
+      source: The source text, with its features if it has any; or the name of an image.
       hypothesis: The output.
       references: The target texts.
     """
@@ -134,9 +135,9 @@ class DevEvaluator:
         trie = load_allowed_outputs(inference, tokenizers.target, vocabulary)
         self._trie = devices.replicate(trie)
         lexicon = Lexicon(inference.lexicon, tokenizers)
-        self._known = lexicon.answers(dev.names, trie=trie, vocabulary=vocabulary)
+        self._known = lexicon.answers(dev.names, dev.features, trie=trie, vocabulary=vocabulary)
         self._seeds = (
-            per_example_seeds(inference.sampling.seed, dev.names)
+            per_example_seeds(inference.sampling.seed, seed_texts(dev.names, dev.features))
             if inference.sampling.enable
             else None
         )
@@ -172,7 +173,11 @@ class DevEvaluator:
             outputs = list(map(self._split, hypotheses))
             references = [[self._split(text) for text in texts] for texts in self._dev.references]
             results |= text_metrics(self._metrics, outputs, references)
-            rows = zip(self._dev.names, hypotheses, self._dev.references, strict=True)
+            names = self._dev.names
+            if self._dev.features:
+                both = zip(names, self._dev.features, strict=True)
+                names = [f"{name} {features}" for name, features in both]
+            rows = zip(names, hypotheses, self._dev.references, strict=True)
             samples = [Sample(*row) for row in islice(rows, self._num_samples)]
         groups = {
             grouping.name: grouped_results(self._metrics, grouping, outputs, references, losses)

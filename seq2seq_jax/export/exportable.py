@@ -11,6 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.config.feature_rules import reads_features
 from seq2seq_jax.export import seq2seq_numpy as runtime
 from seq2seq_jax.search.search_config import (
     BeamSearchConfig,
@@ -31,7 +32,10 @@ BUILT_IN = {
 }
 """The classes of each slot that can be exported."""
 
-_MODEL_KEYS = ("vocab_source", "source", "subwords", "augmentation", "embedding", *BUILT_IN)
+_MODEL_KEYS = (
+    *("vocab_source", "vocab_features", "source", "features", "subwords", "augmentation"),
+    *("embedding", *BUILT_IN),
+)
 _GROUPS = {
     "source": ("max_seq_len", "reverse", "lowercase", "normalization", "grapheme_clusters"),
     "embedding": ("dim", "share", "init_scale"),
@@ -58,6 +62,9 @@ def check_exportable(config: ConfigDict, *, any_beam_search: bool = False) -> No
     model_class = resolve_class("model", config.model, "model")
     if model_class.__name__ not in MODELS or not _is_ours(model_class):
         raise UserError("model", f"{config.model} cannot be exported; use {' or '.join(MODELS)}")
+    if reads_features(config):
+        what = f"is {config.features.combine}, but exported programs read no features"
+        raise UserError("features.combine", f"{what}; use infer, or Predictor in Python")
     _check_defaults("", config, model_class.config_class(), _MODEL_KEYS)
     for group, keys in _GROUPS.items():
         defaults = getattr(model_class.config_class(), group)

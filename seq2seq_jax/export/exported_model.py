@@ -84,7 +84,7 @@ def export_model(
     texts = {
         side: _describe_text(side, tokenizer, vocabulary, config[side].max_seq_len)
         for side, tokenizer, vocabulary in zip(
-            ("source", "target"), loaded.tokenizers, loaded.vocabularies, strict=True
+            ("source", "target"), loaded.tokenizers[:2], loaded.vocabularies[:2], strict=True
         )
     }
     arrays = {

@@ -14,7 +14,7 @@ def prediction_line(prediction: Prediction, *, attention: bool = False) -> str:
     The object has the keys `source`, `text`, `tokens`, `score`, `log_prob`, `finished` and
     `n_best`, a list of objects with the same keys except `source` and `n_best`, best first. For an
     empty source it has only `source`, `text`, `tokens` and `n_best`, all but the first empty. With
-    a lexicon, `origin` follows `source`.
+    a lexicon, `origin` follows `source`; so does `features` if the model reads any.
 
     Args:
       prediction: The prediction.
@@ -37,7 +37,7 @@ def prediction_values(prediction: Prediction, *, attention: bool = False) -> dic
       prediction: The prediction.
       attention: Add the key `attention`.
     """
-    given: dict[str, object] = {"source": prediction.source}
+    given = {"source": prediction.source, **_features(prediction.features)}
     if prediction.origin is not None:
         given["origin"] = prediction.origin
     if not prediction.n_best:
@@ -68,8 +68,9 @@ def prediction_row(source: str, output: str, features: str | None = None) -> str
 def score_line(score: TargetScore) -> str:
     """Format the score of a target as a JSON object on one line.
 
-    The object has the keys `source`, `target`, `log_prob`, `tokens` and `token_log_probs` (both
-    including SEQUENCE_END), and `attention` if the score has it.
+    The object has the keys `source`, `features` (if the model reads any), `target`, `log_prob`,
+    `tokens` and `token_log_probs` (both including SEQUENCE_END), and `attention` if the score has
+    it.
 
     Args:
       score: The score.
@@ -88,6 +89,7 @@ def score_values(score: TargetScore) -> dict[str, object]:
     """
     values = {
         "source": score.source,
+        **_features(score.features),
         "target": score.target,
         "log_prob": _round(score.log_prob),
         "tokens": score.tokens,
@@ -109,6 +111,10 @@ def _hypothesis(hypothesis: Hypothesis, attention: bool) -> dict[str, object]:
 
 def _attention(weights: np.ndarray | None) -> dict[str, object]:
     return {} if weights is None else {"attention": np.round(weights.astype(float), 6).tolist()}
+
+
+def _features(features: str | None) -> dict[str, object]:
+    return {} if features is None else {"features": features}
 
 
 def _round(value: float) -> float:

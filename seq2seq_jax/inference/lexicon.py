@@ -17,17 +17,17 @@ LEXICON, MODEL = "lexicon", "model"
 class Lexicon:
     """The outputs of known sources.
 
-    Sources are equal if their tokens are equal: what the source tokenizer ignores, such as case
-    with `source.lowercase`, does not matter.
+    Sources are equal if their tokens and features are equal: what the source tokenizer ignores,
+    such as case with `source.lowercase`, does not matter.
     """
 
     def __init__(self, path: str, tokenizers: Tokenizers) -> None:
         """Read a table.
 
         Args:
-          path: Lines of a source, a tab and an output, plain or .gz; a name that ends in .csv is
-            read as CSV. A source with several outputs has several lines, the best one first.
-            Empty: there is no lexicon.
+          path: Lines of a source, a tab and an output, plain or .gz; of a model that reads
+            features, a third column has these. A name that ends in .csv is read as CSV. A source
+            with several outputs has several lines, the best one first. Empty: there is no lexicon.
           tokenizers: Those of the model.
 
         Raises:
@@ -35,19 +35,21 @@ class Lexicon:
             number of columns, or an empty column.
         """
         self._tokenizers = tokenizers
-        self._outputs: dict[tuple[str, ...], list[str]] = {}
+        self._outputs: dict[tuple[tuple[str, ...], ...], list[str]] = {}
         if not path:
             return
         for number, row in table_rows(path, format_of_name(path) or "tsv"):
             where = f"{path}:{number}"
-            if len(row) != 2:
+            if len(row) != (3 if tokenizers.features else 2):
                 columns = f"has {len(row)} column{'s' * (len(row) != 1)}"
-                raise UserError(where, f"{columns}; a line must be a source, a tab and an output")
+                rule = "a line must be a source, a tab and an output"
+                rule += ", and a tab and features" * (tokenizers.features is not None)
+                raise UserError(where, f"{columns}; {rule}")
             source, output = tuple(tokenizers.source.split(row[0])), row[1]
             if not source or not tokenizers.target.split(output):
                 side = "output" if source else "source"
                 raise UserError(where, f"the {side} is empty; write one, or remove the line")
-            outputs = self._outputs.setdefault(source, [])
+            outputs = self._outputs.setdefault(self._key(row[0], row[-1]), [])
             if output not in outputs:
                 outputs.append(output)
         if not self._outputs:
@@ -57,22 +59,24 @@ class Lexicon:
         """Return the number of different sources."""
         return len(self._outputs)
 
-    def find(self, source: str) -> list[Hypothesis]:
+    def find(self, source: str, features: str = "") -> list[Hypothesis]:
         """Return the outputs of a source.
 
         Args:
           source: The text.
+          features: Its features, if the model reads any.
 
         Returns:
           The outputs in the order of the file, with log-probability 0; empty if the source is not
           known.
         """
-        outputs = self._outputs.get(tuple(self._tokenizers.source.split(source)), ())
+        outputs = self._outputs.get(self._key(source, features), ())
         return [Hypothesis(text, self._tokenizers.target.split(text), 0.0, 0.0) for text in outputs]
 
     def answers(
         self,
         sources: Sequence[str],
+        features: Sequence[str] = (),
         prefixes: Sequence[str | None] | None = None,
         allowed_tokens: Sequence[Collection[str] | None] | None = None,
         trie: OutputTrie | None = None,
@@ -82,6 +86,7 @@ class Lexicon:
 
         Args:
           sources: The texts.
+          features: Their features, if the model reads any.
           prefixes: How each output must begin; None: anyhow.
           allowed_tokens: The tokens that each output may use; None: all.
           trie: The allowed outputs; None: all.
@@ -96,7 +101,7 @@ class Lexicon:
             tokens = allowed_tokens[index] if allowed_tokens else None
             found = [
                 each
-                for each in self.find(source)
+                for each in self.find(source, features[index] if features else "")
                 if each.tokens[: len(start)] == start
                 and (tokens is None or set(each.tokens) <= set(tokens))
                 and (trie is None or _is_in(trie, each.tokens, vocabulary))
@@ -125,6 +130,12 @@ class Lexicon:
             else replace(prediction, origin=MODEL)
             for index, prediction in enumerate(predictions)
         ]
+
+    def _key(self, source: str, features: str) -> tuple[tuple[str, ...], ...]:
+        tokens = tuple(self._tokenizers.source.split(source))
+        if self._tokenizers.features is None:
+            return (tokens,)
+        return tokens, tuple(self._tokenizers.features.split(features))
 
 
 def _is_in(trie: OutputTrie, tokens: Sequence[str], vocabulary: Vocabulary | None) -> bool:

@@ -4,10 +4,13 @@ import os
 import reprlib
 import select
 import sys
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, TypeVar
 
-from seq2seq_jax.data.readers.input_pipeline import Example, TextPair
+from ml_collections import ConfigDict
+
+from seq2seq_jax.config.feature_rules import reads_features
+from seq2seq_jax.data.readers.input_pipeline import Example, TextExample
 from seq2seq_jax.data.readers.parallel_text import ParallelTextInputPipeline
 from seq2seq_jax.data.readers.text_lines import (
     MAX_LINE_BYTES,
@@ -52,12 +55,61 @@ def line_chunks(
     return _file_chunks(path, limit)
 
 
-def pair_chunks(path: str | None, limit: int) -> Iterator[list[Example]]:
+def describe_source_line(config: ConfigDict) -> str:
+    """Return what a line of input has, for the user at a terminal.
+
+    Args:
+      config: A resolved configuration.
+    """
+    return "SOURCE, a tab, and FEATURES" if reads_features(config) else "a source text"
+
+
+class SourceChunk(NamedTuple):
+    """Some sources.
+
+    Attributes:
+      texts: The sources.
+      features: Their features; None: the model reads none.
+    """
+
+    texts: list[str]
+    features: list[str] | None
+
+
+def source_chunks(
+    lines: Iterable[list[str]], name: str, limit: int, has_features: bool
+) -> Iterator[SourceChunk]:
+    """Divide lines into sources and, if the model reads any, features: SOURCE<TAB>FEATURES.
+
+    Args:
+      lines: Chunks of lines.
+      name: The name of their file, for errors.
+      limit: Maximum number of sources in a chunk.
+      has_features: Whether the lines have features.
+
+    Yields:
+      Chunks of sources.
+
+    Raises:
+      UserError: (NAME:LINE) A line has not two columns; the lines before it have been yielded.
+    """
+    if not has_features:
+        yield from (SourceChunk(texts, None) for texts in lines)
+        return
+    for rows in _split_columns(lines, name, limit, ("source", "features")):
+        texts, features = zip(*rows, strict=True)
+        yield SourceChunk(list(texts), list(features))
+
+
+def pair_chunks(
+    path: str | None, limit: int, has_features: bool = False
+) -> Iterator[list[Example]]:
     """Read lines SOURCE<TAB>TARGET of a file or of standard input as they come.
 
     Args:
       path: A file, plain or `.gz`; None: standard input.
       limit: Maximum number of pairs in a chunk.
+      has_features: Whether a third column has features.
 
     Returns:
       An iterator over chunks of pairs.
@@ -65,17 +117,23 @@ def pair_chunks(path: str | None, limit: int) -> Iterator[list[Example]]:
     Raises:
       UserError: As for `line_chunks`; also, a line is not a pair (FILE:LINE).
     """
-    lines = line_chunks(path, limit, "SOURCE, a tab, and TARGET")
-    return _split_pairs(lines, path or "<stdin>", limit)
+    columns = ("source", "target", "features") if has_features else ("source", "target")
+    content = ", a tab, and ".join(column.upper() for column in columns)
+    lines = line_chunks(path, limit, content)
+    rows = _split_columns(lines, path or "<stdin>", limit, columns)
+    return ([TextExample(*row) for row in chunk] for chunk in rows)
 
 
-def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[Example]]:
-    """Read pairs from two files whose lines correspond.
+def parallel_chunks(
+    sources: str, targets: str, limit: int, features: str = ""
+) -> Iterator[list[Example]]:
+    """Read pairs from files whose lines correspond.
 
     Args:
       sources: A file of sources, or several separated by commas.
       targets: As many files of targets.
       limit: Maximum number of pairs in a chunk.
+      features: As many files of features; empty: the model reads none.
 
     Returns:
       An iterator over chunks of pairs.
@@ -83,7 +141,8 @@ def parallel_chunks(sources: str, targets: str, limit: int) -> Iterator[list[Exa
     Raises:
       UserError: A file cannot be read, or the numbers of lines differ.
     """
-    return chunked(ParallelTextInputPipeline(sources, targets, key="score"), limit)
+    pipeline = ParallelTextInputPipeline(sources, targets, features_files=features, key="score")
+    return chunked(pipeline, limit)
 
 
 def stream_chunks(stream: BinaryIO, name: str, limit: int) -> Iterator[list[str]]:
@@ -198,19 +257,22 @@ def _file_chunks(path: str, limit: int) -> Iterator[list[str]]:
         yield from stream_chunks(file, path, limit)
 
 
-def _split_pairs(chunks: Iterator[list[str]], name: str, limit: int) -> Iterator[list[Example]]:
+def _split_columns(
+    chunks: Iterable[list[str]], name: str, limit: int, columns: Sequence[str]
+) -> Iterator[list[list[str]]]:
     count = 0
     for lines in chunks:
-        yield from chunked(
-            (_split_pair(line, f"{name}:{number}") for number, line in enumerate(lines, count + 1)),
-            limit,
+        rows = (
+            _split_line(line, f"{name}:{number}", columns)
+            for number, line in enumerate(lines, count + 1)
         )
+        yield from chunked(rows, limit)
         count += len(lines)
 
 
-def _split_pair(line: str, where: str) -> Example:
-    columns = line.split("\t")
-    if len(columns) != 2:
-        what = f"{reprlib.repr(line)} has {len(columns) - 1} tabs; it must be source, tab, target"
-        raise UserError(where, what)
-    return TextPair(*columns)
+def _split_line(line: str, where: str, columns: Sequence[str]) -> list[str]:
+    row = line.split("\t")
+    if len(row) != len(columns):
+        rule = f"it must be {', tab, '.join(columns)}"
+        raise UserError(where, f"{reprlib.repr(line)} has {len(row) - 1} tabs; {rule}")
+    return row

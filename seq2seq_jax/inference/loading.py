@@ -111,7 +111,7 @@ def load_model(
     """
     files = read_model_files(workdir, config, inference)
     vocabularies, steps = files.vocabularies, list(files.arrays)
-    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+    model = build_model(config, *vocabularies.sizes)
     shapes = variable_shapes(model)
     named = {step: f"{workdir.checkpoints_dir}/{step}" for step in steps}
     first = steps[0]
@@ -206,9 +206,10 @@ def _chosen_steps(checkpoints: Checkpoints, inference: Mapping[str, Any]) -> lis
 
 def _check_same_text(path: Path, model: LoadedModel, other_path: Path, other: LoadedModel) -> None:
     """Raise UserError unless both have the same vocabularies and tokenizers."""
-    for side in ("source", "target"):
+    for side in Vocabularies._fields:
         vocabularies = [getattr(one.vocabularies, side) for one in (model, other)]
-        digests = [getattr(one.tokenizers, side).digest() for one in (model, other)]
+        tokenizers = [getattr(one.tokenizers, side) for one in (model, other)]
+        digests = [tokenizer and tokenizer.digest() for tokenizer in tokenizers]
         if vocabularies[0] != vocabularies[1]:
             differs = f"{side} vocabularies"
         elif digests[0] != digests[1]:

@@ -1,8 +1,8 @@
 """Predictions and scores: what a loaded model returns for a text."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,8 @@ class Hypothesis:
       log_prob: Natural logarithm of its probability, including SEQUENCE_END if it is finished.
       score: What the search ranked it by: log_prob / length penalty + coverage penalty.
       attention: [T, S] f32, the attention weights with which each token was chosen and, in a last
-        row, SEQUENCE_END if it was reached; a column for each token of the source, including
-        SEQUENCE_END. None unless it was requested.
+        row, SEQUENCE_END if it was reached; a column for each of `Prediction.attended_tokens`: the
+        tokens of the source, including SEQUENCE_END, and features. None unless it was requested.
       finished: Whether SEQUENCE_END was reached; otherwise `inference.max_decode_length` ended it.
     """
 
@@ -69,6 +69,10 @@ class Prediction:
         the beam holds no more; none for an empty source. Samples may have equal texts.
       beam_trace: None unless it was requested, and for an empty source.
       origin: What answered, "lexicon" or "model"; None without `inference.lexicon`.
+      features: The features of the source; None: the model reads none.
+      feature_tokens: What the model read of the features: symbols in a fixed order.
+      attends_features: Whether attention weights have columns of features, after those of the
+        source.
     """
 
     source: str
@@ -76,6 +80,15 @@ class Prediction:
     n_best: list[Hypothesis]
     beam_trace: BeamTrace | None = None
     origin: str | None = None
+    features: str | None = None
+    feature_tokens: Sequence[str] = ()
+    attends_features: bool = False
+
+    @property
+    def attended_tokens(self) -> list[str]:
+        """The names of the columns of attention: source tokens, and features as in `[PST]`."""
+        names = self.feature_tokens if self.attends_features else ()
+        return [*self.source_tokens, *(f"[{name}]" for name in names)]
 
     @property
     def best(self) -> Hypothesis:
@@ -130,7 +143,8 @@ class TargetScore:
         SEQUENCE_END.
       token_log_probs: [T] f32, natural logarithm of each token's probability given those before it.
       attention: [T, S] f32, the attention weights with which each token was predicted, a column for
-        each token of the source. None unless it was requested.
+        each token of the source and each attended feature. None unless it was requested.
+      features: The features of the source; None: the model reads none.
     """
 
     source: str
@@ -139,6 +153,7 @@ class TargetScore:
     tokens: list[str]
     token_log_probs: np.ndarray
     attention: np.ndarray | None = None
+    features: str | None = None
 
     @property
     def log_prob(self) -> float:
@@ -147,8 +162,7 @@ class TargetScore:
 
 
 def to_prediction(
-    source: str,
-    source_tokens: list[str],
+    empty: Prediction,
     result: SearchResult,
     row: int,
     vocabulary: Vocabulary,
@@ -157,8 +171,7 @@ def to_prediction(
     """Convert one row of a search result to a prediction.
 
     Args:
-      source: The text.
-      source_tokens: What the model saw of it.
+      empty: The prediction without hypotheses.
       result: The result, on the host.
       row: The row.
       vocabulary: The target vocabulary.
@@ -167,8 +180,8 @@ def to_prediction(
     Returns:
       The prediction.
     """
-    n_best = to_hypotheses(result, row, vocabulary, tokenizer, len(source_tokens))
-    return Prediction(source, source_tokens, n_best, _to_beam_trace(result, row))
+    n_best = to_hypotheses(result, row, vocabulary, tokenizer, len(empty.attended_tokens))
+    return replace(empty, n_best=n_best, beam_trace=_to_beam_trace(result, row))
 
 
 def to_hypotheses(

@@ -11,12 +11,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import Trust, resolve, trusted_names
+from seq2seq_jax.data.batches import Batch
 from seq2seq_jax.data.sampler import length_sorted_batches, padded_length
 from seq2seq_jax.data.tokenizers import Tokenizer, has_unique_tokens
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.inference.allowed_outputs import allowed_outputs_key, load_allowed_outputs
 from seq2seq_jax.inference.compiled_functions import CompiledFunctions
-from seq2seq_jax.inference.encoded_texts import TextEncoder
+from seq2seq_jax.inference.encoded_texts import TextEncoder, seed_texts
 from seq2seq_jax.inference.example_constraints import ExampleConstraints, encode_constraints
 from seq2seq_jax.inference.lexicon import LEXICON, Lexicon
 from seq2seq_jax.inference.loading import LoadedModel, load_ensemble
@@ -28,7 +29,12 @@ from seq2seq_jax.inference.predictions import (
 )
 from seq2seq_jax.inference.scoring import Score, make_score, pair_batches
 from seq2seq_jax.inference.search_overrides import override_search
-from seq2seq_jax.inference.text_lists import to_optional_texts, to_texts, to_token_lists
+from seq2seq_jax.inference.text_lists import (
+    to_feature_texts,
+    to_optional_texts,
+    to_texts,
+    to_token_lists,
+)
 from seq2seq_jax.search.decode_loop import per_example_seeds
 from seq2seq_jax.search.decoding import Decode, make_decode
 from seq2seq_jax.search.output_trie import OutputTrie
@@ -60,6 +66,7 @@ class Predictor:
       vocabularies: Source and target vocabulary.
       tokenizers: Source and target tokenizer.
       has_attention: Whether a model has attention.
+      has_features: Whether the models read features.
       params: The parameters of each model, on all devices.
       batch_size: Number of rows of a full batch, a multiple of the number of devices.
 
@@ -81,11 +88,20 @@ class Predictor:
         """
         self.vocabularies, self.tokenizers = models[0].vocabularies, models[0].tokenizers
         self.has_attention = any(loaded.has_attention for loaded in models)
+        self.has_features = self.tokenizers.features is not None
+        self._attends_features = any(
+            getattr(loaded.model, "attends_features", False) for loaded in models
+        )
         self._models = [loaded.model for loaded in models]
         self._devices = Devices(config.parallel)
         self.params = self._devices.replicate([loaded.params for loaded in models])
         self._compiled = CompiledFunctions()
-        self._encoder = TextEncoder(self.tokenizers, self.vocabularies, config.source.max_seq_len)
+        self._encoder = TextEncoder(
+            self.tokenizers,
+            self.vocabularies,
+            config.source.max_seq_len,
+            config.get("features", {}).get("max_seq_len", 0),
+        )
         self._set_config(config)
 
     @classmethod
@@ -141,6 +157,7 @@ class Predictor:
         self,
         texts: Iterable[str],
         *,
+        features: Iterable[str | Collection[str]] | None = None,
         languages: str | Iterable[str | None] | None = None,
         prefixes: Iterable[str | None] | None = None,
         allowed_tokens: Iterable[Collection[str] | None] | None = None,
@@ -152,6 +169,8 @@ class Predictor:
         Args:
           texts: The sources, as people write them, in any ordered collection: a list, a generator,
             a NumPy array, a pandas Series.
+          features: The features of each, for a model that `has_features`: a text as in the data
+            ("V;PST"), or a collection of features.
           languages: For a multilingual model, the language of all texts, or of each; None: each
             text begins with the tag of its language, as in "<dut> aanbod".
           prefixes: How each output has to begin; None or "": anyhow.
@@ -169,41 +188,50 @@ class Predictor:
             know the language of a text.
         """
         texts = self._encoder.with_tags(to_texts("texts", texts), languages)
+        feature_texts = self._feature_texts(features)
         beginnings = to_optional_texts("prefixes", prefixes)
         allowed = to_token_lists("allowed_tokens", allowed_tokens)
-        _check_lengths(texts, prefixes=beginnings, allowed_tokens=allowed)
+        _check_lengths(texts, features=feature_texts, prefixes=beginnings, allowed_tokens=allowed)
         search = self._compile_search(return_attention, return_beam_trace)
-        encoded, source_tokens, non_empty = self._encoder.sources(texts)
+        encoded = self._encoder.sources(texts, feature_texts)
         known = self._lexicon.answers(
-            texts, beginnings, allowed, self.allowed_outputs, self.vocabularies.target
+            texts,
+            feature_texts or (),
+            beginnings,
+            allowed,
+            self.allowed_outputs,
+            self.vocabularies.target,
         )
-        non_empty = np.setdiff1d(non_empty, list(known))
+        non_empty = np.setdiff1d(encoded.non_empty, list(known))
         batch_size = 1 if len(non_empty) == 1 else self.batch_size
-        constraints = self._encode_constraints(texts, beginnings, allowed)
+        constraints = self._encode_constraints(
+            seed_texts(texts, feature_texts), beginnings, allowed
+        )
 
         def start_batches() -> Iterator[tuple[np.ndarray, SearchResult]]:
-            for places, width in length_sorted_batches(encoded.lengths[non_empty], batch_size):
+            for places, width in length_sorted_batches(encoded.ids.lengths[non_empty], batch_size):
                 indices = non_empty[places]
-                source_ids, source_len = encoded.padded(indices, width, batch_size)
-                batch = {"source_ids": source_ids, "source_len": source_len}
-                batch |= constraints.arrays(indices, batch_size)
+                sources = encoded.arrays(indices, width, batch_size)
+                constrained = constraints.arrays(indices, batch_size)
                 with self._compiled.announce("the search", batch_size, width):
-                    result = search(
-                        self.params, **self._devices.shard_global_batch(batch), trie=self._trie
-                    )
+                    result = self._start_search(search, sources, constrained)
                 yield indices, result
 
-        predictions = [Prediction(text, [], []) for text in texts]
+        predictions = [
+            Prediction(text, [], [], features=feature_texts[index] if feature_texts else None)
+            for index, text in enumerate(texts)
+        ]
         for indices, result in _one_ahead(start_batches()):
             result = self._devices.to_host(result)
             for row, index in enumerate(indices):
+                empty = dataclasses.replace(
+                    predictions[index],
+                    source_tokens=encoded.tokens[index],
+                    feature_tokens=encoded.feature_names[index] if encoded.feature_names else (),
+                    attends_features=self._attends_features,
+                )
                 predictions[index] = to_prediction(
-                    texts[index],
-                    source_tokens[index],
-                    result,
-                    row,
-                    self.vocabularies.target,
-                    self.tokenizers.target,
+                    empty, result, row, self.vocabularies.target, self.tokenizers.target
                 )
         return list(map(self._merge_texts, self._lexicon.merge(known, predictions)))
 
@@ -212,6 +240,7 @@ class Predictor:
         sources: Iterable[str],
         targets: Iterable[str],
         *,
+        features: Iterable[str | Collection[str]] | None = None,
         languages: str | Iterable[str | None] | None = None,
         return_attention: bool = False,
     ) -> list[TargetScore]:
@@ -220,6 +249,7 @@ class Predictor:
         Args:
           sources: The sources, as for `predict`.
           targets: A target for each; it is scored completely, however long it is.
+          features: The features of each source, as for `predict`.
           languages: As for `predict`.
           return_attention: Return attention weights; needs a model that `has_attention`.
 
@@ -233,31 +263,39 @@ class Predictor:
         """
         sources = self._encoder.with_tags(to_texts("sources", sources), languages)
         targets = to_texts("targets", targets)
-        _check_lengths(sources, targets=targets)
-        encoded, source_tokens, _ = self._encoder.sources(sources)
+        feature_texts = self._feature_texts(features)
+        _check_lengths(sources, targets=targets, features=feature_texts)
+        encoded = self._encoder.sources(sources, feature_texts)
         encoded_targets = self._encoder.targets(targets)
         score = self._compile_score(return_attention)
         batch_size = 1 if len(sources) == 1 else self.batch_size
         results: dict[int, TargetScore] = {}
-        for batch, indices in pair_batches(encoded, encoded_targets, batch_size):
-            source_len, target_len = batch["source_len"], batch["target_len"]
+        for batch, indices in pair_batches(encoded.ids, encoded_targets, batch_size):
+            batch |= encoded.feature_arrays(indices, batch_size)
+            columns, target_len = batch["source_len"].copy(), batch["target_len"]
+            if self._attends_features:
+                columns += batch["features_len"]
             with self._compiled.announce("the scores", *batch["source_ids"].shape):
-                result = score(self.params, **self._devices.shard_global_batch(batch))
+                sharded = self._devices.shard_global_batch(batch)
+                source, source_len = self._models[0].encoder_inputs(sharded)
+                targets_of_batch = sharded["target_ids"], sharded["target_len"]
+                result = score(self.params, source, source_len, *targets_of_batch)
             scores = self._devices.to_host(result)
             for row, index in enumerate(indices):
                 length = target_len[row] - 1
                 weights = None
                 if return_attention:
-                    weights = scores.attention[row, :length, : source_len[row]].copy()
+                    weights = scores.attention[row, :length, : columns[row]].copy()
                 results[index] = TargetScore(
                     source=sources[index],
                     target=targets[index],
-                    source_tokens=source_tokens[index],
+                    source_tokens=encoded.tokens[index],
                     tokens=self.vocabularies.target.decode(
                         batch["target_ids"][row, 1 : length + 1].tolist()
                     ),
                     token_log_probs=scores.token_log_probs[row, :length].copy(),
                     attention=weights,
+                    features=feature_texts[index] if feature_texts is not None else None,
                 )
         return [results[index] for index in range(len(sources))]
 
@@ -282,15 +320,12 @@ class Predictor:
         longest = max_len if longest is None else min(longest + 1, max_len)
         for rows in sorted({1, self.batch_size}):
             for width in sorted({padded_length(length) for length in range(1, longest + 1)}):
-                batch = {
-                    "source_ids": np.zeros((rows, width), np.int32),
-                    "source_len": np.zeros(rows, np.int32),
-                }
-                batch |= self._encode_constraints([]).arrays(np.zeros(0, int), rows)
+                nothing = self._encoder.sources([], [] if self.has_features else None)
+                none = np.zeros(0, int)
+                sources = nothing.arrays(none, width, rows)
+                constraints = self._encode_constraints([]).arrays(none, rows)
                 with self._compiled.announce("the search", rows, width):
-                    result = search(
-                        self.params, **self._devices.shard_global_batch(batch), trie=self._trie
-                    )
+                    result = self._start_search(search, sources, constraints)
                 jax.block_until_ready(result)
 
     def _set_config(self, config: ConfigDict) -> None:
@@ -313,6 +348,26 @@ class Predictor:
             self.inference, self.tokenizers.target, self.vocabularies.target
         )
         return trie, self._devices.replicate(trie)
+
+    def _start_search(self, search: Decode, sources: Batch, constraints: Batch) -> SearchResult:
+        sharded = self._devices.shard_global_batch({**sources, **constraints})
+        return search(
+            self.params,
+            *self._models[0].encoder_inputs({name: sharded[name] for name in sources}),
+            **{name: sharded[name] for name in constraints},
+            trie=self._trie,
+        )
+
+    def _feature_texts(self, features: Iterable[str | Collection[str]] | None) -> list[str] | None:
+        """Return the features as texts; they must be there if and only if the models read them."""
+        if features is not None and not self.has_features:
+            raise ValueError("features are given, but the model reads none; leave them out.")
+        tokenizer = self.tokenizers.features
+        if tokenizer is None:
+            return None
+        if features is None:
+            raise ValueError("the model reads features; use features=[...], one for each text.")
+        return to_feature_texts("features", features, tokenizer)
 
     def _merge_texts(self, prediction: Prediction) -> Prediction:
         """Leave the n best hypotheses with different texts; samples stay as they were drawn."""

@@ -39,7 +39,7 @@ class Score(Protocol):
     def __call__(
         self,
         params: PyTree,
-        source_ids: ArrayLike,
+        source_ids: PyTree,
         source_len: ArrayLike,
         target_ids: ArrayLike,
         target_len: ArrayLike,
@@ -48,7 +48,7 @@ class Score(Protocol):
 
         Args:
           params: Parameters of the model; of an ensemble, a sequence.
-          source_ids: [B, S], padded sources.
+          source_ids: [B, S], padded sources; or what `encoder_inputs` of the models returns.
           source_len: [B], their lengths.
           target_ids: [B, T + 1], padded targets from SEQUENCE_START to SEQUENCE_END.
           target_len: [B], their lengths, including both; 0 in rows that pad the batch.
@@ -81,7 +81,7 @@ def make_score(
     @jax.jit
     @use_kernels(kernels)
     def score(
-        params: PyTree, source_ids: Array, source_len: Array, target_ids: Array, target_len: Array
+        params: PyTree, source_ids: PyTree, source_len: Array, target_ids: Array, target_len: Array
     ) -> TargetScores:
         outputs: list[PyTree] = [
             model.apply({"params": own}, source_ids, source_len, target_ids[:, :-1])

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Set
 
+from seq2seq_jax.data.tokenizers import Tokenizer
+
 
 def to_list(name: str, items: object) -> list[object]:
     """Return the items of a list, tuple, generator, NumPy array or pandas Series, in their order.
@@ -46,6 +48,26 @@ def to_texts(name: str, texts: object) -> list[str]:
     return [_check_text(name, index, text) for index, text in enumerate(to_list(name, texts))]
 
 
+def to_feature_texts(name: str, features: object, tokenizer: Tokenizer) -> list[str]:
+    """Return the features of an ordered collection as texts.
+
+    Args:
+      name: The name of the argument, for errors.
+      features: As for `to_list`. An item is a text, or a collection of features; None: no features.
+      tokenizer: Joins features.
+
+    Raises:
+      TypeError: As `to_texts`.
+    """
+    items = to_list(name, features)
+    return [
+        _check_text(name, index, item)
+        if isinstance(item, str)
+        else tokenizer.join(() if item is None else to_texts(f"{name}[{index}]", _sorted(item)))
+        for index, item in enumerate(items)
+    ]
+
+
 def to_optional_texts(name: str, texts: object) -> list[str | None] | None:
     """Return the texts of an ordered collection in which None stands for no text.
 
@@ -81,10 +103,13 @@ def to_token_lists(name: str, token_lists: object) -> list[list[str] | None] | N
         if tokens is None:
             lists.append(None)
             continue
-        where = f"{name}[{index}]"
-        tokens = sorted(tokens, key=str) if isinstance(tokens, Set) else tokens
-        lists.append(to_texts(where, tokens))
+        lists.append(to_texts(f"{name}[{index}]", _sorted(tokens)))
     return lists
+
+
+def _sorted(items: object) -> object:
+    """Return the items of a set in an order; other objects as they are."""
+    return sorted(items, key=str) if isinstance(items, Set) else items
 
 
 def _check_text(name: str, index: int, text: object) -> str:

@@ -14,6 +14,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config.classes import resolve_class
+from seq2seq_jax.models.features import FeatureReader
 from seq2seq_jax.models.model_config import EmbeddingConfig
 from seq2seq_jax.schema.parameters import construct
 from seq2seq_jax.schema.rules import LARGEST_INT
@@ -25,13 +26,20 @@ COLLECTIONS = ("params", "frozen", "batch_stats")
 """Collections of a model's variables: trained weights, frozen weights, batch statistics."""
 
 
-def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: int) -> nn.Module:
+def build_model(
+    config: ConfigDict,
+    source_vocab_size: int,
+    target_vocab_size: int,
+    features_vocab_size: int = 0,
+) -> nn.Module:
     """Build the model that a configuration describes, and check that its parts fit together.
 
     Args:
       config: A resolved configuration.
       source_vocab_size: Number of source tokens; 0 for a model whose source is not text.
       target_vocab_size: Number of target tokens, special tokens included.
+      features_vocab_size: Number of features, special tokens included; 0 for a model that reads
+        none.
 
     Returns:
       The model, without parameters (see `init_params`).
@@ -50,25 +58,30 @@ def build_model(config: ConfigDict, source_vocab_size: int, target_vocab_size: i
         )
     model_class = resolve_class("model", config.model, "model")
     slots = {field.name for field in dataclasses.fields(model_class.config_class)}
-    attention = {"attention": _build(config, "attention")} if "attention" in slots else {}
+    attention: dict[str, object] = {}
+    if "attention" in slots:
+        attention["attention"] = _build(config, "attention")
     model: nn.Module = model_class(
-        encoder=build_encoder(config),
+        encoder=build_encoder(config, remat=config.remat),
         bridge=_build(config, "bridge"),
         decoder=_build(config, "decoder", vocab_size=target_vocab_size, **attention),
         target_vocab_size=target_vocab_size,
         embedding=EmbeddingConfig(**config.embedding),
         remat=config.remat,
         **model_class.source_options(config, source_vocab_size),
+        **_build_features(config, features_vocab_size),
     )
     _check_sizes(variable_shapes(model)["params"])
     return model
 
 
-def build_encoder(config: ConfigDict) -> nn.Module:
-    """Build the encoder alone.
+def build_encoder(config: ConfigDict, key: str = "encoder", *, remat: bool) -> nn.Module:
+    """Build an encoder alone.
 
     Args:
-      config: A resolved configuration.
+      config: A resolved configuration, or the group of it that has the slot `encoder`.
+      key: The dotted key of the slot, for errors.
+      remat: Whether to save memory, see the key `remat`.
 
     Returns:
       The encoder, without parameters.
@@ -76,9 +89,10 @@ def build_encoder(config: ConfigDict) -> nn.Module:
     Raises:
       UserError: The encoder's class cannot be imported.
     """
-    encoder_class = resolve_class("encoder", config.encoder["class"], "encoder.class")
+    encoder_class = resolve_class("encoder", config.encoder["class"], f"{key}.class")
     takes_remat = "remat" in inspect.signature(encoder_class).parameters
-    return _build(config, "encoder", **({"remat": config.remat} if takes_remat else {}))
+    supplied: dict[str, object] = {"remat": remat} if takes_remat else {}
+    return _build(config, "encoder", key, **supplied)
 
 
 def init_params(model: nn.Module, seed: int) -> Params:
@@ -155,12 +169,32 @@ def _total_memory() -> float:
         return math.inf
 
 
-def _build(config: ConfigDict, slot: str, **supplied: Any) -> nn.Module:
-    """Construct the class that the slot names with its `params`."""
-    part = config[slot]
-    part_class = resolve_class(slot, part["class"], f"{slot}.class")
+def _build_features(config: ConfigDict, vocab_size: int) -> dict[str, nn.Module]:
+    """Return the reader of features as a keyword of the model; nothing if it reads none."""
+    if "features" not in config or config.features.combine == "none":
+        return {}
+    combine, encoder = config.features.combine, None
+    if not vocab_size:
+        what = f"is {combine}, but there is no vocabulary of features; restore vocab.features.txt"
+        raise UserError("features.combine", f"{what}, or use none")
+    if combine != "source":
+        encoder = build_encoder(config.features, "features.encoder", remat=config.remat)
+    reader = FeatureReader(
+        vocab_size=vocab_size,
+        combine=combine,
+        embedding=EmbeddingConfig(**config.embedding),
+        unk_probability=config.features.unk_probability,
+        encoder=encoder,
+    )
+    return {"features": reader}
+
+
+def _build(config: ConfigDict, slot: str, key: str = "", /, **supplied: Any) -> nn.Module:
+    """Construct the class that the slot names with its `params`; `key` is its dotted key."""
+    part, key = config[slot], key or slot
+    part_class = resolve_class(slot, part["class"], f"{key}.class")
     params = part.params.to_dict()
-    module: nn.Module = construct(part_class, params, resolve_class, f"{slot}.params", **supplied)
+    module: nn.Module = construct(part_class, params, resolve_class, f"{key}.params", **supplied)
     return module
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.encoders import EncoderOutput, mean_over_time
 from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.schema.rules import KEEP_PROBABILITY, LAYERS, LENGTH, WIDTH, WINDOW, function_name
 
@@ -196,20 +196,6 @@ def windows_of(
     positions = jnp.clip(positions, 0, x.shape[1] - 1)
     rows = jnp.arange(x.shape[0])[:, None, None]
     return x[rows, positions], real
-
-
-def mean_over_time(x: Float[Array, "B S E"], lengths: Int[Array, " B"]) -> Float[Array, "B E"]:
-    """Compute the mean of each row over its positions; zero for an empty row.
-
-    Args:
-      x: [B, S, E].
-      lengths: [B].
-
-    Returns:
-      [B, E].
-    """
-    real = jnp.arange(x.shape[1])[:, None] < lengths[:, None, None]
-    return jnp.sum(jnp.where(real, x, 0), axis=1) / jnp.maximum(lengths, 1)[:, None]
 
 
 class _ConvStack(nn.Module):

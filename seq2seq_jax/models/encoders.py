@@ -1,4 +1,4 @@
-"""Recurrent encoders, and the output that every encoder returns."""
+"""Recurrent encoders, encoders of single tokens, and the output that every encoder returns."""
 
 from typing import Annotated, ClassVar
 
@@ -8,8 +8,10 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PyTree
 
 from seq2seq_jax.models.cells import RNNCellBase
+from seq2seq_jax.models.functions import xavier_uniform
 from seq2seq_jax.models.rnn_layers import BidirectionalRNNStack, RNNCellConfig, RNNStack
-from seq2seq_jax.schema.rules import INIT_SCALE
+from seq2seq_jax.ops.layers import Dense
+from seq2seq_jax.schema.rules import INIT_SCALE, KEEP_PROBABILITY, WIDTH
 
 
 class EncoderOutput(struct.PyTreeNode):
@@ -115,3 +117,71 @@ class StackBidirectionalRNNEncoder(nn.Module):
         stack = BidirectionalRNNStack(self.rnn_cell, self.init_scale, self.remat, name="stack")
         outputs, final_state = stack(inputs, lengths, train=train)
         return EncoderOutput(outputs, final_state, outputs, lengths)
+
+
+class EmbeddingEncoder(nn.Module):
+    """An encoder without weights: the outputs are the embedded tokens.
+
+    The final state is their mean, [B, E]. It suits sets without an order, such as features.
+
+    Attributes:
+      dropout_keep_prob: Keep probability of dropout on the embeddings.
+    """
+
+    modality: ClassVar[str] = "text"
+
+    dropout_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
+
+    @nn.compact
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
+        """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, E]."""
+        inputs = nn.Dropout(1 - self.dropout_keep_prob)(inputs, deterministic=not train)
+        return _pointwise_output(inputs, lengths)
+
+
+class LinearEncoder(nn.Module):
+    """A dense layer on each embedded token, y = W x + b.
+
+    The final state is the mean of the outputs, [B, num_units]. It suits sets without an order, such
+    as features.
+
+    Attributes:
+      num_units: Width of the outputs.
+      dropout_keep_prob: Keep probability of dropout on the embeddings.
+    """
+
+    modality: ClassVar[str] = "text"
+
+    num_units: Annotated[int, WIDTH] = 128
+    dropout_keep_prob: Annotated[float, KEEP_PROBABILITY] = 1.0
+
+    @nn.compact
+    def __call__(
+        self, inputs: Float[Array, "B S E"], lengths: Int[Array, " B"], *, train: bool = False
+    ) -> EncoderOutput:
+        """Encode a batch: as `UnidirectionalRNNEncoder.__call__`, with outputs [B, S, D]."""
+        inputs = nn.Dropout(1 - self.dropout_keep_prob)(inputs, deterministic=not train)
+        layer = Dense(self.num_units, kernel_init=xavier_uniform, name="dense")
+        return _pointwise_output(layer(inputs), lengths)
+
+
+def mean_over_time(x: Float[Array, "B S E"], lengths: Int[Array, " B"]) -> Float[Array, "B E"]:
+    """Compute the mean of each row over its positions; zero for an empty row.
+
+    Args:
+      x: [B, S, E].
+      lengths: [B].
+
+    Returns:
+      [B, E].
+    """
+    real = jnp.arange(x.shape[1])[:, None] < lengths[:, None, None]
+    return jnp.sum(jnp.where(real, x, 0), axis=1) / jnp.maximum(lengths, 1)[:, None]
+
+
+def _pointwise_output(outputs: Array, lengths: Array) -> EncoderOutput:
+    real = jnp.arange(outputs.shape[1])[:, None] < lengths[:, None, None]
+    outputs = jnp.where(real, outputs, 0)
+    return EncoderOutput(outputs, mean_over_time(outputs, lengths), outputs, lengths)

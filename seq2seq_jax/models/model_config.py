@@ -7,7 +7,7 @@ from seq2seq_jax.data.augmentation import AugmentationConfig
 from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.data.subwords import SubwordConfig
 from seq2seq_jax.schema.parameters import Choice, ClassOf
-from seq2seq_jax.schema.rules import INIT_SCALE, WIDTH
+from seq2seq_jax.schema.rules import FRACTION, INIT_SCALE, LENGTH, WIDTH, one_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class EmbeddingConfig:
 
 
 EncoderChoice = Annotated[Choice, ClassOf("encoder", modality="text"), "The encoder."]
+FeaturesEncoderChoice = Annotated[
+    Choice,
+    ClassOf("encoder", modality="text"),
+    "The encoder of the features, for combine=attention and combine=decoder.",
+]
 BridgeChoice = Annotated[
     Choice, ClassOf("bridge"), "The bridge, which computes the initial state of the decoder."
 ]
@@ -35,15 +40,38 @@ AttentionDecoderChoice = Annotated[Choice, ClassOf("decoder", uses_attention=Tru
 
 
 @dataclass(frozen=True)
+class FeaturesConfig:
+    """The parameters `features.*` of a model: how it reads the features of a pair, as V;PST.
+
+    Attributes:
+      combine: How features enter the model. source: as tokens after those of the source.
+        attention: through a separate encoder, to whose outputs the decoder attends too. decoder:
+        through a separate encoder, whose mean is an input of every decoder step. none: not at all.
+        auto: source if the training data have features, otherwise none.
+      max_seq_len: Number of features to which those of a pair are truncated.
+      unk_probability: Probability with which each feature is replaced by UNK in training, so that
+        UNK can stand for features that the training data lack.
+    """
+
+    combine: Annotated[str, one_of("auto", "none", "source", "attention", "decoder")] = "auto"
+    encoder: FeaturesEncoderChoice = Choice("EmbeddingEncoder")
+    max_seq_len: Annotated[int, LENGTH] = 50
+    unk_probability: Annotated[float, FRACTION] = 0.01
+
+
+@dataclass(frozen=True)
 class TextSourceConfig:
     """The keys of every model whose source is a text.
 
     Attributes:
       vocab_source: Vocabulary file of the sources; empty: built from the training data.
+      vocab_features: Vocabulary file of the features; empty: built from the training data.
     """
 
     source: SourceConfig = SourceConfig()
     vocab_source: str = ""
+    features: FeaturesConfig = FeaturesConfig()
+    vocab_features: str = ""
     subwords: SubwordConfig = SubwordConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()

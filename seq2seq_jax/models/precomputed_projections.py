@@ -21,11 +21,12 @@ from typing import Any, TypeGuard
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array, Int, PyTree, Shaped
+from jaxtyping import Array, Int, PyTree
 
 from seq2seq_jax.models import cells
 from seq2seq_jax.models.attention import AttentionLayerDot, Memory
 from seq2seq_jax.models.decoders import AttentionDecoder
+from seq2seq_jax.models.features import Source, StepMemory
 from seq2seq_jax.models.seq2seq import AttentionSeq2Seq
 from seq2seq_jax.ops.kernels import active_kernels
 from seq2seq_jax.ops.layers import Path
@@ -50,7 +51,7 @@ _QUERY = (*_ATTENTION, "project_query")
 def make_step(
     model: Any,
     params: PyTree,
-    source: Shaped[Array, "B ..."],
+    source: Source,
     source_len: Int[Array, " B"],
     *,
     max_decoded_tokens: int,
@@ -60,7 +61,7 @@ def make_step(
     Args:
       model: A model.
       params: Its parameters.
-      source: [B, S], as in `model.encode`.
+      source: As in `model.encode`.
       source_len: [B].
       max_decoded_tokens: The maximum number of tokens, of all hypotheses and steps, that are fed to
         the step function. A vocabulary much smaller than that is projected in advance.
@@ -81,7 +82,9 @@ def make_step(
     return step, state
 
 
-def can_precompute(model: nn.Module, memory: Memory | None) -> TypeGuard[AttentionSeq2Seq]:
+def can_precompute(
+    model: nn.Module, memory: Memory | StepMemory | None
+) -> TypeGuard[AttentionSeq2Seq]:
     """Return whether the projections can be precomputed, and whether that is faster.
 
     The model must consist of built-in classes, without residual connections. In long sources the
@@ -97,6 +100,7 @@ def can_precompute(model: nn.Module, memory: Memory | None) -> TypeGuard[Attenti
     residual = config.residual_connections and config.num_layers > 1
     if residual or config.cell_class not in _CELLS:
         return False
+    memory = memory.attended if isinstance(memory, StepMemory) else memory
     assert memory is not None
     return memory.values.shape[1] <= memory.values.shape[2]
 
@@ -104,7 +108,7 @@ def can_precompute(model: nn.Module, memory: Memory | None) -> TypeGuard[Attenti
 def _precomputed_step(
     model: AttentionSeq2Seq,
     params: PyTree,
-    memory: Memory,
+    memory: Memory | StepMemory,
     state: PyTree,
     source_len: Array,
     max_decoded_tokens: int,
@@ -130,18 +134,27 @@ def _precomputed_step(
 
 
 def _precompute(
-    model: AttentionSeq2Seq, params: PyTree, memory: Memory, small_vocabulary: bool
-) -> tuple[Memory, dict[Path, Replacement]]:
+    model: AttentionSeq2Seq, params: PyTree, memory: Memory | StepMemory, small_vocabulary: bool
+) -> tuple[Memory | StepMemory, dict[Path, Replacement]]:
     """Project what does not change.
 
     Returns:
       A memory whose values are [B, S, G + D]: their projections by the first cell's input layer [G]
-      and by `mix` [D]. And the methods that replace those of the model, by path and name.
+      and by `mix` [D]; features that every step reads are [B, G]. And the methods that replace
+      those of the model, by path and name.
     """
+    features = None
+    if isinstance(memory, StepMemory):
+        features, attended = memory.features, memory.attended
+        assert attended is not None
+        memory = attended
     input_layer, mix, query = (_get(params, path) for path in (_INPUT, _MIX, _QUERY))
     embedding = "source_embedding" if model.embedding.share else "target_embedding"
     table = params[embedding]["embedding"]
-    token_kernel, context_kernel = jnp.split(input_layer["kernel"], [table.shape[-1]])
+    num_rows = [table.shape[-1], 0 if features is None else features.shape[-1]]
+    token_kernel, feature_kernel, context_kernel = jnp.split(
+        input_layer["kernel"], [num_rows[0], sum(num_rows)]
+    )
     units = mix["kernel"].shape[0] - memory.values.shape[-1]
     output_kernel, context_mix = jnp.split(mix["kernel"], [units])
     width = context_kernel.shape[-1]
@@ -152,8 +165,11 @@ def _precompute(
         return jnp.asarray(embedded @ token_kernel + input_layer.get("bias", 0))
 
     def apply_input(x: Array) -> Array:
-        tokens, context = jnp.split(x, [x.shape[-1] - width], axis=-1)
-        return (tokens if small_vocabulary else project_tokens(tokens)) + context
+        projected = 1 if features is None else 2  # of the context, and of features before it
+        tokens, *others = jnp.split(
+            x, [x.shape[-1] - i * width for i in range(projected, 0, -1)], axis=-1
+        )
+        return sum(others, tokens if small_vocabulary else project_tokens(tokens))
 
     def apply_mix(x: Array) -> Array:
         output, _, context = jnp.split(x, [units, units + width], axis=-1)
@@ -176,7 +192,9 @@ def _precompute(
         replacements[*_ATTENTION, "scores"] = lambda output, memory: (
             jnp.einsum("bka,bsa->bks", output, memory.keys) + bias[:, None]
         )
-    return memory, replacements
+    if features is None:
+        return memory, replacements
+    return StepMemory(memory, features @ feature_kernel), replacements
 
 
 def _get(params: PyTree, path: Path) -> PyTree:

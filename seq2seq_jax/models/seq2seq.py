@@ -13,6 +13,17 @@ from seq2seq_jax.data.corpus import SourceConfig
 from seq2seq_jax.models.attention import Memory
 from seq2seq_jax.models.decoders import DecoderBase, DecoderStep
 from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.features import (
+    FeatureMemory,
+    FeatureReader,
+    Source,
+    SourceWithFeatures,
+    StepMemory,
+    batch_source,
+    join_rows,
+    mean_features,
+    source_ids,
+)
 from seq2seq_jax.models.functions import symmetric_uniform
 from seq2seq_jax.models.model_config import (
     AttentionSeq2SeqConfig,
@@ -30,8 +41,8 @@ class ModelOutput(struct.PyTreeNode):
 
     Attributes:
       logits: [B, T, V], of the next token at each of the T positions.
-      attention_scores: [B, T, S], the attention weights on the source in its original order; S is 0
-        without attention.
+      attention_scores: [B, T, S], the attention weights on the source in its original order, and on
+        features behind it if there are any; S is 0 without attention.
     """
 
     logits: Array
@@ -51,6 +62,7 @@ class BasicSeq2Seq(nn.Module):
       reverse_source: Whether to reverse each source within its own length, which counts the
         SEQUENCE_END at its end (Sutskever et al. 2014, arXiv:1409.3215).
       remat: Argument of `ops.rnn_scan.rnn_scan` for the decoder; encoders have their own.
+      features: Reads the features of the source; None: the model reads none.
     """
 
     config_class: ClassVar[type] = BasicSeq2SeqConfig
@@ -67,6 +79,7 @@ class BasicSeq2Seq(nn.Module):
     source_vocab_size: int = 0
     reverse_source: bool = SourceConfig.reverse
     remat: bool = False
+    features: FeatureReader | None = None
 
     @classmethod
     def source_options(cls, config: Any, source_vocab_size: int) -> Mapping[str, Any]:
@@ -87,13 +100,21 @@ class BasicSeq2Seq(nn.Module):
     @staticmethod
     def encoder_inputs(
         batch: Mapping[str, Any],
-    ) -> tuple[Shaped[Array, "B ..."], Int[Array, " B"]]:
+    ) -> tuple[Source, Int[Array, " B"]]:
         """Return the source of a batch and its lengths [B], the first arguments of `__call__`.
+
+        The rest of the program passes the source on without looking into it. A model that needs
+        more of a batch returns a pytree.
 
         Args:
           batch: See `batch_inputs.Batch`.
         """
-        return batch["source_ids"], batch["source_len"]
+        return batch_source(batch), batch["source_len"]
+
+    @property
+    def attends_features(self) -> bool:
+        """Whether attention weights have columns of features, after those of the source."""
+        return self.has_attention and self.features is not None and self.features.attended
 
     def setup(self) -> None:
         """Create the submodules."""
@@ -105,10 +126,12 @@ class BasicSeq2Seq(nn.Module):
             self.target_embedding = nn.Embed(
                 self.target_vocab_size, self.embedding.dim, embedding_init=init
             )
+        if self.features is not None and self.features.combine == "attention":
+            self.features_memory = FeatureMemory()
 
     def __call__(
         self,
-        source: Shaped[Array, "B ..."],
+        source: Source,
         source_len: Int[Array, " B"],
         target_inputs: Int[Array, "B T"],
         *,
@@ -131,7 +154,7 @@ class BasicSeq2Seq(nn.Module):
 
     def pre_logits(
         self,
-        source: Shaped[Array, "B ..."],
+        source: Source,
         source_len: Int[Array, " B"],
         target_inputs: Int[Array, "B T"],
         *,
@@ -164,7 +187,7 @@ class BasicSeq2Seq(nn.Module):
 
     def decode(
         self,
-        source: Shaped[Array, "B ..."],
+        source: Source,
         source_len: Int[Array, " B"],
         target_inputs: Int[Array, "B T"],
         *,
@@ -182,7 +205,8 @@ class BasicSeq2Seq(nn.Module):
           The outputs of all steps, each [B, T, ...].
         """
         memory, state = self.encode_and_init(source, source_len, train=train)
-        inputs = jnp.swapaxes(self._embed_target(target_inputs), 0, 1)
+        embedded, memory = self._decoder_inputs(target_inputs, memory)
+        inputs = jnp.swapaxes(embedded, 0, 1)
 
         def step(decoder: nn.Module, state: State, x: Array, memory: PyTree) -> PyTree:
             return decoder.step(state, x, memory, train=train)
@@ -192,8 +216,8 @@ class BasicSeq2Seq(nn.Module):
         return batch_major
 
     def encode_and_init(
-        self, source: Shaped[Array, "B ..."], source_len: Int[Array, " B"], *, train: bool = False
-    ) -> tuple[Memory | None, State]:
+        self, source: Source, source_len: Int[Array, " B"], *, train: bool = False
+    ) -> tuple[Memory | StepMemory | None, State]:
         """Encode the source and compute the decoder's initial state.
 
         Args:
@@ -205,38 +229,53 @@ class BasicSeq2Seq(nn.Module):
           What the decoder attends to at every step (None without attention), and the state.
         """
         encoded = self.encode(source, source_len, train=train)
-        memory = self._memory(encoded)
-        zero_state = self.decoder.zero_state(source.shape[0])
-        return memory, self.decoder.initial_state(self.bridge(encoded, zero_state), memory)
+        combine = "none" if self.features is None else self.features.combine
+        attended = encoded
+        if combine == "attention":
+            attended = self.features_memory(encoded, self._encode_features(source, train))
+        memory = self._memory(attended)
+        zero_state = self.decoder.zero_state(source_len.shape[0])
+        state = self.decoder.initial_state(self.bridge(encoded, zero_state), memory)
+        if combine == "decoder":
+            return StepMemory(memory, mean_features(self._encode_features(source, train))), state
+        return memory, state
 
     def encode(
-        self, source: Int[Array, "B S"], source_len: Int[Array, " B"], *, train: bool = False
+        self, source: Source, source_len: Int[Array, " B"], *, train: bool = False
     ) -> EncoderOutput:
-        """Encode the source.
+        """Encode the source, with the features that are joined to it.
 
         Args:
-          source: Token ids [B, S].
+          source: Token ids [B, S], or these with features.
           source_len: [B].
           train: Whether to apply dropout.
 
         Returns:
           The encoder's output.
         """
+        ids, lengths = source_ids(source), source_len
         if self.reverse_source:
-            source = reverse_sequences(source, source_len)
-        embedded = self.source_embedding(source)
-        encoded: EncoderOutput = self.encoder(embedded, source_len, train=train)
+            ids = reverse_sequences(ids, source_len)
+        embedded = self.source_embedding(ids)
+        if self.features is not None and self.features.combine == "source":
+            features = self._encode_features(source, train)
+            embedded = join_rows(
+                embedded, lengths, features.outputs, features.attention_values_length
+            )
+            lengths = lengths + features.attention_values_length
+        encoded: EncoderOutput = self.encoder(embedded, lengths, train=train)
         return encoded
 
-    def dummy_inputs(self) -> tuple[Shaped[Array, "B ..."], Int[Array, " B"]]:
+    def dummy_inputs(self) -> tuple[Source, Int[Array, " B"]]:
         """Return a source and its length of minimal size, for initialization."""
-        return jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
+        ids, lengths = jnp.zeros((1, 2), jnp.int32), jnp.full((1,), 2)
+        return (ids if self.features is None else SourceWithFeatures(ids, ids, lengths)), lengths
 
     def step(
         self,
         tokens: Int[Array, " N"],
         state: State,
-        memory: Memory | None,
+        memory: Memory | StepMemory | None,
         source_len: Int[Array, " B"],
     ) -> tuple[Float[Array, "N V"], State, Float[Array, "N S"]]:
         """Compute one decoder step of a search.
@@ -251,12 +290,38 @@ class BasicSeq2Seq(nn.Module):
           Logits [N, V], the new state, and the attention weights [N, S] on the source in its
           original order.
         """
-        state, step = self.decoder.step(state, self._embed_target(tokens), memory)
+        inputs, memory = self._decoder_inputs(tokens, memory)
+        state, step = self.decoder.step(state, inputs, memory)
         scores = self._unreverse(step.attention_scores[:, None], source_len)[:, 0]
         return self.decoder.logits(step), state, scores
 
     def _memory(self, encoded: EncoderOutput) -> Memory | None:
         return None
+
+    def _encode_features(self, source: Source, train: bool) -> EncoderOutput:
+        assert self.features is not None
+        if not isinstance(source, SourceWithFeatures):
+            raise TypeError("the model reads features, but its source is an array without any.")
+        encoded: EncoderOutput = self.features(source, train=train)
+        return encoded
+
+    def _decoder_inputs(
+        self, ids: Array, memory: Memory | StepMemory | None
+    ) -> tuple[Array, Memory | None]:
+        """Return embedded tokens [B, T, E] or [N, E], with features if every step reads them.
+
+        Also return the memory without these features.
+        """
+        embedded = self._embed_target(ids)
+        if not isinstance(memory, StepMemory):
+            return embedded, memory
+        features = memory.features
+        if ids.ndim == 2:
+            shape = (*ids.shape, features.shape[-1])
+            features = jnp.broadcast_to(features[:, None], shape)
+        else:
+            features = jnp.repeat(features, ids.shape[0] // features.shape[0], axis=0)
+        return jnp.concatenate([embedded, features], axis=-1), memory.attended
 
     def _embed_target(self, ids: Array) -> Array:
         table = self.source_embedding if self.embedding.share else self.target_embedding

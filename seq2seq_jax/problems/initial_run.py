@@ -9,12 +9,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from seq2seq_jax.config import resolve, trusted_names
+from seq2seq_jax.config.feature_rules import reads_features
 from seq2seq_jax.data.subwords import SubwordConfig, read_tokenizers
 from seq2seq_jax.data.tokenizers import Tokenizers
 from seq2seq_jax.data.vocabulary import SPECIAL_TOKENS, Vocabulary
 from seq2seq_jax.problems.setup import read_vocabulary
 from seq2seq_jax.storage.run_reference import parse_run_reference
-from seq2seq_jax.storage.workdir import Vocabularies, Workdir, word_tokenizers
+from seq2seq_jax.storage.workdir import (
+    Vocabularies,
+    Workdir,
+    features_tokenizer,
+    word_tokenizers,
+)
 from seq2seq_jax.utils.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -113,7 +119,8 @@ def initial_tokenizers(
         tokenizers = _kept_tokenizers(config, initial)
     if tokenizers is None:
         tokenizers = make()
-    for side, new, old in zip(_SIDES, tokenizers, initial.tokenizers, strict=True):
+    for side in _SIDES:
+        new, old = getattr(tokenizers, side), getattr(initial.tokenizers, side)
         key = f"transfer.{side}_vocabulary"
         if config.transfer[f"{side}_vocabulary"] != "replace" and new.digest() != old.digest():
             names = [f"input_pipeline_train.params.{side}_delimiter", "subwords"]
@@ -123,7 +130,7 @@ def initial_tokenizers(
                 f" {initial.path}; use its values of {', '.join(names)}, or {key}=replace"
             )
             raise UserError(key, what)
-    return tokenizers
+    return tokenizers._replace(features=features_tokenizer(config))
 
 
 def initial_vocabularies(
@@ -138,7 +145,8 @@ def initial_vocabularies(
 
     Returns:
       The vocabularies. The ids of an extended vocabulary are those of the old tokens, the new
-      tokens, and the special tokens.
+      tokens, and the special tokens. The vocabulary of features is extended, unless both sides keep
+      theirs.
 
     Raises:
       UserError: A vocabulary file is named, but the vocabulary is kept; a replaced vocabulary
@@ -150,21 +158,25 @@ def initial_vocabularies(
     if config.embedding.share and modes[0] != modes[1]:
         what = f"is {modes[0]}, but transfer.target_vocabulary is {modes[1]}, and embedding.share"
         raise UserError("transfer.source_vocabulary", f"{what} is true; use the same for both")
-    made = make() if set(modes) != {"keep"} else initial.vocabularies
+    lacks_features = reads_features(config) and initial.vocabularies.features is None
+    made = make() if set(modes) != {"keep"} or lacks_features else initial.vocabularies
     chosen = []
-    for side, mode, old, new in zip(_SIDES, modes, initial.vocabularies, made, strict=True):
+    for side, mode in zip(_SIDES, modes, strict=True):
+        old, new = getattr(initial.vocabularies, side), getattr(made, side)
         if mode == "keep":
             _check_kept(config, f"vocab_{side}", old)
             chosen.append(old)
         elif mode == "extend":
-            known = {*old.tokens, *SPECIAL_TOKENS}
-            added = [t for t in new.tokens if t not in known and not t.startswith("<unused-")]
-            extended = Vocabulary([*old.tokens, *added])
-            chosen.append(extended.padded(config.vocab_size_multiple))
+            chosen.append(_extended(old, new).padded(config.vocab_size_multiple))
         else:
             _check_shared(config, side, old, new)
             chosen.append(new)
-    return Vocabularies(*chosen)
+    features = made.features if reads_features(config) else None
+    if features is not None and initial.vocabularies.features is not None:
+        extended = _extended(initial.vocabularies.features, features)
+        features = extended.padded(config.vocab_size_multiple)
+    source, target = chosen
+    return Vocabularies(source, target, features)
 
 
 def describe_vocabularies(initial: InitialRun, vocabularies: Vocabularies) -> list[str]:
@@ -178,14 +190,21 @@ def describe_vocabularies(initial: InitialRun, vocabularies: Vocabularies) -> li
       Lines such as "source vocabulary: kept 26 of 26 tokens, 3 new".
     """
     lines = []
-    for side, old, new in zip(_SIDES, initial.vocabularies, vocabularies, strict=True):
-        if old.tokens or new.tokens:
+    for side in Vocabularies._fields:
+        old, new = getattr(initial.vocabularies, side), getattr(vocabularies, side)
+        if old is not None and new is not None and (old.tokens or new.tokens):
             kept = len({*old.tokens} & {*new.tokens})
             lines.append(
                 f"{side} vocabulary: kept {kept:,} of {len(old.tokens):,} tokens,"
                 f" {len(new.tokens) - kept:,} new"
             )
     return lines
+
+
+def _extended(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    known = {*old.tokens, *SPECIAL_TOKENS}
+    added = [t for t in new.tokens if t not in known and not t.startswith("<unused-")]
+    return Vocabulary([*old.tokens, *added])
 
 
 def _kept_tokenizers(config: ConfigDict, initial: InitialRun) -> Tokenizers | None:

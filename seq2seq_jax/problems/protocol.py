@@ -77,6 +77,7 @@ class DevData(NamedTuple):
         has none.
       examples: Returns an iterator over all examples in the order of the data, each with the index
         of its source, or -1 if it was dropped; None: the examples are no texts.
+      features: The features of each source, as text; empty: the dev set has none.
     """
 
     pairs: Callable[[], Iterator[tuple[Batch, np.ndarray]]]
@@ -88,6 +89,7 @@ class DevData(NamedTuple):
     groupings: Sequence[Grouping] = ()
     make_grouping: Callable[[str], Grouping] | None = None
     examples: Callable[[], Iterator[tuple[TextExample, int]]] | None = None
+    features: Sequence[str] = ()
 
 
 class TrainingData(NamedTuple):

@@ -74,7 +74,13 @@ class TextProblem:
         from seq2seq_jax.config import resolve
         from seq2seq_jax.inference.example_constraints import ConstraintFiles
         from seq2seq_jax.inference.json_lines import prediction_line, prediction_row
-        from seq2seq_jax.inference.lines import BATCHES_PER_CHUNK, chunked, line_chunks
+        from seq2seq_jax.inference.lines import (
+            BATCHES_PER_CHUNK,
+            chunked,
+            describe_source_line,
+            line_chunks,
+            source_chunks,
+        )
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
         from seq2seq_jax.inference.tasks.inference_task import begin_tasks, make_tasks, run_tasks
@@ -89,8 +95,10 @@ class TextProblem:
                 what = "%s is a file, but is used as a source text; --input=%s reads its lines"
                 _log.warning(what, path, path)
             chunks = chunked(arguments.sources, limit)
+            name = "command line"
         else:
-            chunks = line_chunks(arguments.input, limit)
+            chunks = line_chunks(arguments.input, limit, describe_source_line(config))
+            name = arguments.input or "<stdin>"
         predictor = Predictor(load_ensemble(workdir, config), config)
         if arguments.attention and not predictor.has_attention:
             raise UserError("--attention", f"needs attention, but {config.model} has none; omit it")
@@ -106,11 +114,12 @@ class TextProblem:
         return_beam_trace = any(task.needs_beam_trace for task in tasks.values())
         count = 0
         try:
-            for texts in chunks:
+            for texts, features in source_chunks(chunks, name, limit, predictor.has_features):
                 prefixes, allowed_tokens = constraints.read(len(texts))
                 predictions = predictor.predict(
                     texts,
                     languages=arguments.language,
+                    features=features,
                     prefixes=prefixes,
                     allowed_tokens=allowed_tokens,
                     return_attention=return_attention,
@@ -120,7 +129,10 @@ class TextProblem:
                     if arguments.json:
                         print(prediction_line(prediction, attention=arguments.attention))
                     elif arguments.tsv:
-                        print(prediction_row(prediction.source, prediction.text))
+                        row = prediction_row(
+                            prediction.source, prediction.text, prediction.features
+                        )
+                        print(row)
                     else:
                         print(prediction.text)
                 sys.stdout.flush()
@@ -133,11 +145,15 @@ class TextProblem:
     def served_model(self, overrides: Overrides, workdir: Workdir) -> ServedModel:
         """Load a text model, or an ensemble."""
         from seq2seq_jax.config import resolve
+        from seq2seq_jax.config.feature_rules import reads_features
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
         from seq2seq_jax.inference.served_texts import ServedTexts
 
         config = resolve(workdir.config(), overrides)
+        if reads_features(config):
+            what = f"is {config.features.combine}, but requests to serve have no features"
+            raise UserError("features.combine", f"{what}; use infer, or Predictor in Python")
         models = load_ensemble(workdir, config)
         return ServedTexts(models, Predictor(models, config))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from ml_collections import ConfigDict
 
+from seq2seq_jax.config.feature_rules import check_features
 from seq2seq_jax.config.languages import is_multilingual
 from seq2seq_jax.data.augmentation import AugmentationConfig, AugmentedPairs
 from seq2seq_jax.data.batches import TrainBatches, dev_batches, source_batches
@@ -30,7 +31,7 @@ from seq2seq_jax.data.report import (
 from seq2seq_jax.data.subwords import SubwordConfig, make_tokenizers
 from seq2seq_jax.data.tokenized_cache import TokenizedText, tokenize_pairs
 from seq2seq_jax.data.tokenizers import Tokenizers
-from seq2seq_jax.data.vocabulary import vocabulary_from_counts
+from seq2seq_jax.data.vocabulary import Vocabulary, vocabulary_from_counts
 from seq2seq_jax.data.vocabulary_check import check_vocabulary_file
 from seq2seq_jax.devices.parallel import Devices
 from seq2seq_jax.problems.corpora import make_mixture
@@ -52,10 +53,11 @@ from seq2seq_jax.problems.text_report import describe_training_data
 from seq2seq_jax.storage.workdir import (
     Vocabularies,
     Workdir,
+    features_tokenizer,
     word_tokenizers,
 )
 from seq2seq_jax.utils.cache_dir import cache_dir
-from seq2seq_jax.utils.errors import quantity
+from seq2seq_jax.utils.errors import UserError, quantity
 
 _log = logging.getLogger(__name__)
 
@@ -139,12 +141,13 @@ def load_dev_set(config: ConfigDict, tokenizers: Tokenizers, vocabularies: Vocab
       UserError: A file cannot be used.
     """
     key = "input_pipeline_dev"
+    check_features(config, key)
     text = tokenize_pipeline(config, key, tokenizers)
     corpus = _corpus(config, text, vocabularies, key)
     pairs = make_pipeline(config, key)
     _warn_of_oov("dev set", corpus, pairs, tokenizers, vocabularies)
-    for name, side, vocabulary in zip(vocabularies._fields, text[:2], vocabularies, strict=True):
-        where = f"the {name}s of the dev set"
+    for i, side in enumerate(text[:2]):
+        where, vocabulary = f"the {vocabularies._fields[i]}s of the dev set", vocabularies[:2][i]
         if warning := normal_form_warning(where, side.tokens(), vocabulary):
             _log.warning("%s", warning)
     dev_set = make_dev_set(corpus, pairs, tokenizers)
@@ -171,7 +174,7 @@ def make_dev_data(
             (batch, np.where(rows < 0, -1, dev_set.source_of[rows]))
             for batch, rows in dev_batches(corpus, buckets)
         ),
-        sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows),
+        sources=lambda: source_batches(corpus.source, batch_size, dev_set.rows, corpus.features),
         names=dev_set.sources,
         references=dev_set.references,
         description=description,
@@ -179,6 +182,7 @@ def make_dev_data(
         groupings=groupings,
         make_grouping=lambda name: make_grouping(name, config, dev_set, tokenizers),
         examples=lambda: dev_examples(config, dev_set, tokenizers),
+        features=dev_set.features,
     )
 
 
@@ -209,11 +213,12 @@ def _tokenized(pairs: Iterable[Example], tokenizers: Tokenizers) -> TokenizedTex
 
 
 def _make_tokenizers(config: ConfigDict) -> Tokenizers:
-    return make_tokenizers(
+    tokenizers = make_tokenizers(
         lambda: make_pipeline(config, "input_pipeline_train"),
         word_tokenizers(config),
         SubwordConfig(**config.subwords),
     )
+    return tokenizers._replace(features=features_tokenizer(config))
 
 
 def _corpus(
@@ -224,6 +229,7 @@ def _corpus(
         *vocabularies,
         source_max_len=config.source.max_seq_len,
         target_max_len=config.target.max_seq_len,
+        features_max_len=config.get("features", {}).get("max_seq_len", 0),
         key=f"{key}.params",
     )
 
@@ -237,14 +243,14 @@ def _warn_of_oov(
 ) -> None:
     """Log a warning for each side of which most tokens are out of vocabulary."""
     rates = corpus.counts.source_oov_rate, corpus.counts.target_oov_rate
-    for i, side in enumerate(vocabularies._fields):
+    for i, side in enumerate(("source", "target")):
         warning = oov_warning(
             f"{side} tokens of the {where}",
             rates[i],
             (pair[i] for pair in pairs),
-            tokenizers[i],
-            vocabularies[i],
-            vocabularies[1 - i],
+            tokenizers[:2][i],
+            vocabularies[:2][i],
+            vocabularies[:2][1 - i],
         )
         if warning:
             _log.warning("%s", warning)
@@ -258,8 +264,9 @@ def _make_vocabularies(
     source, target = (read_vocabulary(config, key) for key in ("vocab_source", "vocab_target"))
     for file, vocabulary in zip(files, (source, target), strict=True):
         if vocabulary is not None:
-            users = [each for each, used in zip(tokenizers, files, strict=True) if used == file]
+            users = [each for each, used in zip(tokenizers[:2], files, strict=True) if used == file]
             check_vocabulary_file(vocabulary, file, users)
+    features = _features_vocabulary(config, text)
     limits = config.vocab_min_frequency, config.vocab_max_size
     sides = [zip(side.tokens(), side.counts.tolist(), strict=True) for side in text[:2]]
     if config.embedding.share and not (source or target):
@@ -268,11 +275,28 @@ def _make_vocabularies(
             counts.update(dict(side))
         joint = require_tokens(vocabulary_from_counts(counts.items(), *limits), config)
         joint = joint.padded(config.vocab_size_multiple)
-        return Vocabularies(joint, joint)
+        return Vocabularies(joint, joint, features)
     source = source or require_tokens(vocabulary_from_counts(sides[0], *limits), config)
     target = target or require_tokens(vocabulary_from_counts(sides[1], *limits), config)
     multiple = config.vocab_size_multiple
-    return Vocabularies(source.padded(multiple), target.padded(multiple))
+    return Vocabularies(source.padded(multiple), target.padded(multiple), features)
+
+
+def _features_vocabulary(config: ConfigDict, text: TokenizedText) -> Vocabulary | None:
+    """Read or build the vocabulary of features; None if the model reads none."""
+    if text.features is None:
+        return None
+    vocabulary = read_vocabulary(config, "vocab_features")
+    if vocabulary is None:
+        counts = zip(text.features.tokens(), text.features.counts.tolist(), strict=True)
+        vocabulary = vocabulary_from_counts(counts)
+    if not vocabulary.tokens:
+        raise UserError(
+            "input_pipeline_train.params",
+            f"have no features, but features.combine is {config.features.combine}; use"
+            " features.combine=none",
+        )
+    return vocabulary.padded(config.vocab_size_multiple)
 
 
 def _content_digest(pairs: Iterable[Example]) -> str:

@@ -32,7 +32,10 @@ def describe_training_data(
     Raises:
       UserError: A file cannot be read.
     """
-    sizes = f"{vocabularies.source.size:,} source and {vocabularies.target.size:,} target tokens"
+    source, target, features = vocabularies.sizes
+    sizes = f"{source:,} source and {target:,} target tokens"
+    if features:
+        sizes = f"{source:,} source tokens, {target:,} target tokens and {features:,} features"
     parts = [
         report_line("Vocabulary", f"{sizes} (special tokens included)"),
         format_data_report(corpus, buckets),

@@ -35,7 +35,7 @@ class Decode(Protocol):
     def __call__(
         self,
         params: PyTree,
-        source_ids: ArrayLike,
+        source_ids: PyTree,
         source_len: ArrayLike,
         *,
         prefix_ids: ArrayLike | None = None,
@@ -48,7 +48,7 @@ class Decode(Protocol):
 
         Args:
           params: Parameters of the model; of an ensemble, a sequence.
-          source_ids: [B, S], padded sources.
+          source_ids: [B, S], padded sources; or what `encoder_inputs` of the models returns.
           source_len: [B], their lengths. A row of length 0 pads the batch: its result is empty and
             it costs no step.
           prefix_ids: [B, P], how each output has to begin, without SEQUENCE_END.
@@ -91,7 +91,7 @@ def make_decode(
     @use_kernels(kernels)
     def decode(
         params: PyTree,
-        source_ids: Array,
+        source_ids: PyTree,
         source_len: Array,
         *,
         prefix_ids: Array | None = None,
@@ -100,7 +100,7 @@ def make_decode(
         seeds: Array | None = None,
         trie: OutputTrie | None = None,
     ) -> SearchResult:
-        batch_size = source_ids.shape[0]
+        batch_size = source_len.shape[0]
         constraints = list(common_constraints)
         if allowed is not None:
             constraints.append(allowed_tokens(allowed, eos_id))

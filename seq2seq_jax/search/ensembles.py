@@ -58,10 +58,16 @@ def mean_attention(attention: Sequence[Array]) -> Array:
     """Average attention weights over the members that have attention.
 
     Args:
-      attention: [..., S] of each member; [..., 0] of a member without attention.
+      attention: [..., S] of each member; [..., 0] of a member without attention. Positions of
+        features, to which only some members attend, are behind those of the source.
 
     Returns:
       [..., S], or [..., 0] if no member has attention.
     """
     present = [weights for weights in attention if weights.shape[-1]]
-    return jnp.mean(jnp.stack(present), axis=0) if present else attention[0]
+    if not present:
+        return attention[0]
+    width = max(weights.shape[-1] for weights in present)
+    no_padding = [(0, 0)] * (present[0].ndim - 1)
+    padded = [jnp.pad(w, [*no_padding, (0, width - w.shape[-1])]) for w in present]
+    return jnp.mean(jnp.stack(padded), axis=0)

@@ -2,6 +2,7 @@
 
 config.json                          the resolved configuration
 vocab.source.txt, vocab.target.txt   one token per line; vocab.source.txt of image models is empty
+vocab.features.txt                   likewise; absent if the model reads no features
 subwords.source.*, subwords.target.* see `data.tokenizers`; absent for words and characters
 encoder.npz                          an encoder's weights that are not trained, which are stored
                                      once instead of in each checkpoint, with its initial batch
@@ -26,8 +27,10 @@ from seq2seq_jax.config import (
     diff_configs,
     read_config,
 )
+from seq2seq_jax.config.feature_rules import reads_features
 from seq2seq_jax.config.languages import is_multilingual
 from seq2seq_jax.config.metric_results import best_metric_is_lower
+from seq2seq_jax.data.features import FeaturesTokenizer
 from seq2seq_jax.data.normalization import normalizes
 from seq2seq_jax.data.subwords import (
     SubwordConfig,
@@ -55,15 +58,22 @@ class Vocabularies(NamedTuple):
     Attributes:
       source: The source vocabulary.
       target: The target vocabulary.
+      features: The vocabulary of features; None: the model reads none.
     """
 
     source: Vocabulary
     target: Vocabulary
+    features: Vocabulary | None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """The numbers of tokens, as `build_model` takes them; 0 if there is no vocabulary."""
+        return self.source.size, self.target.size, self.features.size if self.features else 0
 
 
 _SIDES = ("source", "target")
 _VERIFIED_FILES = [
-    *(f"vocab.{side}.txt" for side in _SIDES),
+    *(f"vocab.{side}.txt" for side in Vocabularies._fields),
     *(f"subwords.{side}.{suffix}" for side in _SIDES for suffix in ("codes", "model")),
     "encoder.npz",
 ]
@@ -98,10 +108,7 @@ class Workdir:
         self.config_file = self.path / "config.json"
         self.checkpoints_dir = self.path / "checkpoints"
         self.encoder_file = self.path / "encoder.npz"
-        self._vocabulary_files = (
-            self.path / "vocab.source.txt",
-            self.path / "vocab.target.txt",
-        )
+        self._vocabulary_files = [self.path / f"vocab.{s}.txt" for s in Vocabularies._fields]
 
     def config(self) -> ConfigDict:
         """Return the configuration that the run was started with.
@@ -176,7 +183,8 @@ class Workdir:
 
         Without a checkpoint, nothing verifies the files that a killed process left behind.
         """
-        if not (all(file.exists() for file in self._vocabulary_files) and self._has_checkpoint()):
+        required = self._vocabulary_files[:2]  # That of features is optional.
+        if not (all(file.exists() for file in required) and self._has_checkpoint()):
             return None
         return self.read_vocabularies()
 
@@ -186,20 +194,25 @@ class Workdir:
         Raises:
           UserError: A file cannot be read.
         """
-        source, target = self._vocabulary_files
+        source, target, features = self._vocabulary_files
         has_source = not source.exists() or source.stat().st_size
         return Vocabularies(
-            Vocabulary.read(source) if has_source else EMPTY_VOCABULARY, Vocabulary.read(target)
+            Vocabulary.read(source) if has_source else EMPTY_VOCABULARY,
+            Vocabulary.read(target),
+            Vocabulary.read(features) if features.exists() else None,
         )
 
     def write_vocabularies(self, vocabularies: Vocabularies) -> None:
         """Write the vocabularies.
 
         Args:
-          vocabularies: The source and the target vocabulary.
+          vocabularies: The vocabularies.
         """
         for vocabulary, file in zip(vocabularies, self._vocabulary_files, strict=True):
-            vocabulary.write(file)
+            if vocabulary is None:
+                file.unlink(missing_ok=True)
+            else:
+                vocabulary.write(file)
 
     def non_trainable(self, template: PyTree) -> PyTree:
         """Return the model's non-trainable variables as they were at the start of the run.
@@ -240,7 +253,8 @@ class Workdir:
             return None
         self._warn_of_unicode(config)
         subwords = SubwordConfig(**config.get("subwords", {}))
-        return read_tokenizers(self.path, word_tokenizers(config), subwords)
+        tokenizers = read_tokenizers(self.path, word_tokenizers(config), subwords)
+        return tokenizers and tokenizers._replace(features=features_tokenizer(config))
 
     def write_tokenizers(self, tokenizers: Tokenizers) -> None:
         """Write the files of subword tokenizers.
@@ -339,3 +353,14 @@ def word_tokenizers(config: ConfigDict) -> WordTokenizers:
         for side, settings in ((side, config.get(side, {})) for side in _SIDES)
     )
     return WordTokenizers(source, target, is_multilingual(config))
+
+
+def features_tokenizer(config: ConfigDict) -> FeaturesTokenizer | None:
+    """Return the tokenizer of features; None if the model reads none.
+
+    Args:
+      config: A resolved configuration.
+    """
+    if not reads_features(config):
+        return None
+    return FeaturesTokenizer(config.input_pipeline_train.params.get("features_delimiter", ";"))

@@ -76,7 +76,7 @@ class Trainer:
         with slow_work("Reading the data"):
             self.data = data = problem_of(config).prepare_training(config, workdir, self.devices)
         vocabularies, non_trainable = data.vocabularies, dict(data.non_trainable)
-        model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+        model = build_model(config, *vocabularies.sizes)
         optimizer_config = OptimizerConfig.from_config(config.optimizer)
         self.schedule, optimizer = make_schedule(optimizer_config), make_optimizer(optimizer_config)
         self.checkpoints = workdir.checkpoints(config)

@@ -38,11 +38,12 @@ def vocabulary_rows(
       The rows of each parameter that has an axis of a changed vocabulary.
     """
     rows: dict[str, list[tuple[int, np.ndarray]]] = {}
-    sizes = [vocabulary.size for vocabulary in vocabularies]
+    sizes = vocabularies.sizes
     for i, (old, new) in enumerate(zip(old_vocabularies, vocabularies, strict=True)):
-        if old == new or not new.tokens:
+        if old is None or new is None or old == new or not new.tokens:
             continue
-        more = [size + (i == j or config.embedding.share) for j, size in enumerate(sizes)]
+        shared = (0, 1) if config.embedding.share and i < 2 else (i,)
+        more = [size + (j in shared) for j, size in enumerate(sizes)]
         other = named_shapes(variable_shapes(build_model(config, *more))["params"])
         for name, shape in named_shapes(shapes).items():
             for axis in range(len(shape)):

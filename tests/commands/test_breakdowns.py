@@ -21,7 +21,7 @@ def run_path(tmp_path_factory):
             path = directory / f"{part}.{name}"
             path.write_text("".join(f"{text}\n" for text in column))
             files[f"input_pipeline_{part}__params__{name}_files"] = path
-    tiny_run(directory / "one", {10: 6}, **files)
+    tiny_run(directory / "one", {10: 6}, features__combine="none", **files)
     return directory / "one"
 
 

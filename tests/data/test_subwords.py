@@ -34,7 +34,7 @@ def words(
 
 def test_words_and_characters_need_no_training():
     made = make_tokenizers(unread, words(target_delimiter="", lowercase=True))
-    assert made == (DelimiterTokenizer(" ", True), DelimiterTokenizer(""))
+    assert made[:2] == (DelimiterTokenizer(" ", True), DelimiterTokenizer(""))
 
 
 def unread():
@@ -90,9 +90,10 @@ def test_learned_subwords_are_read_back_from_the_directory(tmp_path, kind):
     back = read_tokenizers(tmp_path, *settings)
     suffix = {"bpe": "codes", "sentencepiece": "model"}[kind]
     files = sorted(tmp_path.iterdir())
-    assert [file.name for file in files] == [f"subwords.{side}.{suffix}" for side in made._fields]
+    names = [f"subwords.{side}.{suffix}" for side in ("source", "target")]
+    assert [file.name for file in files] == names
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert [side.digest() for side in back] == [side.digest() for side in made]
+    assert [side.digest() for side in back[:2]] == [side.digest() for side in made[:2]]
     text = "The lower|house"
     assert back.source.split(text) == made.source.split(text)
     files[1].unlink()

@@ -11,6 +11,7 @@ from jaxtyping import PyTree
 
 from seq2seq_jax.models.batch_inputs import Batch, NonTrainable
 from seq2seq_jax.models.encoders import EncoderOutput
+from seq2seq_jax.models.features import Source, SourceWithFeatures
 from seq2seq_jax.models.functions import symmetric_uniform
 from seq2seq_jax.models.model_config import (
     AttentionChoice,
@@ -98,7 +99,7 @@ class Image2Seq(AttentionSeq2Seq):
         name = "image_features" if "image_features" in batch else "image"
         return batch[name], batch["source_len"]
 
-    def encode(self, source: Array, source_len: Array, *, train: bool = False) -> EncoderOutput:
+    def encode(self, source: Source, source_len: Array, *, train: bool = False) -> EncoderOutput:
         """Encode images, or features that were computed before.
 
         Args:
@@ -109,6 +110,7 @@ class Image2Seq(AttentionSeq2Seq):
         Returns:
           The encoder's output.
         """
+        assert not isinstance(source, SourceWithFeatures)
         features = source if source.ndim == 3 else self.grid_features(source, train=train)
         # Cached features may be of half precision.
         output: EncoderOutput = self.encoder.encode_features(

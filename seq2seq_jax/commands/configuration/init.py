@@ -13,6 +13,7 @@ HELP = "Write a commented configuration for your files, or for a small sample."
 EXAMPLES = (
     "init --task=translation --train-file=train.tsv --dev-file=dev.tsv",
     "init --task=g2p --output=sample.py",
+    "init --task=inflection --train-file=train.tsv --features-column=3",
 )
 
 
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default="",
             help=f"The {side} column, by name or by number, from 1. Without it, it is detected.",
         )
+    parser.add_argument(
+        "--features-column",
+        metavar="COLUMN",
+        default="",
+        help="The column of features, by name or by number, for inflection. Without it, the column"
+        " with a usual name or, of three columns without names, the last.",
+    )
     parser.add_argument(
         "--image-dir",
         metavar="DIR",
@@ -86,12 +94,16 @@ def run(arguments: argparse.Namespace, overrides: Overrides) -> None:
             write_sample(task, partial)
         say(f"Wrote a sample to {sample}/")
         files = {split: str(sample / f"{split}.tsv") for split in ("train", "dev")}
+    features = arguments.features_column
+    if features and task != "inflection":
+        raise UserError("--features-column", "is for --task=inflection; leave it out")
     text = starter(
         task,
         output,
         files,
         image_dir=arguments.image_dir or str(Path(files["train"]).parent),
         columns=(arguments.source_column, arguments.target_column),
+        features_column=features,
     )
     write_lines(output, text.splitlines())
     say(f"Wrote {output}; train with `seq2seq-jax train --config={output}`")

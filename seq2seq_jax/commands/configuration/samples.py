@@ -16,7 +16,7 @@ def write_sample(task: str, directory: Path) -> None:
     No example of the dev set is in the training set, except for captions.
 
     Args:
-      task: `translation`, `g2p` or `captions`.
+      task: `translation`, `g2p`, `inflection` or `captions`.
       directory: The directory of the files, which is created.
 
     Raises:
@@ -30,15 +30,16 @@ def write_sample(task: str, directory: Path) -> None:
             rows = [f"{name}\t{_draw(directory / name, generator)}" for name in names]
             write_lines(directory / f"{split}.tsv", rows)
         return
-    pairs = _distinct(_sentence if task == "translation" else _word, generator)
+    makers = {"translation": _sentence, "g2p": _word, "inflection": _inflected}
+    examples = _distinct(makers[task], generator)
     for split, count in _SIZES.items():
-        rows = [f"{source}\t{target}" for source, target in (next(pairs) for _ in range(count))]
+        rows = ["\t".join(next(examples)) for _ in range(count)]
         write_lines(directory / f"{split}.tsv", rows)
 
 
 def _distinct(
-    make: Callable[[random.Random], tuple[str, str]], generator: random.Random
-) -> Iterator[tuple[str, str]]:
+    make: Callable[[random.Random], tuple[str, ...]], generator: random.Random
+) -> Iterator[tuple[str, ...]]:
     seen = set()
     while True:
         pair = make(generator)
@@ -68,6 +69,40 @@ def _word(generator: random.Random) -> tuple[str, str]:
         spelled += f"{onset}{vowel}{coda}"
         spoken += [part for part in (phone, vowel.upper(), coda.upper()) if part]
     return spelled, " ".join(spoken)
+
+
+def _inflected(generator: random.Random) -> tuple[str, str, str]:
+    """Return an invented noun, an inflected form and its features, in a language with harmony.
+
+    As in Turkish, the vowels of suffixes are front or back as those of the stem are, and final p, t
+    and k are voiced before a vowel.
+    """
+    vowels = generator.choice(("aou", "eiü"))
+    syllables = generator.randint(1, 3)
+    stem = "".join(
+        generator.choice("bdgklmnprst") + generator.choice(vowels) for _ in range(syllables)
+    )
+    stem += generator.choice(("", "k", "l", "m", "n", "p", "r", "t"))
+    front = vowels == "eiü"
+    case, number = generator.choice(tuple(_CASES)), generator.choice(("SG", "PL"))
+    suffix = "ler" if front else "lar"
+    form = stem + suffix if number == "PL" else stem
+    ending = _CASES[case][front]
+    if ending[:1] in ("ı", "i", "a", "e") and number == "SG":
+        form = form[:-1] + _VOICED.get(form[-1], form[-1])
+        ending = ("y" if form[-1] in "aoueiü" else "") + ending
+    return stem, form + ending, f"N;{case};{number}"
+
+
+_CASES = {
+    "NOM": ("", ""),
+    "ACC": ("ı", "i"),
+    "DAT": ("a", "e"),
+    "LOC": ("da", "de"),
+    "ABL": ("dan", "den"),
+}
+"""The endings after back and after front vowels."""
+_VOICED = {"p": "b", "t": "d", "k": "g"}
 
 
 def _draw(file: Path, generator: random.Random) -> str:

@@ -7,7 +7,7 @@ from string import Template
 from typing import NamedTuple
 
 from seq2seq_jax.config import config_name
-from seq2seq_jax.data.readers.table_sniffing import detect_columns
+from seq2seq_jax.data.readers.table_sniffing import detect_columns, detect_features_column
 
 
 def starter(
@@ -17,6 +17,7 @@ def starter(
     *,
     image_dir: str,
     columns: tuple[str, str] = ("", ""),
+    features_column: str = "",
 ) -> str:
     """Return the text of a configuration file.
 
@@ -27,6 +28,7 @@ def starter(
         or the name of an image and a caption.
       image_dir: The directory of the images.
       columns: The source and the target column of a table of texts; empty: detect them.
+      features_column: The column of features, for inflection.
 
     Raises:
       UserError: A table cannot be read, or its columns are not clear.
@@ -38,7 +40,12 @@ def starter(
             params: dict[str, object] = {"captions": file, "image_dir": image_dir}
         else:
             data.append(f'    {pipeline}["class"] = "TSVInputPipeline"')
-            params = {"files": file, **_columns(file, *columns)}
+            others = {}
+            if task == "inflection":
+                others = {"features_column": features_column or detect_features_column(file)}
+            params = {"files": file, **_columns(file, *columns, others)}
+        if task == "inflection":
+            params |= {"features_delimiter": ";", "source_delimiter": "", "target_delimiter": ""}
         if task == "g2p":
             params |= {"source_delimiter": "", "target_delimiter": " "}
         lines = [f'        "{name}": {_python(value)},\n' for name, value in params.items()]
@@ -50,22 +57,26 @@ def starter(
         task=task,
         file=_python(str(output))[1:-1],
         workdir=_python(f"runs/{config_name(output)}")[1:-1],
-        input="IMAGE" if task == "captions" else "< SOURCES.txt",
+        input=_INPUTS.get(task, "< SOURCES.txt"),
         data="\n".join(data),
         every=chosen.steps // 2,
     )
 
 
-def _columns(file: str, source: str, target: str) -> dict[str, object]:
+def _columns(file: str, source: str, target: str, others: Mapping[str, str]) -> dict[str, object]:
     """Return the parameters that say which columns of a table are read."""
-    found = detect_columns(file, source, target)._asdict()
-    return {name: found[name] for name in ("source_column", "target_column", "header", "format")}
+    columns = detect_columns(file, source, target, others)
+    found = columns._asdict()
+    names = ("source_column", "target_column", "header", "format")
+    return {**{name: found[name] for name in names}, **columns.others}
 
 
 def _python(value: object) -> str:
     """Return a value as Python source; json writes text as Python does, in double quotes."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
+
+_INPUTS = {"captions": "IMAGE", "inflection": "< LEMMAS_AND_FEATURES.tsv"}
 
 _HEAD = '''\
 """A model for $task, written by `seq2seq-jax init`.
@@ -127,6 +138,18 @@ _G2P = """
     config.source.reverse = False
     config.source.lowercase = True
     config.target.max_seq_len = 40
+"""
+
+_INFLECTION = """
+    # The text. Tokens are characters, because the delimiters are empty. Each row also has features
+    # such as V;PST, which features_delimiter separates; their order does not matter.
+    config.source.max_seq_len = 40
+    config.source.reverse = False
+    config.target.max_seq_len = 40
+
+    # How the features enter the model. source: as tokens after those of the lemma; attention: the
+    # decoder attends to them separately; decoder: their mean is an input of each step.
+    config.features.combine = "source"
 """
 
 _CAPTIONS = """
@@ -194,6 +217,9 @@ TASKS = {
     ),
     "g2p": _Task(
         "AttentionSeq2Seq", _G2P + _MODEL, "ErrorRateMetricSpec", "sequence_error_rate", 64, 600
+    ),
+    "inflection": _Task(
+        "AttentionSeq2Seq", _INFLECTION + _MODEL, "AccuracyMetricSpec", "sequence_accuracy", 64, 600
     ),
     "captions": _Task("Image2Seq", _CAPTIONS, "AccuracyMetricSpec", "sequence_accuracy", 50, 400),
 }

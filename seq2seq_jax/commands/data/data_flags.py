@@ -187,6 +187,9 @@ def _table_keys(
             )
     if part != "dev":
         say(f"{files}: {first.describe()}")
+        unread = first.unread_features()
+        if unread:
+            say(f"The column {unread} is not read; --features-column={unread} reads it as features")
     params = {
         "files": files,
         "source_column": first.source_column,
@@ -220,6 +223,7 @@ def _describe_tokens(config: "ConfigDict") -> str:
     """Return how both sides are split into tokens, and a hint if that looks wrong."""
     from itertools import islice
 
+    from seq2seq_jax.config.feature_rules import reads_features
     from seq2seq_jax.data.languages import split_tag
     from seq2seq_jax.data.readers.input_pipeline import build_pipeline
     from seq2seq_jax.data.readers.tabular_text import TSVInputPipeline
@@ -242,4 +246,7 @@ def _describe_tokens(config: "ConfigDict") -> str:
                     f"every {side} is one token; for characters use"
                     f" --config.{_TRAIN}.params.{side}_delimiter="
                 )
-    return "; ".join([f"Tokens: {' and '.join(parts)}", *hints])
+    text = f"Tokens: {' and '.join(parts)}"
+    if reads_features(config):
+        text += f"; features at {params.features_delimiter!r}"
+    return "; ".join([text, *hints])

@@ -19,6 +19,7 @@ SOURCE_NAMES, TARGET_NAMES, OTHER_NAMES = (
     frozenset(names.split()) for names in (_SOURCES, _TARGETS, _OTHERS)
 )
 """Usual words in names of columns, in lower case."""
+FEATURE_NAMES = frozenset(("tag", "tags", "feature", "features", "msd"))
 
 _ROWS = 1000
 _FLAGS = "--source-column and --target-column"
@@ -55,6 +56,15 @@ class TableColumns(NamedTuple):
         for name, column in self.others.items():
             text += f"; {name.removesuffix('_column')} in column {column}"
         return text
+
+    def unread_features(self) -> str:
+        """Return the name of a column that seems to have features but is not read; or ""."""
+        if not self.header:
+            return ""
+        read = {self.source_column, self.target_column, *self.others.values()}
+        free = [i for i, name in enumerate(self.first_row) if name not in read]
+        found = _only(self.first_row, FEATURE_NAMES, free)
+        return "" if found is None else self.first_row[found]
 
 
 def detect_columns(
@@ -133,6 +143,32 @@ def detect_columns(
         raise UserError(path, f"two columns have one name in the header {', '.join(first)}")
     further = dict(zip(others, names[2:], strict=True))
     return TableColumns(names[0], names[1], header, written_format, tuple(first), further)
+
+
+def detect_features_column(path: str) -> str:
+    """Find the column of features of a table: the one with a usual name, or the last of three.
+
+    Args:
+      path: As for `detect_columns`.
+
+    Returns:
+      The name of the column, or its number if there is no header.
+
+    Raises:
+      UserError: The file cannot be read, or it is not clear which column has the features.
+    """
+    check_readable(path)
+    file_format = format_of_name(path) or _format_of_content(path)
+    first = next(([cell.strip() for cell in row] for _, row in table_rows(path, file_format)), [])
+    if _is_header(first):
+        found = _only(first, FEATURE_NAMES, range(len(first)))
+        if found is not None:
+            return first[found]
+    elif len(first) == 3:
+        return "3"
+    shown = ", ".join(map(reprlib.repr, first))
+    what = f"its first row is {shown}; say which column has the features with --features-column"
+    raise UserError(path, what)
 
 
 def _is_header(row: Sequence[str]) -> bool:

@@ -49,6 +49,6 @@ class BeamTrees(InferenceTask):
             log_probs=trace.log_probs,
             scores=trace.scores,
             beam_indices=trace.beam_indices.tolist(),
-            source=prediction.source,
+            source=" ".join(filter(None, (prediction.source, prediction.features))),
             title=prediction.text or "Beam search",
         )

@@ -81,7 +81,7 @@ class DumpAttention(InferenceTask):
         if self._plots and weights is not None:
             plot_attention(
                 weights,
-                prediction.source_tokens,
+                prediction.attended_tokens,
                 [*prediction.tokens, SEQUENCE_END][: len(weights)],
                 self._directory / f"{number:05}.{self._format}",
             )

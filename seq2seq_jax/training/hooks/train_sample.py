@@ -83,7 +83,7 @@ class TrainSampleHook(Hook):
 
     def _describe(self, examples: Batch, predicted: np.ndarray) -> str:
         """Return the samples as text; `predicted` is [B, T - 1] for targets [B, T]."""
-        sources, targets = self._run.vocabularies
+        sources, targets, features = self._run.vocabularies
         lines = []
         for row, length in enumerate(examples["target_len"]):
             if length == 0:  # a row that pads the batch
@@ -92,6 +92,9 @@ class TrainSampleHook(Hook):
                 ids = examples["source_ids"][row, : examples["source_len"][row]]
                 tokens = [token for token in sources.decode(ids.tolist()) if token != SEQUENCE_END]
                 lines.append(f"  source      {self._source_delimiter.join(tokens)}")
+            if features and "features_ids" in examples:
+                ids = examples["features_ids"][row, : examples["features_len"][row]]
+                lines.append(f"  features    {' '.join(features.decode(ids.tolist()))}")
             for name, ids in (
                 ("prediction", predicted[row, : length - 1]),
                 ("target", examples["target_ids"][row, 1:length]),

@@ -32,6 +32,12 @@ def resolved(*flags: str, command: str = "train", config=None):
     return resolve(config, data_overrides(arguments, config, overrides))
 
 
+def resolved_log(capsys, *flags: str) -> str:
+    capsys.readouterr()
+    resolved(*flags, "--no-dev")
+    return capsys.readouterr().err
+
+
 def read(config, key: str):
     params = config[key].params
     names = ("files", "source_column", "target_column", "format", "header", "part", "dev_fraction")
@@ -141,6 +147,9 @@ def test_a_flag_names_the_column_of_features_of_both_sets(table, capsys):
     assert config[TRAIN].params.features_column == "3"
     assert config[DEV].params.features_column == "tags"
     assert "features in column 3" in capsys.readouterr().err
+    assert "features at ';'" in resolved_log(capsys, f"--train-file={train}", "--features-column=3")
+    hint = "The column tags is not read; --features-column=tags reads it as features"
+    assert hint in resolved_log(capsys, f"--train-file={dev}")
     again = resolved(f"--dev-file={train}", command="train", config=config)
     assert again[DEV].params.features_column == "3"
 
