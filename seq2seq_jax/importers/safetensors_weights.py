@@ -125,7 +125,7 @@ def read_weights(file: Path, config: ConfigDict, workdir: Workdir) -> PyTree:
     with one_line_errors(str(file), "is no usable file of safetensors"):
         arrays: Mapping[str, np.ndarray] = load(file)
     vocabularies = workdir.read_vocabularies()
-    model = build_model(config, vocabularies.source.size, vocabularies.target.size)
+    model = build_model(config, *vocabularies.sizes)
     return into_template(variable_shapes(model)["params"], arrays, str(file))
 
 

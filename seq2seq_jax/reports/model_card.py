@@ -96,7 +96,8 @@ def model_card(
     ]
     source = config.get("source") is not None
     vocabularies = workdir.vocabularies()
-    sizes = [f"{vocabulary.size:,}" for vocabulary in vocabularies or ()][0 if source else 1 :]
+    used = vocabularies.sizes[0 if source else 1 :] if vocabularies else ()
+    sizes = [f"{size:,}" for size in used if size]
     settings = yaml.safe_dump(json.loads(json.dumps(config.to_dict())), allow_unicode=True)
     sections = [
         f"---\n{text}---\n\n# {title}",
