@@ -11,6 +11,7 @@ from seq2seq_jax.data.breakdowns import (
     group_by_overlap,
 )
 from seq2seq_jax.data.dev_set import DevSet
+from seq2seq_jax.data.features import FeaturesTokenizer
 from seq2seq_jax.data.grouping import Grouping
 from seq2seq_jax.data.languages import split_tag
 from seq2seq_jax.data.readers.input_pipeline import TextExample, to_example
@@ -60,24 +61,22 @@ def make_grouping(
     split = tokenizers.source.split
     if name == "length":
         return group_by_length([len(split(text)) for text in dev_set.sources])
-    features = [""] * len(dev_set)
-    for example, index in dev_examples(config, dev_set, tokenizers):
-        if index >= 0:
-            features[index] = example.features
     delimiter = config.input_pipeline_dev.params.get("features_delimiter", ";")
+    symbols = (tokenizers.features or FeaturesTokenizer(delimiter)).split
+    features = dev_set.features
     if name == "feature":
-        if not any(features):
+        if not features:
             what = "is feature, but the dev set has no features; use --by=overlap,length"
             raise UserError("--by", what)
-        return group_by_feature([_symbols(text, delimiter) for text in features])
+        return group_by_feature(list(map(symbols, features)))
     train = list(map(to_example, make_pipeline(config, "input_pipeline_train")))
     train_sources = {tuple(split(example.source)) for example in train}
     sources = [tuple(split(text)) for text in dev_set.sources]
-    if not any(features):
+    if not features:
         return group_by_overlap(sources, train_sources)
 
     def in_language(source: str, text: str) -> tuple[str, tuple[str, ...]]:
-        return split_tag(source)[0], _symbols(text, delimiter)
+        return split_tag(source)[0], tuple(symbols(text))
 
     return group_by_overlap(
         sources,
@@ -85,7 +84,3 @@ def make_grouping(
         [in_language(*pair) for pair in zip(dev_set.sources, features, strict=True)],
         {in_language(example.source, example.features) for example in train},
     )
-
-
-def _symbols(text: str, delimiter: str) -> tuple[str, ...]:
-    return tuple(sorted({symbol for each in text.split(delimiter) if (symbol := each.strip())}))
