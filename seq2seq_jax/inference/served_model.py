@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import jax
 
@@ -14,6 +14,18 @@ MAX_SEARCHES = 32
 
 Search = tuple[tuple[str, object], ...]
 """Keys of `inference` by their last names, with their values."""
+
+
+class TextInput(NamedTuple):
+    """An input of a text model.
+
+    Attributes:
+      text: The source.
+      features: Its features, as in the data; None: the request has none.
+    """
+
+    text: str
+    features: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class ServedModel(Protocol):
         """Refuse inputs and options that the model cannot use.
 
         Args:
-          inputs: Texts, or the bytes of images.
+          inputs: Each a `TextInput`, or the bytes of an image.
           options: What the request asks for.
 
         Raises:
@@ -69,7 +81,7 @@ class ServedModel(Protocol):
         """Answer inputs; each answer depends on its own input only.
 
         Args:
-          inputs: Texts, or the bytes of images, that `check` has accepted.
+          inputs: Those that `check` has accepted.
           options: What the requests ask for.
 
         Returns:
@@ -79,7 +91,9 @@ class ServedModel(Protocol):
           UserError: An input cannot be used.
         """
 
-    def score(self, pairs: Sequence[tuple[str, str]], attention: bool) -> list[dict[str, Any]]:
+    def score(
+        self, pairs: Sequence[tuple[TextInput, str]], attention: bool
+    ) -> list[dict[str, Any]]:
         """Score targets.
 
         Args:

@@ -11,6 +11,7 @@ from seq2seq_jax.inference.served_model import (
     PredictOptions,
     Search,
     SearchCache,
+    TextInput,
     describe_model,
 )
 from seq2seq_jax.reports.beam_tree import tree_values
@@ -55,10 +56,12 @@ class ServedTexts:
             **self._about,
             "input": self.input,
             "has_attention": self._predictor.has_attention,
+            "has_features": self._predictor.has_features,
             "has_beam": not inference.sampling.enable,
             "vocabulary_sizes": {
-                "source": vocabularies.source.size,
-                "target": vocabularies.target.size,
+                name: vocabulary.size
+                for name, vocabulary in vocabularies._asdict().items()
+                if vocabulary is not None
             },
             "max_source_tokens": self._max_source - 1,
             "max_target_tokens": self._max_target,
@@ -86,11 +89,11 @@ class ServedTexts:
                 )
                 yield
 
-    def check(self, inputs: Sequence[str], options: PredictOptions) -> None:
-        """Refuse texts that are too long, and options that contradict each other.
+    def check(self, inputs: Sequence[TextInput], options: PredictOptions) -> None:
+        """Refuse texts that are too long, and what contradicts the model or other options.
 
         Args:
-          inputs: Texts.
+          inputs: Texts, with features if and only if the model reads them.
           options: What the request asks for.
 
         Raises:
@@ -101,10 +104,11 @@ class ServedTexts:
         search = self._predictors.get(options.search)
         if options.beam and search.inference.sampling.enable:
             raise UserError("beam", "samples have no beam; use false")
+        self._check_features(inputs)
         if not options.truncate:
             self._check_sources("texts", inputs)
 
-    def predict(self, inputs: Sequence[str], options: PredictOptions) -> list[dict[str, Any]]:
+    def predict(self, inputs: Sequence[TextInput], options: PredictOptions) -> list[dict[str, Any]]:
         """Predict texts.
 
         Args:
@@ -118,11 +122,16 @@ class ServedTexts:
         fitting = (size for size in (smallest, *others) if len(inputs) <= size.batch_size)
         predictor = next(fitting, (smallest, *others)[-1])
         predictions = predictor.predict(
-            inputs, return_attention=options.attention, return_beam_trace=options.beam
+            [text for text, _ in inputs],
+            features=self._features(inputs),
+            return_attention=options.attention,
+            return_beam_trace=options.beam,
         )
         return [self._values(prediction, options) for prediction in predictions]
 
-    def score(self, pairs: Sequence[tuple[str, str]], attention: bool) -> list[dict[str, Any]]:
+    def score(
+        self, pairs: Sequence[tuple[TextInput, str]], attention: bool
+    ) -> list[dict[str, Any]]:
         """Score targets.
 
         Args:
@@ -138,15 +147,34 @@ class ServedTexts:
         if attention and not self._predictor.has_attention:
             raise UserError("attention", "this model has none; use false")
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
+        self._check_features(sources)
         self._check_sources("sources", sources)
         split = self._predictor.tokenizers.target.split
         _check_lengths("targets", [len(split(text)) for text in targets], self._max_target)
-        scores = self._sizes(())[0].score(sources, targets, return_attention=attention)
+        scores = self._sizes(())[0].score(
+            [text for text, _ in sources],
+            targets,
+            features=self._features(sources),
+            return_attention=attention,
+        )
         return [{**score_values(one), "source_tokens": one.source_tokens} for one in scores]
 
-    def _check_sources(self, name: str, texts: Sequence[str]) -> None:
+    def _features(self, inputs: Sequence[TextInput]) -> list[str] | None:
+        if not self._predictor.has_features:
+            return None
+        return [features or "" for _, features in inputs]
+
+    def _check_features(self, inputs: Sequence[TextInput]) -> None:
+        given = any(features is not None for _, features in inputs)
+        if given and not self._predictor.has_features:
+            raise UserError("features", "this model reads none; leave them out")
+        if self._predictor.has_features and not given:
+            what = "this model reads features; use one text of features for each input"
+            raise UserError("features", what)
+
+    def _check_sources(self, name: str, inputs: Sequence[TextInput]) -> None:
         split = self._predictor.tokenizers.source.split
-        lengths = [len(split(text)) for text in texts]
+        lengths = [len(split(text)) for text, _ in inputs]
         remedy = ", or truncate=true" if name == "texts" else ""
         _check_lengths(name, lengths, self._max_source - 1, remedy)
 
@@ -159,7 +187,7 @@ class ServedTexts:
 
     def _values(self, prediction: Prediction, options: PredictOptions) -> dict[str, Any]:
         values = prediction_values(prediction, attention=options.attention)
-        values["source_tokens"] = prediction.source_tokens
+        values["source_tokens"] = prediction.attended_tokens
         if options.beam:
             trace, target = prediction.beam_trace, self._predictor.vocabularies.target
             values["beam"] = trace and tree_values(

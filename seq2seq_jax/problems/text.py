@@ -145,15 +145,11 @@ class TextProblem:
     def served_model(self, overrides: Overrides, workdir: Workdir) -> ServedModel:
         """Load a text model, or an ensemble."""
         from seq2seq_jax.config import resolve
-        from seq2seq_jax.config.feature_rules import reads_features
         from seq2seq_jax.inference.loading import load_ensemble
         from seq2seq_jax.inference.predictor import Predictor
         from seq2seq_jax.inference.served_texts import ServedTexts
 
         config = resolve(workdir.config(), overrides)
-        if reads_features(config):
-            what = f"is {config.features.combine}, but requests to serve have no features"
-            raise UserError("features.combine", f"{what}; use infer, or Predictor in Python")
         models = load_ensemble(workdir, config)
         return ServedTexts(models, Predictor(models, config))
 

@@ -54,13 +54,16 @@ class Client:
             starting (status 429 or 503), after the time that the service asks for.
         """
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        # Unused connections are closed here first: the service closes them after 5 seconds.
+        limits = httpx.Limits(keepalive_expiry=3)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=limits)
         self._model, self._retries = model, retries
 
     def predict(
         self,
         texts: Iterable[str] = (),
         *,
+        features: Iterable[str] | None = None,
         images: Iterable[str | Path | bytes] = (),
         attention: bool = False,
         beam: bool = False,
@@ -71,6 +74,7 @@ class Client:
 
         Args:
           texts: The source texts.
+          features: For a model that reads features, those of each text: "V;PST".
           images: For an image model, files or their bytes.
           attention: Return attention weights.
           beam: Return the beam search as a tree.
@@ -90,18 +94,26 @@ class Client:
         body: dict[str, Any] = {"images": encoded} if encoded else {"texts": texts}
         if not encoded and not texts:
             return []
+        if features is not None:
+            body["features"] = _as_list("features", features)
         body |= {"attention": attention, "beam": beam, "truncate": truncate, "options": options}
         answers: list[Answer] = self._post("/v1/predict", body)["answers"]
         return answers
 
     def score(
-        self, sources: Iterable[str], targets: Iterable[str], *, attention: bool = False
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str],
+        *,
+        features: Iterable[str] | None = None,
+        attention: bool = False,
     ) -> list[Answer]:
         """Compute the log-probability of each target given its source.
 
         Args:
           sources: The source texts.
           targets: A target for each.
+          features: As for `predict`.
           attention: Return attention weights.
 
         Returns:
@@ -112,11 +124,13 @@ class Client:
           ServiceError: The service refused the request.
           httpx.TransportError: The service cannot be reached.
         """
-        body = {
+        body: dict[str, Any] = {
             "sources": _as_list("sources", sources),
             "targets": _as_list("targets", targets),
             "attention": attention,
         }
+        if features is not None:
+            body["features"] = _as_list("features", features)
         if not body["sources"] and not body["targets"]:
             return []
         scores: list[Answer] = self._post("/v1/score", body)["scores"]

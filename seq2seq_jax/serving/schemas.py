@@ -36,6 +36,9 @@ class PredictRequest(_Request):
 
     model: str | None = Field(None, description="The name of a model; the first one by default.")
     texts: list[str] | None = Field(None, min_length=1, description="The source texts.")
+    features: list[str] | None = Field(
+        None, description="The features of each text (V;PST), for a model that reads them."
+    )
     images: list[str] | None = Field(
         None, min_length=1, description="Images (JPEG, PNG, WebP, GIF, BMP or TIFF) as base64."
     )
@@ -51,6 +54,9 @@ class ScoreRequest(_Request):
     model: str | None = Field(None, description="The name of a model; the first one by default.")
     sources: list[str] = Field(min_length=1)
     targets: list[str] = Field(min_length=1, description="A target for each source.")
+    features: list[str] | None = Field(
+        None, description="The features of each source, for a model that reads them."
+    )
     attention: bool = Field(False, description="Return attention weights.")
 
 
@@ -85,8 +91,12 @@ class Answer(BaseModel):
     """
 
     source: str | None = Field(None, description="The text; absent for images.")
+    features: str | None = Field(None, description="The features, if the model reads some.")
     origin: str | None = Field(None, description="lexicon or model, if the model has a lexicon.")
-    source_tokens: list[str] = Field(description="With SEQUENCE_END; empty for images.")
+    source_tokens: list[str] = Field(
+        description="With SEQUENCE_END, and with features if attention has columns for them; empty"
+        " for images."
+    )
     text: str
     tokens: list[str]
     log_prob: float | None = None
@@ -111,6 +121,7 @@ class Score(BaseModel):
     """The log-probability of one target given its source."""
 
     source: str
+    features: str | None = Field(None, description="The features, if the model reads some.")
     source_tokens: list[str]
     target: str
     tokens: list[str] = Field(description="The tokens of the target, with SEQUENCE_END.")

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 
 import seq2seq_jax
-from seq2seq_jax.inference.served_model import PredictOptions, ServedModel
+from seq2seq_jax.inference.served_model import PredictOptions, ServedModel, TextInput
 from seq2seq_jax.serving import schemas
 from seq2seq_jax.serving.batcher import Batcher, ClosedError, ExpiredError, QueueFullError, Work
 from seq2seq_jax.serving.guard import RequestError
@@ -113,9 +113,9 @@ class Service:
         if len(body.sources) != len(body.targets):
             what = f"must have a target for each source; got {len(body.targets)} for"
             raise UserError("targets", f"{what} {quantity(len(body.sources), 'source')}")
-        self._check_texts("sources", body.sources)
         self._check_texts("targets", body.targets)
-        pairs = list(zip(body.sources, body.targets, strict=True))
+        sources = self._text_inputs("sources", body.sources, body.features)
+        pairs = list(zip(sources, body.targets, strict=True))
         work = Work(
             ("score", body.attention), lambda batch: served.model.score(batch, body.attention)
         )
@@ -136,8 +136,9 @@ class Service:
         if given is None or other is not None:
             raise UserError("body", f"this model reads {field}; use {field}, and no other inputs")
         if kind == "text":
-            self._check_texts(field, given)
-            return given
+            return self._text_inputs(field, given, body.features)
+        if body.features is not None:
+            raise UserError("features", "this model reads none; leave them out")
         self._check_count(field, given)
         images = []
         for index, text in enumerate(given):
@@ -147,6 +148,18 @@ class Service:
                 where = f"images[{index}]"
                 raise UserError(where, "must be base64; use that of the file") from None
         return images
+
+    def _text_inputs(
+        self, name: str, texts: Sequence[str], features: Sequence[str] | None
+    ) -> list[TextInput]:
+        self._check_texts(name, texts)
+        if features is None:
+            return list(map(TextInput, texts))
+        if len(features) != len(texts):
+            what = f"must have one text for each of {name}; got {len(features)} for"
+            raise UserError("features", f"{what} {quantity(len(texts), 'text')}")
+        self._check_texts("features", features)
+        return list(map(TextInput, texts, features))
 
     def _check_count(self, name: str, items: Sequence[str]) -> None:
         most = self._settings.max_inputs
@@ -184,7 +197,9 @@ class Service:
         about = request.scope["state"]["about"]
         about |= {"model": name, "inputs": len(inputs)}
         if self._settings.log_texts and served.model.input == "text":
-            about["texts"] = list(inputs)
+            about["texts"] = [
+                one.text if isinstance(one, TextInput) else [one[0].text, one[1]] for one in inputs
+            ]
         if not served.batcher.ready:
             what = "The service is starting; GET /health says when it is ready."
             raise RequestError(503, what, retry_after="2")

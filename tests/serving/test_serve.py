@@ -9,10 +9,13 @@ import httpx
 import pytest
 
 from seq2seq_jax.cli import main
+from seq2seq_jax.data.vocabulary import Vocabulary
 from seq2seq_jax.inference.predictor import Predictor
 from seq2seq_jax.serving.client import Client, ServiceError
+from seq2seq_jax.storage.workdir import Vocabularies
 from tests.chromium import chromium, needs_chromium
 from tests.serving.services import ServiceProcess
+from tests.tiny_models import VOCABULARY
 from tests.tiny_workdir import tiny_run
 
 SECRET = "f e d c b"
@@ -74,6 +77,40 @@ def test_an_answer_does_not_depend_on_its_batch_mates(client, service, runs):
     total = metrics.split('seq2seq_batch_size_count{model="first"} ')[1].split()[0]
     inputs = metrics.split('seq2seq_inputs_total{model="first"} ')[1].split()[0]
     assert float(total) < float(inputs)  # Some requests did share a batch.
+
+
+def test_a_model_with_features_needs_those_of_each_text(tmp_path):
+    features = Vocabulary(["V", "PST"])
+    tiny_run(
+        tmp_path / "run",
+        {1: 6},
+        vocabularies=Vocabularies(VOCABULARY, VOCABULARY, features),
+        features__combine="source",
+        inference__batch_size=16,
+    )
+    texts, bundles = ["a b c", "a b c", "f e"], ["V;PST", "V", ""]
+    predictor = Predictor.from_workdir(tmp_path / "run")
+    expected = predictor.predict(texts, features=bundles)
+    service = ServiceProcess(f"--workdir={tmp_path / 'run'}")
+    with Client(service.url) as client:
+        assert client.model()["has_features"]
+        answers = client.predict(texts, features=bundles, attention=True)
+        assert [answer["text"] for answer in answers] == [one.text for one in expected]
+        assert [answer["features"] for answer in answers] == bundles
+        assert answers[0]["source_tokens"] == ["a", "b", "c", "SEQUENCE_END", "[PST]", "[V]"]
+        (score,) = client.score(["a b c"], ["f e"], features=["V"])
+        (one,) = predictor.score(["a b c"], ["f e"], features=["V"])
+        assert score["log_prob"] == pytest.approx(one.log_prob, abs=1e-5)
+        with pytest.raises(ServiceError, match="features: this model reads features; use one text"):
+            client.predict(texts)
+        with pytest.raises(ServiceError, match="must have one text for each of texts; got 1 for 3"):
+            client.predict(texts, features=["V"])
+    service.close()
+
+
+def test_a_model_without_features_refuses_them(client):
+    with pytest.raises(ServiceError, match="features: this model reads none"):
+        client.predict(["a b"], features=["V"])
 
 
 def test_models_have_names(client, service, runs):

@@ -20,6 +20,7 @@ class HttpBackend {
     const body = {
       model, attention, beam, options: Object.fromEntries(search),
       [images ? "images" : "texts"]: images ? await Promise.all(inputs.map(base64)) : inputs,
+      ...("features" in options && { features: inputs.map(() => options.features) }),
     };
     const init = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal };
     return (await this.#fetch("v1/predict", init)).answers;

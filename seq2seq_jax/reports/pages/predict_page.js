@@ -13,6 +13,7 @@
 //   description: "AttentionSeq2Seq, step 2000",            // shown below the name
 //   input: "text",                                         // or "image"
 //   has_attention: true,
+//   has_features: false,                                   // optional: the model reads features
 //   has_beam: true,                                        // answers can have `beam`
 //   search: {beam_width: 5, n_best: 1},                    // the configured search
 //   limits: {beam_width: 10, n_best: 10},                  // the largest values that can be requested
@@ -20,8 +21,9 @@
 //   note: "Texts are sent to ...",                         // optional: shown at the end of the page
 // }
 // inputs is a list of texts or, for an image model, of Blobs.
-// options = {model: info.name, beam_width: 5, n_best: 5, attention: true, beam: true}; beam_width 1
-// is greedy search; `attention` is false without info.has_attention, `beam` without info.has_beam.
+// options = {model: info.name, beam_width: 5, n_best: 5, attention: true, beam: true, features: "V;PST"};
+// beam_width 1 is greedy search; `attention` is false without info.has_attention, `beam` without
+// info.has_beam; `features`, those of the text, are there with info.has_features only.
 // signal is an AbortSignal: the page no longer needs the answers. predict may ignore it.
 // answer = {
 //   source_tokens: ["c", "a", "t", "SEQUENCE_END"],        // [S]; [] for an image
@@ -71,7 +73,12 @@ function startPage(backend) {
       ask();
     },
   });
-  const textBox = element("div", { hidden: true }, element("label", { for: "text" }, "Text"), text);
+  const features = element("input", {
+    type: "text", id: "features", autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: "V;PST",
+    oninput: () => later(),
+  });
+  const featuresBox = element("div", { hidden: true }, element("label", { for: "features" }, "Features"), features);
+  const textBox = element("div", { hidden: true }, element("label", { for: "text" }, "Text"), text, featuresBox);
 
   const file = element("input", { type: "file", id: "file", accept: "image/*", onchange: () => setImage(file.files[0]) });
   const preview = element("div", { class: "preview" });
@@ -110,6 +117,7 @@ function startPage(backend) {
     description.textContent = info.description ?? "";
     note.textContent = info.note ?? "";
     textBox.hidden = info.input !== "text";
+    featuresBox.hidden = !info.has_features;
     dropBox.hidden = info.input !== "image";
     const models = info.models ?? [];
     modelLabel.hidden = models.length < 2;
@@ -169,6 +177,7 @@ function startPage(backend) {
       model: info.name, beam_width: width,
       n_best: Math.min(width, info.limits?.n_best ?? width, 10),
       attention: Boolean(info.has_attention), beam: Boolean(info.has_beam) && width > 1,
+      ...(info.has_features && { features: features.value }),
     };
     const own = (request = new AbortController());
     const start = performance.now();
