@@ -9,7 +9,12 @@ from seq2seq_jax.captioning.data.images import MAX_PIXELS, check_image
 from seq2seq_jax.captioning.predictor import ImagePredictor
 from seq2seq_jax.inference.json_lines import prediction_values
 from seq2seq_jax.inference.loading import LoadedModel
-from seq2seq_jax.inference.served_model import PredictOptions, SearchCache, describe_model
+from seq2seq_jax.inference.served_model import (
+    PredictOptions,
+    SearchCache,
+    TextInput,
+    describe_model,
+)
 from seq2seq_jax.utils.errors import UserError
 
 
@@ -108,7 +113,9 @@ class ServedImages:
             answers.append(values)
         return answers
 
-    def score(self, pairs: Sequence[tuple[str, str]], attention: bool) -> list[dict[str, Any]]:
+    def score(
+        self, pairs: Sequence[tuple[TextInput, str]], attention: bool
+    ) -> list[dict[str, Any]]:
         """Refuse: the sources are images.
 
         Args:

@@ -29,7 +29,7 @@ def length_buckets(lengths: Sequence[int] | np.ndarray, max_buckets: int) -> lis
 
     Example:
       >>> length_buckets([1, 2, 2, 3, 9, 9], max_buckets=3)
-      [(1, 2), (3, 9)]
+      [(1, 2), (3, 3), (9, 9)]
     """
     array = np.asarray(lengths)
     inner = np.quantile(array, np.arange(1, max_buckets) / max_buckets, method="inverted_cdf")
