@@ -1,13 +1,13 @@
-"""Measures the exports of a model: are texts and scores equal, how large are they, how fast?
+"""Measures the exports of a model and the service: are texts and scores equal, how large, how fast?
 
     python -m benchmarks.exports --workdir=runs/g2p --input=words.txt --lines=1000
     python -m benchmarks.exports --workdir=runs/m30k --input=val.en --searches=greedy
 
-For each search, the lines are answered by `Predictor` and by each form of export. A line on which
-the texts differ is a tie if the two tokens at which they part are equally likely up to 1e-4. Times
-leave out loading and compilation; "one" are single sentences, "batch" all lines in one call. The
-JavaScript program runs in Node, and the web bundle in headless Chromium, on fewer lines
-(`--browser-lines`).
+For each search, the lines are answered by `Predictor`, by `seq2seq-jax serve` over HTTP, and by
+each form of export. A line on which the texts differ is a tie if the two tokens at which they part
+are equally likely up to 1e-4. Times leave out loading and compilation; "one" are single sentences,
+"batch" all lines in one call (to the service, in requests of 64). The JavaScript program runs in
+Node, and the web bundle in headless Chromium, on fewer lines (`--browser-lines`).
 """
 
 import argparse
@@ -15,11 +15,13 @@ import json
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from benchmarks.service import running_service
 from seq2seq_jax.config import resolve
 from seq2seq_jax.export import seq2seq_numpy, seq2seq_stablehlo
 from seq2seq_jax.export.exported_model import export_model
@@ -27,6 +29,7 @@ from seq2seq_jax.export.numpy_package import write_numpy_package
 from seq2seq_jax.export.stablehlo import write_stablehlo
 from seq2seq_jax.export.web_bundle import write_web_bundle
 from seq2seq_jax.inference.predictor import Predictor
+from seq2seq_jax.serving.client import Client
 from seq2seq_jax.storage.workdir import Workdir
 from tests.chromium import chromium
 from tests.tiny_exports import in_node
@@ -35,8 +38,9 @@ SEARCHES = {
     "greedy": {"beam_width": 1, "n_best": 1},
     "beam 5": {"beam_width": 5, "n_best": 1},
 }
-FORMS = ("numpy", "node", "chromium", "stablehlo")
+FORMS = ("service", "numpy", "node", "chromium", "stablehlo")
 SINGLE = 50
+REQUEST = 64  # Texts in a request to the service.
 TIE = 1e-4
 
 
@@ -67,7 +71,7 @@ def measure(given, texts, search, form, directory):
     model, config = load(given.workdir, search, given.weights)
     if form == "chromium":
         texts = texts[: given.browser_lines]
-    with program(form, model, config, directory) as predict:
+    with program(form, given.workdir, model, config, directory) as predict:
         if form not in ("numpy", "node"):
             predict(texts)  # Compile all shapes.
             for text in texts[:SINGLE]:
@@ -113,14 +117,21 @@ def load(workdir, search, weights):
 class program:
     """A context that gives the function `predict` of one form."""
 
-    def __init__(self, form, model, config, directory):
-        self.form, self.model, self.config, self.directory = form, model, config, directory
-        self.browser = None
+    def __init__(self, form, workdir, model, config, directory):
+        self.form, self.workdir, self.directory = form, workdir, directory
+        self.model, self.config = model, config
+        self.context = None
 
     def __enter__(self):
         model, directory = self.model, Path(tempfile.mkdtemp(dir=self.directory))
         if self.form == "predictor":
             return Predictor([model.loaded], self.config).predict
+        if self.form == "service":
+            width = self.config.inference.beam_search.beam_width
+            flags = [f"--config.inference.beam_search.beam_width={width}"]
+            self.context = running_service(self.workdir, flags)
+            host, port = self.context.__enter__()
+            return partial(ask, Client(f"http://{host}:{port}", timeout=600))
         if self.form == "numpy":
             arrays = seq2seq_numpy.read_safetensors(model.weights)
             return seq2seq_numpy.Model(model.config, arrays).predict
@@ -131,28 +142,37 @@ class program:
             return seq2seq_stablehlo.load(directory / "programs").predict
         write_web_bundle(model, directory / "page.html")
         self.context = chromium()
-        self.browser = self.context.__enter__()
-        self.browser.open((directory / "page.html").as_uri())
-        self.browser.evaluate("window.local = new LocalBackend(); local.describe()")
+        browser = self.context.__enter__()
+        browser.open((directory / "page.html").as_uri())
+        browser.evaluate("window.local = new LocalBackend(); local.describe()")
         options = json.dumps({k: model.config["search"][k] for k in ("beam_width", "n_best")})
 
         def predict(texts):
             code = "(async (texts, options) => { const start = performance.now();"
             code += " const answers = await local.predict(texts, options);"
             code += " return {answers, seconds: (performance.now() - start) / 1000}; })"
-            done = self.browser.evaluate(f"{code}({json.dumps(texts)}, {options})")
-            found = [
-                SimpleNamespace(n_best=[SimpleNamespace(**one) for one in answer["n_best"]])
-                for answer in done["answers"]
-            ]
+            done = browser.evaluate(f"{code}({json.dumps(texts)}, {options})")
             predict.seconds = done["seconds"]
-            return found
+            return list(map(to_prediction, done["answers"]))
 
         return predict
 
     def __exit__(self, *error):
-        if self.browser:
+        if self.context:
             self.context.__exit__(*error)
+
+
+def ask(client, texts):
+    """Answer texts by requests to a service."""
+    return [
+        to_prediction(answer)
+        for first in range(0, len(texts), REQUEST)
+        for answer in client.predict(texts[first : first + REQUEST])
+    ]
+
+
+def to_prediction(answer):
+    return SimpleNamespace(n_best=[SimpleNamespace(**one) for one in answer["n_best"]])
 
 
 def timed(predict, texts):

@@ -15,6 +15,9 @@ from seq2seq_jax.utils.logging import say
 
 ENSEMBLES = "ensembles.jsonl"
 
+ALL = "all"
+"""The name of the last row of a table."""
+
 
 def train_all(sweep: str, folder: Path, jobs: int) -> list[Result]:
     """Run a sweep, or resume it.
@@ -73,35 +76,39 @@ def print_table(
     published: Mapping[str, float],
     factor: str,
     metric: str,
+    items: Mapping[str, int] | None = None,
 ) -> None:
-    """Print a row for each level and one for the macro average, as a Markdown table.
+    """Print a row for each level and one for all of them, as a Markdown table.
 
     Args:
       results: The results of all trials.
       ensembles: Level -> value of the metric of the ensemble.
-      published: Level -> published value.
+      published: Level, or ALL -> published value.
       factor: The factor whose levels are the rows.
       metric: The metric.
+      items: Level -> number of items, by which the levels count for the last row; None: they count
+        equally.
     """
-    singles = {
-        level: [member["metrics"][metric] for member in members]
-        for level, members in _by_level(results, factor).items()
-    }
-    seeds = max(map(len, singles.values()))
-    print(f"| {factor} | single models | ensemble of {seeds} | published | CPU seconds |")
+    levels = _by_level(results, factor)
+    weights = [1 if items is None else items[level] for level in levels]
+    singles = [[one["metrics"][metric] for one in members] for members in levels.values()]
+    seconds = [sum(one["cpu_seconds"] for one in members) for members in levels.values()]
+    print(f"| {factor} | single models | ensemble of {len(singles[0])} | published | CPU seconds |")
     print("|---|---|---|---|---|")
-    seconds = {
-        level: sum(member["cpu_seconds"] for member in members)
-        for level, members in _by_level(results, factor).items()
-    }
-    for level, values in singles.items():
-        row = f"{_mean_and_deviation(values)} | {ensembles[level]:.2f} | {published[level]:.2f}"
-        print(f"| {level} | {row} | {seconds[level]:,.0f} |")
-    macro = [statistics.mean(column) for column in zip(*singles.values(), strict=True)]
-    of_ensembles = statistics.mean(ensembles.values())
-    of_published = statistics.mean(published.values())
-    row = f"{_mean_and_deviation(macro)} | {of_ensembles:.2f} | {of_published:.2f}"
-    print(f"| macro average | {row} | {sum(seconds.values()):,.0f} |")
+    rows = list(zip(levels, singles, map(ensembles.__getitem__, levels), seconds, strict=True))
+    means = [statistics.fmean(column, weights) for column in zip(*singles, strict=True)]
+    rows.append(
+        (
+            ALL,
+            means,
+            statistics.fmean([ensembles[level] for level in levels], weights),
+            sum(seconds),
+        )
+    )
+    for level, values, ensemble, cost in rows:
+        known = f"{published[level]:.2f}" if level in published else "-"
+        row = f"{_mean_and_deviation(values)} | {ensemble:.2f} | {known} | {cost:,.0f}"
+        print(f"| {level} | {row} |")
 
 
 def _by_level(results: Sequence[Result], factor: str) -> dict[str, list[Result]]:

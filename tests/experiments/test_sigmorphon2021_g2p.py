@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.shared_tasks import ENSEMBLES, ensemble_results, print_table
+from experiments.shared_tasks import ALL, ENSEMBLES, ensemble_results, print_table
 from experiments.sigmorphon2021_g2p.sweep import BASELINE_DEV, select
 from seq2seq_jax.cli import main
 from seq2seq_jax.config import resolve, write_config
@@ -55,12 +55,23 @@ def test_the_table_has_single_models_ensembles_and_published_results(results, tm
     ensembles = ensemble_results(results, tmp_path, "language", "sequence_error_rate")
     assert ensembles == {"dut": 100.0, "kor": 100.0}  # They were not trained.
     capsys.readouterr()
-    print_table(results, ensembles, {"dut": 10.0, "kor": 18.0}, "language", "sequence_error_rate")
+    published = {"dut": 10.0, "kor": 18.0, ALL: 14.0}
+    print_table(results, ensembles, published, "language", "sequence_error_rate")
     assert capsys.readouterr().out.splitlines()[2:] == [
         "| dut | 25.00 ± 7.07 | 100.00 | 10.00 | 20 |",
         "| kor | 25.00 ± 7.07 | 100.00 | 18.00 | 20 |",
-        "| macro average | 25.00 ± 7.07 | 100.00 | 14.00 | 40 |",
+        "| all | 25.00 ± 7.07 | 100.00 | 14.00 | 40 |",
     ]
+
+
+def test_levels_can_count_by_their_number_of_items(results, capsys):
+    results[2]["metrics"] = results[3]["metrics"] = {"sequence_error_rate": 60.0}
+    ensembles = {"dut": 20.0, "kor": 40.0}
+    print_table(
+        results, ensembles, {}, "language", "sequence_error_rate", items={"dut": 3, "kor": 1}
+    )
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "| all | 33.75 ± 5.30 | 25.00 | - | 40 |"  # 3/4 of 20 and 30, 1/4 of 60
 
 
 def test_ensembles_are_evaluated_once(results, tmp_path):
