@@ -29,11 +29,11 @@ from seq2seq_jax.storage.workdir import Workdir, stored_files
 from seq2seq_jax.utils.archives import one_line_errors
 from seq2seq_jax.utils.atomic_io import atomic_directory
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 from seq2seq_jax.utils.integrity import sha256_of
 
 _log = logging.getLogger(__name__)
 _WEIGHTS, _SUMS = "model.safetensors", "SHA256SUMS"
-_INSTALL = "needs the package safetensors; install it with: pip install 'seq2seq-jax[share]'"
 
 
 def export_weights(workdir: Workdir, config: ConfigDict, output: Path, card: str = "") -> int:
@@ -133,7 +133,8 @@ def _safetensors(where: str) -> Any:
     try:
         import safetensors.numpy
     except ImportError as error:
-        raise UserError(where, _INSTALL) from error
+        what = f"needs the package safetensors; use {install_command('share')}"
+        raise UserError(where, what) from error
     return safetensors.numpy
 
 

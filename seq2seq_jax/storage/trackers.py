@@ -20,6 +20,7 @@ from seq2seq_jax.config.tracking_config import TrackingConfig
 from seq2seq_jax.utils.archives import one_line
 from seq2seq_jax.utils.atomic_io import atomic_write
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 from seq2seq_jax.utils.integrity import read_json_object
 
 _log = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ def check_tracking(backend: str) -> None:
     """
     for name in _MODULES.get(backend, ()):
         if importlib.util.find_spec(name) is None:
-            what = f"is {backend}, which needs the package {name}; install it with:"
-            raise UserError("tracking.backend", f"{what} pip install 'seq2seq-jax[{backend}]'")
+            what = f"is {backend}, which needs the package {name}; use {install_command(backend)}"
+            raise UserError("tracking.backend", what)
 
 
 def open_tracker(

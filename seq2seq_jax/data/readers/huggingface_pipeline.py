@@ -11,6 +11,7 @@ from seq2seq_jax.schema.names import format_choices
 from seq2seq_jax.schema.rules import COLUMN, NON_EMPTY
 from seq2seq_jax.utils.archives import one_line
 from seq2seq_jax.utils.errors import UserError
+from seq2seq_jax.utils.installation import install_command
 
 
 class HuggingFaceInputPipeline:
@@ -53,9 +54,7 @@ class HuggingFaceInputPipeline:
         params = {"name": name, "path": path, "streaming": streaming, "subset": subset}
         self.check_parameters(params, key)
         if importlib.util.find_spec("datasets") is None:
-            what = (
-                "needs the package datasets; install it with: pip install 'seq2seq-jax[datasets]'"
-            )
+            what = f"needs the package datasets; use {install_command('datasets')}"
             raise UserError(key.removesuffix(".params") + ".class", what)
         self._where = path or name
         self._streaming = streaming
