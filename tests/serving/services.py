@@ -69,7 +69,7 @@ class UpperCase:
     """A `ServedModel` that answers with capital letters, `delay` seconds after it is asked.
 
     Attributes:
-      batches: The inputs of each batch.
+      batches: The texts of each batch.
     """
 
     input, batch_size = "text", 4
@@ -85,16 +85,17 @@ class UpperCase:
         return iter(())
 
     def check(self, inputs, options):
-        for index, text in enumerate(inputs):
+        for index, (text, _) in enumerate(inputs):
             if text == "refused":
                 raise UserError(f"texts[{index}]", "is refused; use another text")
 
     def predict(self, inputs, options):
-        self.batches.append(list(inputs))
+        texts = [text for text, _ in inputs]
+        self.batches.append(texts)
         time.sleep(self.delay)
-        if "broken" in inputs:
+        if "broken" in texts:
             raise RuntimeError("broken, and this text is secret")
-        return [self._answer(text) for text in inputs]
+        return list(map(self._answer, texts))
 
     def _answer(self, text):
         best = {"text": text.upper(), "tokens": [*text.upper()], "log_prob": -0.5, "score": -0.5}
