@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="numpy",
-        help="numpy: a package that needs NumPy alone. web: one HTML file that runs the model in"
-        " the browser. stablehlo: compiled programs for JAX on CPU, CUDA and TPU. Default: numpy.",
+        help="The form: numpy is a package that needs NumPy alone, web one HTML file that runs the"
+        " model in the browser, stablehlo compiled programs for JAX on CPU, CUDA and TPU. The"
+        " default is %(default)s.",
     )
     parser.add_argument(
         "--output",

@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-format",
         metavar="FORMAT",
         choices=("json", "text"),
-        help="json or text; the default is text at a terminal, and json otherwise.",
+        help="The format of the log: json or text. The default is text at a terminal, and json"
+        " otherwise.",
     )
     add_settings(parser)
 

@@ -39,8 +39,10 @@ def train(config: ConfigDict, workdir: str | Path, *, allow_changes: Collection[
     """
     check_training(config)
     if Path(workdir).is_file():
-        what = "is a file; use a new directory, and initialize_from to start from a packed workdir"
-        raise UserError(str(workdir), what)
+        what = (
+            "a file is where a directory must be; use a new directory, and initialize_from to start"
+        )
+        raise UserError(str(workdir), f"{what} from a packed workdir")
     run = Workdir(workdir, trusted_names(config))
     is_main = Devices().is_main
     with explain_out_of_memory(), ExitStack() as locks, prepare_together() as barrier:

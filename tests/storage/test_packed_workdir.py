@@ -88,7 +88,7 @@ def test_other_files_are_no_packed_workdirs(tmp_path):
 
 
 def test_training_needs_a_directory(workdir, packed):
-    with pytest.raises(UserError, match="is a file; use a new directory, and initialize_from"):
+    with pytest.raises(UserError, match="a file is where a directory must be; use a new directory"):
         train(resolve(workdir.config()), packed)
 
 

@@ -12,7 +12,6 @@ from seq2seq_jax.utils.errors import UserError
 HELP = "Write a commented configuration for your files, or for a small sample."
 EXAMPLES = (
     "init --task=translation --train-file=train.tsv --dev-file=dev.tsv",
-    "init --task=g2p --output=sample.py",
     "init --task=inflection --train-file=train.tsv --features-column=3",
 )
 

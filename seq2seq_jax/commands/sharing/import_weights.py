@@ -14,7 +14,7 @@ from seq2seq_jax.config.overrides import Overrides
 HELP = "Make a workdir of a directory that export-weights wrote."
 EXAMPLES = (
     "import-weights --input=g2p-hub --workdir=runs/imported",
-    "infer --workdir=runs/imported transformer",
+    "import-weights --input=downloads/pronouncer --workdir=runs/pronouncer",
 )
 
 

@@ -11,7 +11,7 @@ from seq2seq_jax.utils.errors import UserError
 HELP = "Pack a trained model and its model card into one archive, which other commands open."
 EXAMPLES = (
     "pack --workdir=runs/g2p --output=g2p.zip --language=en --license=apache-2.0",
-    "infer --workdir=g2p.zip transformer",
+    "pack --workdir=runs/g2p --output=g2p.zip --checkpoint=latest --with-optimizer",
 )
 
 
@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_card_arguments(parser)
     parser.add_argument("--output", metavar="FILE.zip", help="The archive to write.")
     parser.add_argument(
-        "--checkpoint", metavar="STEP", default="best", help="best (default), latest or a step."
+        "--checkpoint",
+        metavar="STEP",
+        default="best",
+        help="The checkpoint: best, latest or a step. The default is %(default)s.",
     )
     parser.add_argument(
         "--with-optimizer",
