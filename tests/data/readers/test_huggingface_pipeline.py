@@ -106,7 +106,7 @@ def test_a_directory_without_a_dataset_and_a_name_without_network_are_errors(dat
 def test_without_the_library_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "datasets", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"input_pipeline_train\.class: .*seq2seq-jax\[datasets\]"):
+    with pytest.raises(UserError, match=r"input_pipeline_train\.class: .*\[datasets\]"):
         pipeline(tmp_path)
 
 
