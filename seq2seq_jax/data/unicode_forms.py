@@ -130,12 +130,15 @@ def format_forms(forms: Sequence[FileForm]) -> list[str]:
     Example:
       >>> forms = [FileForm("a.tsv", side, TextForm()) for side in ("source", "target")]
       >>> format_forms(forms)
-      ['a.tsv: sources the same in NFC and NFD, targets the same in NFC and NFD']
+      ['a.tsv: sources and targets the same in NFC and NFD']
     """
-    by_file: dict[str, dict[str, None]] = {}
+    by_file: dict[str, dict[str, dict[str, None]]] = {}
     for file, side, form in forms:
-        by_file.setdefault(file, {})[f"{side}s {form}"] = None
-    return [f"{file}: {', '.join(found)}" for file, found in by_file.items()]
+        by_file.setdefault(file, {}).setdefault(str(form), {})[f"{side}s"] = None
+    return [
+        f"{file}: " + ", ".join(f"{' and '.join(sides)} {form}" for form, sides in found.items())
+        for file, found in by_file.items()
+    ]
 
 
 def form_warnings(

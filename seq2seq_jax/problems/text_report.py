@@ -55,4 +55,11 @@ def _describe_forms(config: ConfigDict) -> list[str]:
         dev = file_forms(make_pipeline(config, "input_pipeline_dev"), "dev set")
     for warning in form_warnings(train, dev, normalized_sides(config)):
         _log.warning("%s", warning)
-    return [report_line("Unicode forms", line) for line in format_forms([*train, *dev])]
+    forms = [form._replace(file=_shorten(form.file)) for form in (*train, *dev)]
+    return [report_line("Unicode forms", line) for line in format_forms(forms)]
+
+
+def _shorten(path: str) -> str:
+    """Return the end of a long path, so that the line fits into a terminal."""
+    parts = path.split("/")
+    return path if len(path) <= 30 or len(parts) < 3 else "/".join(["...", *parts[-2:]])
