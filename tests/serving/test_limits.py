@@ -280,6 +280,6 @@ def test_the_page_asks_for_the_key_and_sends_only_options_that_are_allowed():
         browser.type(key)
         browser.press("Enter")
         browser.wait("document.title === 'tested'")
-        browser.evaluate("document.querySelector('#text').focus()")
+        browser.wait("document.activeElement.id === 'text'")
         browser.type("abc")
         assert browser.wait("document.querySelector('#answer').textContent") == "ABC"
